@@ -1,0 +1,145 @@
+//! The web half: one CGI request, judged and answered, as the web server's unprivileged user.
+//! Its arguments are never looked at (RFC 3875, section 4.4 puts a query there).
+
+use std::env::var_os;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use remotetask::config::{self, Config};
+use remotetask::elevate;
+use remotetask::files;
+use remotetask::judge::{judge, Permit};
+use remotetask::line::{Ask, Do, Reply};
+use remotetask::log::{log_more, open_at, Caller};
+use remotetask::outcome::Outcome;
+use remotetask::request::{drain_body, Form, Method, Request};
+use remotetask::response::{state, Response};
+use remotetask::text::Quoted;
+
+fn main() {
+    // Whatever happens, exactly one answer; before the keys are proven a fault is a refusal.
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        log::error!("fault panic at {}", place.as_deref().unwrap_or("?"));
+    }));
+    let head = var_os("REQUEST_METHOD").is_some_and(|method| method == "HEAD");
+    panic::catch_unwind(answer).unwrap_or_else(|_| Response::refusal()).send(head);
+}
+
+/// The way of a request.
+fn answer() -> Response {
+    let begun = Instant::now();
+    let request = Request::from_variables(|name| var_os(name));
+    drain_body(rustix::stdio::stdin(), |name| var_os(name));
+    let Ok(folder) = files::own_folder() else { return Response::refusal() };
+    open_at(folder.join("log.txt"));
+    if request.is_doorstep() {
+        return Response::doorstep();
+    }
+
+    let content = match read_config(&folder) {
+        Ok(content) => content,
+        Err(e) => return refuse(&request, "4a", e),
+    };
+    let (presented, flaw) = request.presented();
+    let config = match config::glance(&content, presented.identifier()) {
+        Ok(config) => config,
+        Err(refusal) => return refuse(&request, "4a", refusal),
+    };
+    if config.server.debug {
+        log_more();
+    }
+    let today = chrono::Local::now().date_naive();
+    let permit = match judge(&config, presented, flaw, request.from, today) {
+        Ok(permit) => permit,
+        Err(denial) => return refuse(&request, "", denial),
+    };
+
+    // From here on a fault is no refusal any more: the caller has proven the keys.
+    let asked = panic::catch_unwind(|| ask(&config, &permit, &request, &folder));
+    let reply = asked.unwrap_or_else(|_| Reply::Outcome(Outcome::Unknown { reason: "a fault of our own".into() }));
+    match reply {
+        Reply::Outcome(outcome) => told(&permit, &request, &outcome, begun),
+        Reply::Refused => {
+            log::error!("fault the root half refuses keys that are valid here: remotetask check tells why");
+            refuse(&request, "5", "the root half disagrees")
+        }
+    }
+}
+
+fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
+    files::read_bounded(files::open_regular(&folder.join("config.json"))?, files::CONFIG_MAX)
+}
+
+/// The neutral answer, and in the log alone why.
+fn refuse(request: &Request, step: &str, why: impl std::fmt::Display) -> Response {
+    let space = if step.is_empty() { "" } else { " " };
+    log::warn!("refused {} why={step}{space}{why}", Caller(request.from));
+    Response::refusal()
+}
+
+/// Over to the root half: to start, or only to look where nobody plainly asked for a start.
+fn ask(config: &Config<'_>, permit: &Permit<'_>, request: &Request, folder: &Path) -> Reply {
+    let what = match starts(request) {
+        true => Do::Start,
+        false => Do::Look,
+    };
+    let browser = request.method == Method::Get && request.form == Form::Html;
+    let question = Ask::new(permit, what, request.from, browser);
+    // Not Command::current_dir: that costs a static program posix_spawn(3).
+    if let Err(e) = rustix::process::chdir("/") {
+        return Reply::Outcome(Outcome::not_started("sudo", e));
+    }
+    let program: PathBuf = folder.join("remotetask-run");
+    let wait = std::time::Duration::from_secs(permit.task().wait());
+    elevate::ask(&config.server.elevate(), &program, &question, wait)
+}
+
+/// Whether this request may start something: a GET or POST that does not ask for the status, and
+/// that somebody asked for.
+fn starts(request: &Request) -> bool {
+    !request.status && request.method != Method::Head && !request.unasked
+}
+
+/// The answer to whoever has the keys, and its line in the log.
+fn told(permit: &Permit<'_>, request: &Request, outcome: &Outcome, begun: Instant) -> Response {
+    let task = permit.task();
+    let reference = matches!(outcome, Outcome::NotStarted { .. } | Outcome::Unknown { .. }).then(reference);
+    let level = match (outcome, &reference) {
+        (_, Some(_)) | (Outcome::Failed(_), _) => log::Level::Error,
+        _ => log::Level::Info,
+    };
+    let run = outcome.run().map(|run| format!(" run={}", run.run)).unwrap_or_default();
+    let exit = outcome.run().and_then(|run| run.exit).map(|exit| format!(" exit={exit}")).unwrap_or_default();
+    let why = match (outcome, &reference) {
+        (Outcome::NotStarted { step, reason }, Some(reference)) => {
+            format!(" reference={reference} why={step} {}", Quoted(reason.as_bytes()))
+        }
+        (Outcome::Unknown { reason }, Some(reference)) => {
+            format!(" reference={reference} why={}", Quoted(reason.as_bytes()))
+        }
+        (Outcome::Busy { reason, .. }, _) => format!(" why={}", Quoted(reason.as_bytes())),
+        _ => String::new(),
+    };
+    let what = if starts(request) { "" } else { "asked " };
+    log::log!(
+        level,
+        "{what}{} task={} who={} {}{run}{exit} took={}ms{why}",
+        state(outcome),
+        Quoted(task.id.as_bytes()),
+        permit.who(),
+        Caller(request.from),
+        begun.elapsed().as_millis(),
+    );
+    match outcome {
+        Outcome::Last { run } if !request.status => Response::confirm(task.shown(), run.as_ref()),
+        outcome => Response::outcome(task.shown(), outcome, reference.as_deref(), request.form),
+    }
+}
+
+/// A word that stands in the answer and beside the reason in the log.
+fn reference() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", now.as_millis(), std::process::id())
+}

@@ -1,0 +1,58 @@
+//! The root half: one line in, one line out; the numbered steps in between. It has no second mode.
+
+use std::panic;
+use std::time::{Duration, Instant};
+
+use remotetask::config;
+use remotetask::judge::judge;
+use remotetask::line::{Ask, Reply, ASK_MAX};
+use remotetask::outcome::Outcome;
+use remotetask::{streams, target, trust, turn, world};
+
+/// How long the question may take.
+const ASK_TIME: Duration = Duration::from_secs(2);
+
+fn main() {
+    panic::set_hook(Box::new(|_| ()));
+    let fault = |_| Reply::Outcome(Outcome::Unknown { reason: "a fault in remotetask-run".into() });
+    let reply = panic::catch_unwind(run).unwrap_or_else(fault);
+    // An answer that nobody takes is lost; what was started is recorded.
+    let _ = streams::write_line(rustix::stdio::stdout(), &reply.to_line(), Duration::from_secs(5));
+}
+
+fn run() -> Reply {
+    match steps() {
+        Ok(outcome) | Err(Stop::With(outcome)) => Reply::Outcome(outcome),
+        Err(Stop::Refused) => Reply::Refused,
+    }
+}
+
+/// Why the steps end early.
+enum Stop {
+    /// Steps 3 to 5: the one constant answer, whatever it was.
+    Refused,
+    /// The others: what the installation, or the task's state, has against it.
+    With(Outcome),
+}
+
+impl From<Outcome> for Stop {
+    fn from(outcome: Outcome) -> Stop {
+        Stop::With(outcome)
+    }
+}
+
+/// The steps, as SECURITY.md numbers them.
+fn steps() -> Result<Outcome, Stop> {
+    world::make_own()?; // 0
+    let user = trust::identity()?; // 1
+    let home = trust::home(user)?; // 2
+    let (content, state) = (home.config()?, home.state()?);
+    let line = streams::read_line(rustix::stdio::stdin(), ASK_MAX, Instant::now() + ASK_TIME); // 3
+    let ask = line.ok().and_then(|line| Ask::from_line(&line)).ok_or(Stop::Refused)?;
+    let config = config::read(&content).map_err(|_| Stop::Refused)?; // 4
+    let today = chrono::Local::now().date_naive();
+    let permit = judge(&config, ask.presented(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
+    let turn = turn::take(&permit, &ask, &state)?; // 6
+    let target = target::find(&turn.task.starts, &config.server)?; // 7
+    Ok(target.start(turn, &home.keeper())) // 8, 9
+}

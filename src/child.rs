@@ -1,0 +1,260 @@
+//! A process that the root half starts: its environment built from nothing, its output read as it
+//! comes, its end awaited in the same place.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{ChildStderr, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::io::ioctl_fionbio;
+use rustix::process::{geteuid, Pid, WaitOptions, WaitStatus};
+
+use crate::streams;
+
+/// What DSM's own shells look in, and what a plain Debian has.
+pub const PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin";
+
+/// How a process ended: by its exit code, or by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The exit code.
+    pub exit: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+}
+
+/// What [`Watched::next`] saw.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Some output was taken.
+    Output,
+    /// The process has ended, and what it wrote before has been taken.
+    Ended(End),
+    /// It has ended, and nobody holds its outputs any more.
+    Quiet,
+    /// The deadline is over.
+    Late,
+}
+
+/// Which of the two outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A started process, in a process group of its own, with stdin null.
+pub struct Watched {
+    /// Its process id, and its group's.
+    pub pid: Pid,
+    ended: bool,
+    child_ended: UnixStream,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+}
+
+/// What is read of one output at a time before the others have their turn, in bytes.
+const TURN: usize = 1 << 20;
+
+impl Watched {
+    /// Starts `argv` with the environment of [`environment`].
+    pub fn start<'a>(argv: impl IntoIterator<Item = &'a str>) -> io::Result<Watched> {
+        // Before the start, so that no end is missed. A handled signal is default again in the child.
+        let (child_ended, write) = UnixStream::pair()?;
+        child_ended.set_nonblocking(true)?;
+        signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, write)?;
+        let mut argv = argv.into_iter();
+        let mut command = Command::new(argv.next().unwrap_or_default());
+        command.args(argv).env_clear().envs(environment()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        for output in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
+            ioctl_fionbio(output, true)?;
+        }
+        Ok(Watched { pid: Pid::from_child(&child), ended: false, child_ended, stdout, stderr })
+    }
+
+    /// Waits for the next thing; output goes to `take`. Ended orphans are reaped on the way.
+    pub fn next(&mut self, deadline: Option<Instant>, take: &mut dyn FnMut(From, &[u8])) -> Seen {
+        if self.ended && self.stdout.is_none() && self.stderr.is_none() {
+            return Seen::Quiet;
+        }
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.child_ended.as_fd()];
+        fds.extend(self.stdout.as_ref().map(AsFd::as_fd));
+        fds.extend(self.stderr.as_ref().map(AsFd::as_fd));
+        if !streams::wait_any(&fds, deadline) {
+            return Seen::Late;
+        }
+        // First the end, then the outputs: what it wrote before its end is complete then.
+        let end = self.reap();
+        self.take_outputs(take);
+        match end {
+            Some(end) => {
+                self.ended = true;
+                Seen::Ended(end)
+            }
+            None => Seen::Output,
+        }
+    }
+
+    fn reap(&mut self) -> Option<End> {
+        let mut told = [0; 64];
+        while matches!((&self.child_ended).read(&mut told), Ok(count) if count > 0) {}
+        let mut end = None;
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if pid == self.pid {
+                end = Some(of_status(status));
+            }
+        }
+        end
+    }
+
+    fn take_outputs(&mut self, take: &mut dyn FnMut(From, &[u8])) {
+        if self.stdout.as_ref().is_some_and(|fd| !drain(fd, |bytes| take(From::Stdout, bytes))) {
+            self.stdout = None;
+        }
+        if self.stderr.as_ref().is_some_and(|fd| !drain(fd, |bytes| take(From::Stderr, bytes))) {
+            self.stderr = None;
+        }
+    }
+}
+
+/// Takes what is there; whether more may come.
+fn drain(fd: impl AsFd, mut take: impl FnMut(&[u8])) -> bool {
+    let mut buffer = [0; 16 << 10];
+    let mut taken = 0;
+    while taken < TURN {
+        match streams::read_some(&fd, &mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => {
+                take(&buffer[..count]);
+                taken += count;
+            }
+            Err(e) => return e.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+    true
+}
+
+fn of_status(status: WaitStatus) -> End {
+    End { exit: status.exit_status(), signal: status.terminating_signal() }
+}
+
+/// What a program of DSM's wrote before it ended.
+pub struct Gathered {
+    /// How it ended.
+    pub end: End,
+    /// The beginning of its standard output.
+    pub stdout: Vec<u8>,
+    /// The beginning of its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Why a program gave no result.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It could not be started.
+    Start(io::Error),
+    /// It had not ended at the deadline, and was killed.
+    Late,
+}
+
+/// Runs `argv` to its end and gathers its output, at most `max` bytes of each. What it leaves behind
+/// in the background is not waited for.
+pub fn gather<'a>(argv: impl IntoIterator<Item = &'a str>, max: usize, deadline: Instant) -> Result<Gathered, Trouble> {
+    let mut watched = Watched::start(argv).map_err(Trouble::Start)?;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    loop {
+        let seen = watched.next(Some(deadline), &mut |from, bytes| {
+            let kept = match from {
+                From::Stdout => &mut stdout,
+                From::Stderr => &mut stderr,
+            };
+            kept.extend_from_slice(&bytes[..bytes.len().min(max - kept.len())]);
+        });
+        match seen {
+            Seen::Output => {}
+            Seen::Ended(end) => return Ok(Gathered { end, stdout, stderr }),
+            Seen::Late | Seen::Quiet => {
+                let _ = rustix::process::kill_process_group(watched.pid, rustix::process::Signal::KILL);
+                // It is gone at once; the reaping leaves no zombie behind.
+                watched.next(Some(Instant::now() + Duration::from_secs(1)), &mut |_, _| ());
+                return Err(Trouble::Late);
+            }
+        }
+    }
+}
+
+/// The whole environment of everything that the root half starts.
+pub fn environment() -> Vec<(&'static str, String)> {
+    let account = Account::of(geteuid().as_raw());
+    vec![
+        ("PATH", PATH.into()),
+        ("HOME", account.home),
+        ("USER", account.name.clone()),
+        ("LOGNAME", account.name),
+        ("SHELL", account.shell),
+        // A locale that every C library has, or replaces by C without a word.
+        ("LANG", "C.UTF-8".into()),
+    ]
+}
+
+struct Account {
+    name: String,
+    home: String,
+    shell: String,
+}
+
+impl Account {
+    /// By passwd(5). A static program has no name service, and none is needed for a local account.
+    fn of(uid: u32) -> Account {
+        let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
+        let passwd = String::from_utf8_lossy(&passwd);
+        let found = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find_map(|field| match field[..] {
+            [name, _, id, _, _, home, shell] if id.parse() == Ok(uid) => {
+                Some(Account { name: name.into(), home: home.into(), shell: shell.into() })
+            }
+            _ => None,
+        });
+        found.unwrap_or_else(|| Account { name: uid.to_string(), home: "/".into(), shell: "/bin/sh".into() })
+    }
+}
+
+/// A process as it can be found again: its id alone is used anew one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Process {
+    /// Process id.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (proc(5), `/proc/PID/stat`, field 22).
+    pub start: u64,
+}
+
+impl Process {
+    /// The living process of this id; a zombie is none.
+    pub fn of(pid: i32) -> Option<Process> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything, a parenthesis too.
+        let after = stat.iter().rposition(|&b| b == b')')?;
+        let fields: Vec<&str> = std::str::from_utf8(stat.get(after + 2..)?).ok()?.split(' ').collect();
+        match fields[..] {
+            ["Z" | "X", ..] => None,
+            _ => Some(Process { pid, start: fields.get(19)?.parse().ok()? }),
+        }
+    }
+
+    /// Whether this very process lives.
+    pub fn lives(&self) -> bool {
+        Process::of(self.pid) == Some(*self)
+    }
+}
+
+/// The kernel's name for this boot; what ran before it does not live.
+pub fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}

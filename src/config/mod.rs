@@ -1,0 +1,191 @@
+//! config.json: what it says, or the place and the cure of its first fault.
+//!
+//! ```json
+//! { "server": { "magickey": [ { "label": "phone", "key": "sha256:…" } ] },
+//!   "tasks":  { "7": { "identifier": "sha256:…" } } }
+//! ```
+//! The fields of `server` may stand beside `tasks` instead. Nothing is ignored: an unknown field, a
+//! doubled name, a value of a wrong type refuse the whole file, and a refused file starts nothing.
+
+mod reader;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use chrono::NaiveDate;
+use ipnet::IpNet;
+
+use crate::key::{Digest, Key, Sought};
+use reader::Reading;
+
+/// A valid configuration. It borrows from the file's text.
+#[derive(Debug)]
+pub struct Config<'t> {
+    /// The fields of `server`.
+    pub server: Server<'t>,
+    /// What can be started, in the file's order.
+    pub tasks: Vec<Task<'t>>,
+}
+
+/// Who may start something, and how the programs behave.
+#[derive(Debug)]
+pub struct Server<'t> {
+    /// Address of the own-port installation's web server; a CGI does not listen.
+    pub listen: IpAddr,
+    /// Port of the same.
+    pub port: u16,
+    /// The magic keys; at least one.
+    pub magic_keys: Vec<MagicKey<'t>>,
+    /// Log more. Never changes an answer.
+    pub debug: bool,
+    /// The argv prefix that reaches root; `None` is [`ELEVATE`].
+    pub elevate: Option<Vec<Cow<'t, str>>>,
+    /// Path of DSM's scheduler program.
+    pub synoschedtask: Cow<'t, str>,
+}
+
+/// `elevate`, if the file does not say otherwise.
+pub const ELEVATE: [&str; 2] = ["/usr/bin/sudo", "-n"];
+/// `synoschedtask`, if the file does not say otherwise.
+pub const SYNOSCHEDTASK: &str = "/usr/syno/bin/synoschedtask";
+/// `listen` and `port`, if the file does not say otherwise.
+pub const LISTEN: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 10765);
+/// `wait`, if the file does not say otherwise, in seconds.
+pub const WAIT: u64 = 2;
+/// The largest `wait`, in seconds.
+pub const WAIT_MAX: u64 = 30;
+
+impl Server<'_> {
+    /// The argv prefix that reaches root; empty for none.
+    pub fn elevate(&self) -> Vec<&str> {
+        match &self.elevate {
+            Some(argv) => argv.iter().map(Cow::as_ref).collect(),
+            None => ELEVATE.to_vec(),
+        }
+    }
+}
+
+/// One magic key: who it is, and what it may do.
+#[derive(Debug)]
+pub struct MagicKey<'t> {
+    /// The key.
+    pub key: Key,
+    /// Whose it is, in the owner's words.
+    pub label: Option<Cow<'t, str>>,
+    /// The last valid day, local time.
+    pub expires: Option<NaiveDate>,
+    /// Callers' networks; empty for any.
+    pub from: Vec<IpNet>,
+    /// The ids of the only tasks it may start; `None` for all.
+    pub tasks: Option<Vec<Cow<'t, str>>>,
+}
+
+/// One task that a URL can start.
+#[derive(Debug)]
+pub struct Task<'t> {
+    /// Its name in `tasks`; never empty.
+    pub id: Cow<'t, str>,
+    /// The key that means it.
+    pub identifier: Key,
+    /// Others that mean it too, while one is being replaced.
+    pub more_identifiers: Vec<Key>,
+    /// What a caller is shown instead of the id.
+    pub name: Option<Cow<'t, str>>,
+    /// What it starts.
+    pub starts: Starts<'t>,
+}
+
+/// What a task starts.
+#[derive(Debug)]
+pub enum Starts<'t> {
+    /// The task of DSM's Task Scheduler that has this number.
+    Scheduled(u32),
+    /// This command.
+    Command(Command<'t>),
+}
+
+/// A command, and how it is kept.
+#[derive(Debug)]
+pub struct Command<'t> {
+    /// The argv, executed as it stands, without a shell; its first element is an absolute path.
+    pub argv: Vec<Cow<'t, str>>,
+    /// How long an answer waits for its end, in seconds, at most [`WAIT_MAX`].
+    pub wait: u64,
+}
+
+impl Task<'_> {
+    /// What a caller is shown: the name, or else the id.
+    pub fn shown(&self) -> &str {
+        self.name.as_ref().unwrap_or(&self.id)
+    }
+
+    /// How long an answer waits for the end, in seconds; DSM's tasks are never waited for.
+    pub fn wait(&self) -> u64 {
+        match &self.starts {
+            Starts::Scheduled(_) => 0,
+            Starts::Command(command) => command.wait,
+        }
+    }
+}
+
+/// Why a file is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Line, from 1; 0 when the fault has no place.
+    pub line: usize,
+    /// Column, from 1, counted in bytes; where the faulty thing ends.
+    pub column: usize,
+    /// The field, what is wrong with it, and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("config.json")?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl Refusal {
+    /// A fault of the file as a whole.
+    pub fn of_file(what: impl fmt::Display) -> Refusal {
+        Refusal { line: 0, column: 0, message: what.to_string() }
+    }
+}
+
+/// Reads a configuration as the web half does: who may call, and of the tasks those alone that the
+/// presented `identifier` means, without their commands' words. All identifiers are compared.
+///
+/// A refused request pays for every task of the file, and what would be found by reading it whole
+/// costs it several times as much. A file with such a fault starts nothing all the same, because the
+/// root half reads it by [`read`].
+pub fn glance<'t>(content: &'t [u8], identifier: &Digest) -> Result<Config<'t>, Refusal> {
+    reader::read(text(content)?, &Reading::Glance(Sought::new(*identifier)))
+}
+
+/// Reads a configuration as the root half and the workbench do: every field is judged, and the
+/// places of the file are compared with each other (equal keys, a task named twice, a magic key's
+/// `tasks` that do not exist).
+pub fn read(content: &[u8]) -> Result<Config<'_>, Refusal> {
+    let text = text(content)?;
+    let fields = reader::read(text, &Reading::Fields)?;
+    let ids = fields.tasks.iter().map(|task| task.id.to_string()).collect();
+    reader::read(text, &Reading::of_whole(ids))
+}
+
+fn text(content: &[u8]) -> Result<&str, Refusal> {
+    if content.starts_with(b"\xef\xbb\xbf") {
+        let message = "the file begins with a byte order mark; save it as UTF-8 without BOM".into();
+        return Err(Refusal { line: 1, column: 1, message });
+    }
+    std::str::from_utf8(content).map_err(|e| {
+        let before = &content[..e.valid_up_to()];
+        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|&&b| b != b'\n').count() + 1;
+        Refusal { line, column, message: "this is not UTF-8; save the file as UTF-8".into() }
+    })
+}

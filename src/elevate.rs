@@ -1,0 +1,92 @@
+//! The way to root: one call of sudo, without arguments, with one line in and one line out.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::line::{Ask, Reply, REPLY_MAX};
+use crate::outcome::Outcome;
+use crate::streams::{self, NoLine};
+use crate::text::{cut, Quoted};
+
+/// What the root half gets on top of the task's `wait`.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+/// How long it takes to see how a program ended that said nothing, once its outputs are closed.
+const AFTERWARDS: Duration = Duration::from_secs(1);
+
+/// Asks `program` by way of `elevate`, and waits for the answer's line alone: sudo ends when it likes.
+///
+/// The working directory must be `/` already; the environment is empty.
+pub fn ask(elevate: &[&str], program: &Path, ask: &Ask, wait: Duration) -> Reply {
+    let deadline = Instant::now() + wait + PATIENCE;
+    let mut command = match elevate {
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+        [] => Command::new(program),
+    };
+    command.env_clear().process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let name = elevate.first().map_or_else(|| program.display().to_string(), |first| first.to_string());
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(e) => return Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
+    };
+    let answer = answer(child, &ask.to_line(), deadline);
+    answer.unwrap_or_else(|silence| Reply::Outcome(silence.outcome(&name)))
+}
+
+/// Why there is no answer.
+enum Silence {
+    /// It plainly refused, in these words.
+    Refused(Vec<u8>),
+    /// Anything else: what is known of it.
+    Unknown(String),
+}
+
+impl Silence {
+    fn outcome(self, name: &str) -> Outcome {
+        match self {
+            Silence::Refused(words) => Outcome::not_started("sudo", format!("{name} refuses: {}", Quoted(cut(&words)))),
+            Silence::Unknown(what) => Outcome::Unknown { reason: format!("{name}: {what}") },
+        }
+    }
+}
+
+fn answer(mut child: Child, question: &[u8], deadline: Instant) -> Result<Reply, Silence> {
+    let unknown = |what: &str| Silence::Unknown(what.to_owned());
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(unknown("no pipes"));
+    };
+    // Smaller than a pipe, so it is never waited for. Who does not read it may still have an answer.
+    let _ = streams::write_all(&stdin, question);
+    drop(stdin);
+    match streams::read_line(&stdout, REPLY_MAX, deadline) {
+        Ok(line) => Reply::from_line(&line).ok_or_else(|| unknown("the answer is nonsense")),
+        Err(NoLine::Ended(0)) => Err(ended(child, stderr, deadline)),
+        Err(NoLine::Ended(_)) => Err(unknown("the answer broke off")),
+        Err(NoLine::Late) => Err(unknown("no answer in time")),
+        Err(why) => Err(Silence::Unknown(format!("no answer: {why:?}"))),
+    }
+}
+
+/// It closed its output without a word. Exit code 1 and a line of its own is a refusal.
+fn ended(mut child: Child, stderr: ChildStderr, deadline: Instant) -> Silence {
+    let deadline = deadline.min(Instant::now() + AFTERWARDS);
+    let complaint = streams::read_all(stderr, REPLY_MAX, deadline);
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            _ => return Silence::Unknown("it neither answers nor ends".into()),
+        }
+    };
+    let line = complaint.split(|&b| b == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
+    match status.code() {
+        Some(1) if !line.is_empty() => Silence::Refused(line.to_vec()),
+        _ => Silence::Unknown(format!("it ended without an answer ({status}): {}", Quoted(cut(line)))),
+    }
+}

@@ -1,0 +1,179 @@
+//! The judgement: who calls, and what may they start? Pure, and the same in both halves.
+//!
+//! All keys are compared every time, in constant time, and every limit is evaluated whether or not
+//! the keys are right, so that refusals cannot be told apart by the work they cost.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::NaiveDate;
+
+use crate::config::{Config, MagicKey, Task};
+use crate::key::{well_formed, Digest, Key};
+use crate::request::Flaw;
+use crate::text::Quoted;
+
+/// The two keys that a caller presents, as bytes from outside, with their digests.
+#[derive(Clone, Copy)]
+pub struct Presented<'r> {
+    magickey: (&'r [u8], Digest),
+    identifier: (&'r [u8], Digest),
+}
+
+impl<'r> Presented<'r> {
+    /// What says who, and what says what.
+    pub fn new(magickey: &'r [u8], identifier: &'r [u8]) -> Presented<'r> {
+        Presented { magickey: (magickey, Digest::of(magickey)), identifier: (identifier, Digest::of(identifier)) }
+    }
+
+    /// The digest of the identifier.
+    pub fn identifier(&self) -> &Digest {
+        &self.identifier.1
+    }
+
+    /// Both as text; [`judge`] has found them to be keys where it gave a permit.
+    pub fn text(&self) -> (String, String) {
+        let text = |key| String::from_utf8_lossy(key).into_owned();
+        (text(self.magickey.0), text(self.identifier.0))
+    }
+}
+
+/// The proof that this caller may start this task now. [`judge`] alone makes one.
+pub struct Permit<'c> {
+    task: &'c Task<'c>,
+    who: Who<'c>,
+    presented: Presented<'c>,
+}
+
+/// Whose magic key it was, for the log: the label, or the key's place in the list, from 1.
+#[derive(Clone, Copy)]
+pub struct Who<'c> {
+    /// The owner's words for the key.
+    pub label: Option<&'c str>,
+    /// The key's place in `magickey`, from 1.
+    pub number: usize,
+}
+
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.label {
+            Some(label) => Quoted(label.as_bytes()).fmt(f),
+            None => write!(f, "#{}", self.number),
+        }
+    }
+}
+
+/// Why there is no permit. The caller never learns it; the log does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// 5a: the request is no pair of keys.
+    Flawed(Flaw),
+    /// 5b: no such magic key.
+    MagicKey,
+    /// 5c: no such identifier.
+    Identifier,
+    /// 5b and 5c.
+    Both,
+    /// 5d: the magic key's last day is over.
+    Expired,
+    /// 5e: the magic key is not for the caller's network.
+    Network,
+    /// 5f: the magic key is not for this task.
+    Task,
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Denial::Flawed(Flaw::Segments) => "5a the path is not /<magickey>/<identifier>",
+            Denial::Flawed(Flaw::Mixed) => "5a keys in path and headers, or one header of the two",
+            Denial::Flawed(Flaw::Method) => "5a the method is not GET, HEAD or POST",
+            Denial::Flawed(Flaw::Server) => "5a the web server refused it by itself",
+            Denial::MagicKey => "5b wrong magic key",
+            Denial::Identifier => "5c wrong identifier",
+            Denial::Both => "5b 5c wrong magic key and identifier",
+            Denial::Expired => "5d the magic key has expired",
+            Denial::Network => "5e the magic key is not for this network",
+            Denial::Task => "5f the magic key is not for this task",
+        })
+    }
+}
+
+impl<'c> Permit<'c> {
+    /// The task.
+    pub fn task(&self) -> &'c Task<'c> {
+        self.task
+    }
+
+    /// Who calls.
+    pub fn who(&self) -> Who<'c> {
+        self.who
+    }
+
+    /// The keys that proved it, to be proven again by the root half.
+    pub fn presented(&self) -> Presented<'c> {
+        self.presented
+    }
+}
+
+/// Judges the keys of a request on the local day `today`, from the address `from`.
+pub fn judge<'c>(
+    config: &'c Config<'c>,
+    presented: Presented<'c>,
+    flaw: Option<Flaw>,
+    from: Option<IpAddr>,
+    today: NaiveDate,
+) -> Result<Permit<'c>, Denial> {
+    let mut magic_key = None;
+    for (at, entry) in config.server.magic_keys.iter().enumerate() {
+        let right = matches(&entry.key, presented.magickey);
+        let in_time = entry.expires.is_none_or(|last| today <= last);
+        let in_network = entry.from.is_empty() || entry.from.iter().any(|net| within(net, from));
+        if right {
+            magic_key = Some((at, in_time, in_network));
+        }
+    }
+    let mut task = None;
+    for (at, entry) in config.tasks.iter().enumerate() {
+        let more = entry.more_identifiers.iter();
+        let right = more.fold(matches(&entry.identifier, presented.identifier), |right, key| {
+            right | matches(key, presented.identifier)
+        });
+        if right {
+            task = Some(at);
+        }
+    }
+    // For a wrong key the first entry's list is searched in its place.
+    let (key_at, task_at) = (magic_key.map_or(0, |(at, ..)| at), task.unwrap_or(0));
+    let allowed = match (config.server.magic_keys.get(key_at), config.tasks.get(task_at)) {
+        (Some(key), Some(task)) => allows(key, task),
+        _ => false,
+    };
+
+    match (flaw, magic_key, task) {
+        (Some(flaw), ..) => Err(Denial::Flawed(flaw)),
+        (None, None, None) => Err(Denial::Both),
+        (None, None, Some(_)) => Err(Denial::MagicKey),
+        (None, Some(_), None) => Err(Denial::Identifier),
+        (None, Some((_, false, _)), Some(_)) => Err(Denial::Expired),
+        (None, Some((_, _, false)), Some(_)) => Err(Denial::Network),
+        (None, Some(_), Some(_)) if !allowed => Err(Denial::Task),
+        (None, Some((at, ..)), Some(task)) => {
+            let label = config.server.magic_keys[at].label.as_deref();
+            Ok(Permit { task: &config.tasks[task], who: Who { label, number: at + 1 }, presented })
+        }
+    }
+}
+
+/// Only what could have been chosen as a key can match one, whatever digest the owner wrote.
+fn matches(key: &Key, (presented, digest): (&[u8], Digest)) -> bool {
+    key.digest.matches(&digest) && well_formed(presented).is_ok()
+}
+
+fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {
+    from.is_some_and(|address| net.contains(&address))
+}
+
+fn allows(key: &MagicKey<'_>, task: &Task<'_>) -> bool {
+    key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
+}

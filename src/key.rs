@@ -1,0 +1,175 @@
+//! Keys: what one may look like, and how two are compared.
+//!
+//! A key is 8 to 128 characters out of `A–Z a–z 0–9 - _ . ~`, not only dots. It is known by its
+//! SHA-256 digest alone; nothing in this crate compares keys as text.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Shortest key, in characters.
+pub const SHORTEST: usize = 8;
+/// Longest key, in characters.
+pub const LONGEST: usize = 128;
+
+const SEALED: &str = "sha256:";
+
+/// The SHA-256 digest of a key, as words. It has no `Display`, and its `Debug` tells nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u64; 4]);
+
+/// The digest of no bytes at all (FIPS 180-4), which `sha256sum </dev/null` prints.
+const OF_NOTHING: Digest = Digest([0xe3b0c44298fc1c14, 0x9afbf4c8996fb924, 0x27ae41e4649b934c, 0xa495991b7852b855]);
+
+impl Digest {
+    /// The digest of what somebody presents.
+    ///
+    /// A text that is no key has a digest as well, so that a wrong one costs as much work as a
+    /// right one; what is longer than any key is cut first, so that it costs no more.
+    pub fn of(presented: &[u8]) -> Digest {
+        let bounded = &presented[..presented.len().min(LONGEST + 1)];
+        let bytes: [u8; 32] = Sha256::digest(bounded).into();
+        let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| bytes[8 * at + i]));
+        Digest(std::array::from_fn(word))
+    }
+
+    /// Whether the two are equal, in a time that does not depend on where they differ.
+    pub fn matches(&self, other: &Digest) -> bool {
+        let differing = (0..4).fold(0, |bits, i| bits | (self.0[i] ^ other.0[i]));
+        differing.ct_eq(&0).into()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}
+
+/// A key as config.json has it: plain, or sealed as `sha256:<64 hex digits>`.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// What presented keys are compared with.
+    pub digest: Digest,
+    /// Whether the configuration holds the digest only.
+    pub sealed: bool,
+}
+
+impl Key {
+    /// Reads a key of the configuration; the error says what is wrong with it and what to do.
+    pub fn parse(text: &str) -> Result<Key, String> {
+        if let Some(hex) = text.strip_prefix(SEALED) {
+            let digest = parse_hex(hex.as_bytes())
+                .ok_or("\"sha256:\" must be followed by exactly 64 hex digits, the digest of a key")?;
+            if digest == OF_NOTHING {
+                return Err("this is the digest of nothing; seal a real key".into());
+            }
+            return Ok(Key { digest, sealed: true });
+        }
+        well_formed(text.as_bytes())?;
+        Ok(Key { digest: Digest::of(text.as_bytes()), sealed: false })
+    }
+}
+
+/// A digest that is looked for among keys as config.json writes them. Each task of a file costs even a
+/// refused request one of these comparisons, so they are made without decoding.
+pub struct Sought {
+    digest: Digest,
+    hex: [u8; 64],
+}
+
+impl Sought {
+    /// Looks for this digest.
+    pub fn new(digest: Digest) -> Sought {
+        let nibble = |at: usize| (digest.0[at / 16] >> (60 - 4 * (at % 16)) & 0xf) as usize;
+        Sought { digest, hex: std::array::from_fn(|at| b"0123456789abcdef"[nibble(at)]) }
+    }
+
+    /// The key that this text is, if it is the sought one; compared in constant time. A sealed key
+    /// that is another is not read, so its faults do not show here.
+    pub fn in_text(&self, text: &str) -> Result<Option<Key>, String> {
+        let hex = text.strip_prefix(SEALED).and_then(|hex| <&[u8; 64]>::try_from(hex.as_bytes()).ok());
+        let differing = match hex {
+            // 0x20 makes a capital letter small and leaves a digit as it is.
+            Some(hex) => hex.iter().zip(&self.hex).fold(0, |bits, (theirs, ours)| bits | (theirs | 0x20) ^ ours),
+            None => 0,
+        };
+        match differing.ct_eq(&0).into() {
+            true => Key::parse(text).map(|key| key.digest.matches(&self.digest).then_some(key)),
+            false => Ok(None),
+        }
+    }
+}
+
+/// Whether these bytes can be a key; the error says why not.
+pub fn well_formed(key: &[u8]) -> Result<(), String> {
+    if !key.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(b)) {
+        return Err("a key consists of letters A-Z a-z, digits and - _ . ~ alone; choose another".into());
+    }
+    if key.len() < SHORTEST || key.len() > LONGEST {
+        return Err(format!("a key has {SHORTEST} to {LONGEST} characters, this one {}; choose another", key.len()));
+    }
+    if key.iter().all(|&b| b == b'.') {
+        return Err("a key of dots alone does not survive a web server; choose another".into());
+    }
+    Ok(())
+}
+
+fn parse_hex(hex: &[u8]) -> Option<Digest> {
+    let hex: &[u8; 64] = hex.try_into().ok()?;
+    let mut words = [0; 4];
+    for (word, digits) in words.iter_mut().zip(hex.chunks_exact(16)) {
+        for &digit in digits {
+            *word = *word << 4 | u64::from(char::from(digit).to_digit(16)?);
+        }
+    }
+    Some(Digest(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_key_may_look_like() {
+        let long = "k".repeat(LONGEST);
+        let longer = "k".repeat(LONGEST + 1);
+        let nothing = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        for (text, expected) in [
+            ("12345678", None),
+            (long.as_str(), None),
+            ("Az09-_.~", None),
+            ("........a", None),
+            ("1234567", Some("a key has 8 to 128 characters, this one 7; choose another")),
+            ("", Some("a key has 8 to 128 characters, this one 0; choose another")),
+            (longer.as_str(), Some("a key has 8 to 128 characters, this one 129; choose another")),
+            ("........", Some("a key of dots alone does not survive a web server; choose another")),
+            ("1234567/", Some("a key consists of letters A-Z a-z, digits and - _ . ~ alone; choose another")),
+            ("pässwörter", Some("a key consists of letters A-Z a-z, digits and - _ . ~ alone; choose another")),
+            ("sha256:12", Some("\"sha256:\" must be followed by exactly 64 hex digits, the digest of a key")),
+            (nothing, Some("this is the digest of nothing; seal a real key")),
+        ] {
+            assert_eq!(Key::parse(text).err().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_key_is_the_plain_ones_digest_in_either_case() {
+        // printf 76sdf7678fds687 | sha256sum
+        let hex = "5a67c75d8f9de0d0cc8b7bbdbc3d2a8f2c68b53d0c0c2ca2f0e7b7e0c0a9b8d7";
+        let lower = Key::parse(&format!("sha256:{hex}")).expect("valid");
+        let upper = Key::parse(&format!("sha256:{}", hex.to_uppercase())).expect("valid");
+        assert!(lower.digest.matches(&upper.digest));
+        assert!(lower.sealed);
+        let abc = "sha256:ef797c8118f02dfb649607dd5d3f8c7623048c9c063d532cc95c5ed7a898a64f"; // of 12345678
+        let plain = Key::parse("12345678").expect("valid");
+        assert!(plain.digest.matches(&Key::parse(abc).expect("valid").digest));
+        assert!(!plain.sealed);
+    }
+
+    #[test]
+    fn a_digest_shows_nothing() {
+        assert_eq!(format!("{:?}", Digest::of(b"12345678")), "Digest(…)");
+    }
+}

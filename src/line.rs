@@ -1,0 +1,114 @@
+//! The line between the halves: one JSON object in, one out.
+//!
+//! In: `{"v":1,"do":"start","magickey":"…","identifier":"…","from":"192.168.1.7","browser":false}`,
+//! at most 4 KiB. Out: `{"v":1,…}`, at most 64 KiB; without a proven pair always [`REFUSED`].
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::judge::{Permit, Presented};
+use crate::outcome::Outcome;
+
+/// The longest question, in bytes.
+pub const ASK_MAX: usize = 4 << 10;
+/// The longest answer, in bytes.
+pub const REPLY_MAX: usize = 64 << 10;
+/// The one answer to everything that is not a valid pair under a valid configuration.
+pub const REFUSED: &str = "{\"v\":1,\"refused\":true}\n";
+
+const VERSION: u8 = 1;
+
+/// What the web half asks of the root half. No `Debug`: it holds keys.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    v: u8,
+    /// To start the task, or to look at its last run.
+    #[serde(rename = "do")]
+    pub what: Do,
+    magickey: String,
+    identifier: String,
+    /// The caller's address, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
+    /// Whether a browser's GET asks: shortly after a start it is shown that run.
+    pub browser: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Do {
+    /// Start it.
+    Start,
+    /// Tell of the last run; start nothing.
+    Look,
+}
+
+impl Ask {
+    /// The question for a permitted request; there is no other way to one.
+    pub fn new(permit: &Permit<'_>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
+        let (magickey, identifier) = permit.presented().text();
+        Ask { v: VERSION, what, magickey, identifier, from, browser }
+    }
+
+    /// One line, the newline included.
+    pub fn to_line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+
+    /// Reads a line; anything but exactly this form is none.
+    pub fn from_line(line: &[u8]) -> Option<Ask> {
+        serde_json::from_slice(line).ok().filter(|ask: &Ask| ask.v == VERSION)
+    }
+
+    /// The keys, to be judged.
+    pub fn presented(&self) -> Presented<'_> {
+        Presented::new(self.magickey.as_bytes(), self.identifier.as_bytes())
+    }
+}
+
+/// What the root half answers.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// No valid pair, or no valid configuration.
+    Refused,
+    /// What became of it.
+    Outcome(Outcome),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    v: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+}
+
+impl Reply {
+    /// One line, the newline included.
+    pub fn to_line(&self) -> Vec<u8> {
+        let outcome = match self {
+            Reply::Refused => return REFUSED.as_bytes().to_vec(),
+            Reply::Outcome(outcome) => outcome.clone(),
+        };
+        let wire = Wire { v: VERSION, refused: None, outcome: Some(outcome) };
+        let mut line = serde_json::to_vec(&wire).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+
+    /// Reads a line; nonsense is none.
+    pub fn from_line(line: &[u8]) -> Option<Reply> {
+        match serde_json::from_slice(line).ok()? {
+            Wire { v: VERSION, refused: Some(true), outcome: None } => Some(Reply::Refused),
+            Wire { v: VERSION, refused: None, outcome: Some(outcome) } => Some(Reply::Outcome(outcome)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What is known of a task's runs, in `state/`: one folder a task, and in it a record a run.
+//!
+//! `<run>.json` is the record, replaced as a whole. `<run>.lock` is there from before the start to
+//! after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock is
+//! held, or while the process recorded for it lives, so a killed keeper does not make a second run
+//! possible. `<run>.out` is the last of what a command wrote. Nobody but the root half's user can
+//! open anything here.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{flock, FlockOperation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::child::{boot, End, Process};
+
+/// Records that are kept of a task, the newest.
+pub const KEPT: usize = 20;
+
+/// A run as its record has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The task's id.
+    pub task: String,
+    /// The run's name: its start in milliseconds since 1970, in hex, so that names sort by time.
+    pub run: String,
+    /// Who started it: the magic key's label or number.
+    pub who: String,
+    /// When, in milliseconds since 1970.
+    pub started: u64,
+    /// How far it has come.
+    pub state: State,
+    /// How long it took, in milliseconds, by a clock that nobody sets.
+    pub duration_ms: Option<u64>,
+    /// Its exit code, once it has ended.
+    pub exit: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// The boot it belongs to.
+    pub boot: String,
+    /// The command's first process.
+    pub process: Option<Process>,
+    /// Whether its keeper left the web server's control group, where it was in one.
+    pub left_cgroup: Option<bool>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is about to start.
+    Starting,
+    /// It has started.
+    Started,
+    /// It was handed to DSM, which alone knows its end.
+    Handed,
+    /// It ended well.
+    Finished,
+    /// It ended badly.
+    Failed,
+    /// Its keeper was killed before it ended. Found when the record is read, never written.
+    Interrupted,
+    /// It could not be started.
+    NotStarted,
+}
+
+impl Record {
+    /// A run that is about to start now.
+    pub fn new(task: &str, who: String) -> Record {
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
+        let mut record = Record::damaged(&format!("{started:012x}"));
+        record.task = task.to_owned();
+        record.who = who;
+        record.boot = boot();
+        record
+    }
+
+    /// What the name of a run tells, without its record.
+    fn damaged(run: &str) -> Record {
+        Record {
+            task: String::new(),
+            run: run.to_owned(),
+            who: String::new(),
+            started: u64::from_str_radix(run, 16).unwrap_or(0),
+            state: State::Starting,
+            duration_ms: None,
+            exit: None,
+            signal: None,
+            boot: String::new(),
+            process: None,
+            left_cgroup: None,
+        }
+    }
+
+    /// Notes the end.
+    pub fn ended(&mut self, end: End, duration_ms: u64) {
+        self.state = if end.exit == Some(0) { State::Finished } else { State::Failed };
+        (self.exit, self.signal, self.duration_ms) = (end.exit, end.signal, Some(duration_ms));
+    }
+
+    fn process_lives(&self) -> bool {
+        self.boot == boot() && self.process.is_some_and(|process| process.lives())
+    }
+}
+
+/// The runs of one task.
+pub struct Runs {
+    folder: PathBuf,
+}
+
+impl Runs {
+    /// Those of the task `id`, in the folder `state`.
+    pub fn of(state: &Path, id: &str) -> Runs {
+        Runs::at(state.join(folder_name(id)))
+    }
+
+    /// Those in this folder.
+    pub fn at(folder: PathBuf) -> Runs {
+        Runs { folder }
+    }
+
+    /// Where they lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the folder, if it is the task's first run.
+    pub fn prepare(&self) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)
+    }
+
+    /// Records a run so that it is still recorded after a loss of power.
+    pub fn write_durably(&self, record: &Record) -> io::Result<()> {
+        let new = self.folder.join(format!("{}.new", record.run));
+        let mut file = private(&new)?;
+        file.write_all(&serde_json::to_vec(record)?)?;
+        file.sync_all()?;
+        fs::rename(&new, self.path(&record.run, "json"))?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Keeps the last of a command's output.
+    pub fn write_output(&self, run: &str, tail: &[&[u8]]) -> io::Result<()> {
+        let mut file = private(&self.path(run, "out"))?;
+        tail.iter().try_for_each(|part| file.write_all(part))
+    }
+
+    /// The keeper's hold on a run; it lasts as long as the file is open.
+    pub fn hold(&self, run: &str) -> io::Result<File> {
+        let file = private(&self.path(run, "lock"))?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(file)
+    }
+
+    /// Takes the keeper's hold away, once the end is recorded.
+    pub fn release(&self, run: &str) {
+        let _ = fs::remove_file(self.path(run, "lock"));
+    }
+
+    /// The run that was started last, if there is one whose record can be read.
+    pub fn last(&self) -> Option<Record> {
+        let mut runs = self.names("json");
+        runs.sort_unstable();
+        runs.into_iter().rev().find_map(|run| self.read(&run)).map(|record| self.as_it_is(record))
+    }
+
+    /// The runs that are alive. Locks of those that are not go, so that no later call asks again.
+    pub fn alive(&self) -> Vec<Record> {
+        let mut alive = Vec::new();
+        for run in self.names("lock") {
+            // A damaged record counts as none; what its keeper holds is alive even so.
+            let record = self.read(&run).unwrap_or_else(|| Record::damaged(&run));
+            match self.is_held(&run) || record.process_lives() {
+                true => alive.push(record),
+                false => self.release(&run),
+            }
+        }
+        alive
+    }
+
+    /// One run's record as it is now.
+    pub fn get(&self, run: &str) -> Option<Record> {
+        self.read(run).map(|record| self.as_it_is(record))
+    }
+
+    /// Forgets all but the newest [`KEPT`].
+    pub fn prune(&self) {
+        let mut runs = self.names("json");
+        runs.sort_unstable();
+        let old = runs.len().saturating_sub(KEPT);
+        for run in runs[..old].iter().filter(|run| !self.path(run, "lock").exists()) {
+            for kind in ["json", "out", "new"] {
+                let _ = fs::remove_file(self.path(run, kind));
+            }
+        }
+    }
+
+    /// A record says "started" for ever when its keeper was killed.
+    fn as_it_is(&self, mut record: Record) -> Record {
+        let open = matches!(record.state, State::Starting | State::Started);
+        if open && !self.is_held(&record.run) && !record.process_lives() {
+            // Its end may have been recorded in between.
+            record = self.read(&record.run).unwrap_or(record);
+            if matches!(record.state, State::Starting | State::Started) {
+                record.state = State::Interrupted;
+            }
+        }
+        record
+    }
+
+    fn is_held(&self, run: &str) -> bool {
+        // Shared, so that two who ask do not take each other for the keeper.
+        let Ok(file) = File::open(self.path(run, "lock")) else { return false };
+        flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    }
+
+    fn read(&self, run: &str) -> Option<Record> {
+        serde_json::from_slice(&fs::read(self.path(run, "json")).ok()?).ok()
+    }
+
+    fn names(&self, kind: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
+        let name = |entry: io::Result<fs::DirEntry>| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            name.strip_suffix(kind)?.strip_suffix('.').map(str::to_owned)
+        };
+        entries.filter_map(name).collect()
+    }
+
+    fn path(&self, run: &str, kind: &str) -> PathBuf {
+        self.folder.join(format!("{run}.{kind}"))
+    }
+}
+
+/// How many runs are alive, of all tasks.
+pub fn alive_in_all(state: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(state) else { return 0 };
+    let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
+    folders.map(|entry| Runs::at(entry.path()).alive().len()).sum()
+}
+
+/// The task's id where that is a file name, else its digest.
+fn folder_name(id: &str) -> String {
+    let plain = id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    match plain {
+        true => format!("task-{id}"),
+        false => Sha256::digest(id).iter().fold("other-".to_owned(), |name, byte| format!("{name}{byte:02x}")),
+    }
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}

@@ -1,0 +1,266 @@
+//! The answer as one value, and the bytes of it: one CGI response (RFC 3875, section 6), written once.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Local};
+use serde::Serialize;
+
+use crate::files::{self, START_PAGE_MAX};
+use crate::outcome::{Outcome, Run};
+use crate::record::State;
+use crate::request::Form;
+use crate::streams;
+use crate::text::Html;
+
+/// The page for everybody who has no valid keys.
+pub const START_PAGE: &str = include_str!("../webstation/start.html");
+const ANSWER_PAGE: &str = include_str!("pages/answer.html");
+
+/// Headers of every answer. No `Location`: a server would run the request again inside (RFC 3875,
+/// 6.2.2). Styles stand in the pages; nothing else may be loaded, and nothing run.
+const HEADERS: &str = "Cache-Control: no-store\r\n\
+    Referrer-Policy: no-referrer\r\n\
+    X-Robots-Tag: noindex, nofollow\r\n\
+    X-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n";
+
+/// One CGI response.
+pub struct Response {
+    status: &'static str,
+    content_type: &'static str,
+    retry_after: Option<u32>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// The start page at the doorstep.
+    pub fn doorstep() -> Response {
+        Response { status: "200 OK", ..Response::refusal() }
+    }
+
+    /// The start page for whoever has no valid keys: always the same.
+    pub fn refusal() -> Response {
+        let body = own_start_page().unwrap_or_else(|| START_PAGE.as_bytes().to_vec());
+        Response { status: "404 Not Found", content_type: "text/html; charset=utf-8", retry_after: None, body }
+    }
+
+    /// The confirm page: name, last run, one button. Always HTML.
+    pub fn confirm(name: &str, last: Option<&Run>) -> Response {
+        let detail =
+            last.map_or_else(|| "It has not been started yet.".to_owned(), |run| format!("Last run: {}.", told(run)));
+        let button = "<form method=\"post\"><button>Start it</button></form>\n";
+        let body = page(&format!("Start {name}?"), &detail, false, button);
+        Response { status: "200 OK", content_type: "text/html; charset=utf-8", retry_after: None, body }
+    }
+
+    /// What became of the task `name`, in the caller's form.
+    pub fn outcome(name: &str, outcome: &Outcome, reference: Option<&str>, form: Form) -> Response {
+        let (status, title) = headline(outcome);
+        let detail = detail(outcome, reference);
+        let retry_after = match outcome {
+            Outcome::Busy { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        };
+        let title = format!("{title}: {name}");
+        let (content_type, body) = match form {
+            Form::Json => ("application/json", json(name, outcome, reference)),
+            // The page of a start moves on, so that no open tab starts anything again.
+            Form::Html => {
+                let moves_on = matches!(outcome, Outcome::Started(_) | Outcome::Finished(_) | Outcome::Failed(_));
+                ("text/html; charset=utf-8", page(&title, &detail, moves_on, ""))
+            }
+            Form::Plain if detail.is_empty() => ("text/plain; charset=utf-8", format!("{}\n", line(&title)).into()),
+            Form::Plain => ("text/plain; charset=utf-8", format!("{} ({detail})\n", line(&title)).into()),
+        };
+        Response { status, content_type, retry_after, body }
+    }
+
+    /// The whole response; for a HEAD without its body.
+    pub fn to_bytes(&self, head: bool) -> Vec<u8> {
+        let mut bytes = String::with_capacity(1024);
+        let _ = write!(
+            bytes,
+            "Status: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{HEADERS}",
+            self.status,
+            self.content_type,
+            self.body.len()
+        );
+        if let Some(seconds) = self.retry_after {
+            let _ = write!(bytes, "Retry-After: {seconds}\r\n");
+        }
+        bytes.push_str("\r\n");
+        let mut bytes = bytes.into_bytes();
+        if !head {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// Writes it to standard output. A caller who has gone is no error of ours.
+    pub fn send(&self, head: bool) {
+        let _ = streams::write_all(rustix::stdio::stdout(), &self.to_bytes(head));
+    }
+}
+
+fn own_start_page() -> Option<Vec<u8>> {
+    let path = files::own_folder().ok()?.join("start.html");
+    files::read_bounded(files::open_regular(&path).ok()?, START_PAGE_MAX).ok()
+}
+
+fn headline(outcome: &Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Started(_) => ("202 Accepted", "Task started"),
+        Outcome::Finished(_) => ("200 OK", "Task finished"),
+        Outcome::Failed(_) => ("500 Internal Server Error", "Task failed"),
+        Outcome::NotStarted { .. } => ("500 Internal Server Error", "Task not started"),
+        Outcome::Unknown { .. } => ("500 Internal Server Error", "Task state unknown"),
+        Outcome::Running(_) => ("409 Conflict", "Task is already running"),
+        Outcome::Busy { .. } => ("429 Too Many Requests", "Too many tasks are running"),
+        Outcome::Last { .. } => ("200 OK", "Task"),
+    }
+}
+
+fn detail(outcome: &Outcome, reference: Option<&str>) -> String {
+    let reference = reference.unwrap_or("none");
+    match outcome {
+        Outcome::Started(run) if run.state == State::Handed => "handed to DSM".into(),
+        Outcome::Started(_) => String::new(),
+        Outcome::Finished(run) => duration(run),
+        Outcome::Failed(run) => match duration(run) {
+            took if took.is_empty() => end(run),
+            took => format!("{}, {took}", end(run)),
+        },
+        Outcome::NotStarted { .. } => format!("reference {reference}, see the log"),
+        Outcome::Unknown { .. } => format!("reference {reference}; ask for the status before trying again"),
+        Outcome::Running(run) => format!("since {}", local(run.started)),
+        Outcome::Busy { retry_after, .. } => format!("try again in {retry_after} s"),
+        Outcome::Last { run: None } => "never started".into(),
+        Outcome::Last { run: Some(run) } => told(run),
+    }
+}
+
+/// A run in a few words.
+fn told(run: &Run) -> String {
+    let since = local(run.started);
+    match run.state {
+        State::Starting | State::Started => format!("running since {since}"),
+        State::Handed => format!("handed to DSM on {since}"),
+        State::Finished => format!("finished, started on {since}, {}", duration(run)),
+        State::Failed => format!("failed, {}, started on {since}, {}", end(run), duration(run)),
+        State::Interrupted => format!("interrupted, {}, started on {since}", end(run)),
+        State::NotStarted => format!("not started on {since}"),
+    }
+}
+
+fn end(run: &Run) -> String {
+    match (run.exit, run.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "its keeper was killed".into(),
+    }
+}
+
+fn duration(run: &Run) -> String {
+    match run.duration_ms {
+        Some(ms) => format!("{}.{:03} s", ms / 1000, ms % 1000),
+        None => String::new(),
+    }
+}
+
+fn local(ms: u64) -> String {
+    time(ms).map_or_else(String::new, |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+fn time(ms: u64) -> Option<DateTime<Local>> {
+    Some(DateTime::from_timestamp_millis(ms.try_into().ok()?)?.with_timezone(&Local))
+}
+
+/// A name may hold a line break; a line of plain text may not.
+fn line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}
+
+fn page(title: &str, detail: &str, moves_on: bool, button: &str) -> Vec<u8> {
+    let refresh = if moves_on { "<meta http-equiv=\"refresh\" content=\"2; url=?status\">\n" } else { "" };
+    let mut page = String::with_capacity(ANSWER_PAGE.len() + 256);
+    let mut rest = ANSWER_PAGE;
+    // Each place is filled from the template alone, so that no name can hold a place itself.
+    while let Some((before, after)) = rest.split_once('{') {
+        page.push_str(before);
+        rest = match after.split_once('}') {
+            Some(("title", rest)) => {
+                let _ = write!(page, "{}", Html(title));
+                rest
+            }
+            Some(("detail", rest)) => {
+                let _ = write!(page, "{}", Html(detail));
+                rest
+            }
+            Some(("refresh", rest)) => {
+                page.push_str(refresh);
+                rest
+            }
+            Some(("button", rest)) => {
+                page.push_str(button);
+                rest
+            }
+            _ => {
+                page.push('{');
+                after
+            }
+        };
+    }
+    page.push_str(rest);
+    page.into_bytes()
+}
+
+/// The JSON form: every field always there, null where there is nothing to say.
+#[derive(Serialize)]
+struct Json<'a> {
+    task: &'a str,
+    state: &'static str,
+    run: Option<&'a str>,
+    started: Option<String>,
+    duration_ms: Option<u64>,
+    exit: Option<i32>,
+    signal: Option<i32>,
+    reference: Option<&'a str>,
+}
+
+fn json(name: &str, outcome: &Outcome, reference: Option<&str>) -> Vec<u8> {
+    let run = outcome.run();
+    let form = Json {
+        task: name,
+        state: state(outcome),
+        run: run.map(|run| &*run.run),
+        started: run.and_then(|run| Some(time(run.started)?.to_rfc3339())),
+        duration_ms: run.and_then(|run| run.duration_ms),
+        exit: run.and_then(|run| run.exit),
+        signal: run.and_then(|run| run.signal),
+        reference,
+    };
+    let mut body = serde_json::to_vec(&form).unwrap_or_default();
+    body.push(b'\n');
+    body
+}
+
+/// The word for an outcome, in JSON and in the log.
+pub fn state(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Started(_) => "started",
+        Outcome::Running(_) => "running",
+        Outcome::NotStarted { .. } => "not_started",
+        Outcome::Unknown { .. } => "unknown",
+        Outcome::Busy { .. } => "busy",
+        Outcome::Last { run: None } => "never",
+        Outcome::Finished(run) | Outcome::Failed(run) | Outcome::Last { run: Some(run) } => match run.state {
+            State::Starting | State::Started => "running",
+            State::Handed => "started",
+            State::Finished => "finished",
+            State::Failed => "failed",
+            State::Interrupted => "interrupted",
+            State::NotStarted => "not_started",
+        },
+    }
+}

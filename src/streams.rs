@@ -1,0 +1,140 @@
+//! Bounded reads of pipes, each with a deadline.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::io::{read, write, Errno};
+
+/// Waits until one of them has something (data, or its end), or the deadline is over: then `false`.
+pub fn wait_any(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> bool {
+    let mut polled: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match poll(&mut polled, left.map(timespec).as_ref()) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(Errno::INTR) => continue,
+            // Not to be waited for; the read that follows says why.
+            Err(_) => return true,
+        }
+    }
+}
+
+/// Reads at most `buffer.len()` bytes of what is there now; 0 is the end.
+pub fn read_some(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match read(&fd, &mut *buffer) {
+            Err(Errno::INTR) => continue,
+            result => return result.map_err(io::Error::from),
+        }
+    }
+}
+
+/// Writes all of it; whoever does not read is not written to.
+pub fn write_all(fd: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match write(&fd, bytes) {
+            Err(Errno::INTR) => continue,
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes a line to somebody who may not take it: what is not taken in `time` is dropped.
+pub fn write_line(fd: impl AsFd, mut line: &[u8], time: Duration) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    let deadline = Instant::now() + time;
+    while !line.is_empty() {
+        let mut writable = [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::OUT)];
+        let left = deadline.saturating_duration_since(Instant::now());
+        match poll(&mut writable, Some(&timespec(left))) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        match write(&fd, line) {
+            Ok(written) => line = &line[written..],
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Why there was no line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoLine {
+    /// The deadline was over first.
+    Late,
+    /// It ended first, after this many bytes.
+    Ended(usize),
+    /// It is longer than allowed.
+    Long,
+    /// Something stands behind the line.
+    More,
+    /// It could not be read.
+    Unreadable(i32),
+}
+
+/// Reads one line of at most `max` bytes, the newline counted and taken off.
+pub fn read_line(fd: impl AsFd, max: usize, deadline: Instant) -> Result<Vec<u8>, NoLine> {
+    let mut line = Vec::with_capacity(512);
+    let mut buffer = [0; 4096];
+    loop {
+        if !wait_any(&[fd.as_fd()], Some(deadline)) {
+            return Err(NoLine::Late);
+        }
+        let count = match read_some(&fd, &mut buffer) {
+            Ok(0) => return Err(NoLine::Ended(line.len())),
+            Ok(count) => count,
+            Err(e) => return Err(NoLine::Unreadable(e.raw_os_error().unwrap_or(0))),
+        };
+        let new = &buffer[..count];
+        let end = new.iter().position(|&b| b == b'\n');
+        line.extend_from_slice(&new[..end.unwrap_or(count)]);
+        if line.len() >= max {
+            return Err(NoLine::Long);
+        }
+        match end {
+            Some(end) if end + 1 < count => return Err(NoLine::More),
+            Some(_) => return Ok(line),
+            None => {}
+        }
+    }
+}
+
+/// Reads until the end or the deadline, and keeps the first `max` bytes.
+pub fn read_all(fd: impl AsFd, max: usize, deadline: Instant) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+    while wait_any(&[fd.as_fd()], Some(deadline)) {
+        match read_some(&fd, &mut buffer) {
+            Ok(count) if count > 0 => all.extend_from_slice(&buffer[..count.min(max - all.len())]),
+            _ => break,
+        }
+    }
+    all
+}
+
+/// Reads up to `length` bytes away, until the end or the deadline.
+pub fn discard(fd: impl AsFd, mut length: u64, deadline: Instant) {
+    if length == 0 {
+        return; // without the work of a buffer
+    }
+    let mut buffer = [0; 16 << 10];
+    while length > 0 && wait_any(&[fd.as_fd()], Some(deadline)) {
+        let most = length.min(buffer.len() as u64) as usize;
+        match read_some(&fd, &mut buffer[..most]) {
+            Ok(count) if count > 0 => length -= count as u64,
+            _ => return,
+        }
+    }
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: duration.subsec_nanos().into() }
+}

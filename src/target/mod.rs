@@ -1,0 +1,81 @@
+//! Steps 7 and 8: the target exists; it is recorded that it starts, and then it is started.
+
+mod dsm;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::config::{Command, Server, Starts};
+use crate::keep;
+use crate::outcome::Outcome;
+use crate::record::{Runs, State};
+use crate::turn::Turn;
+
+/// What the scheduler's programs get in all, from the first question to the start.
+const DSM_TIME: Duration = Duration::from_secs(10);
+
+/// A target that was found.
+pub enum Target<'c> {
+    /// A command whose program is there.
+    Command(&'c Command<'c>),
+    /// A task that the scheduler knows.
+    Scheduled(dsm::Scheduled<'c>),
+}
+
+/// Step 7: the scheduler knows the number; the program is there.
+pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target<'c>, Outcome> {
+    match starts {
+        Starts::Command(command) => {
+            let program = Path::new(&*command.argv[0]);
+            match std::fs::metadata(program) {
+                Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => Ok(Target::Command(command)),
+                Ok(_) => Err(Outcome::not_started("7b", format!("{} is not an executable file", program.display()))),
+                Err(e) => Err(Outcome::not_started("7b", format!("{}: {e}", program.display()))),
+            }
+        }
+        Starts::Scheduled(number) => {
+            let deadline = Instant::now() + DSM_TIME;
+            dsm::find(&server.synoschedtask, *number, deadline).map(Target::Scheduled)
+        }
+    }
+}
+
+impl Target<'_> {
+    /// Step 8, and for a command step 9: recorded durably, started, and watched for up to its `wait`.
+    pub fn start(self, turn: Turn<'_>, keeper: &Path) -> Outcome {
+        let Turn { runs, mut record, lock, .. } = turn;
+        runs.prune();
+        if let Err(e) = runs.write_durably(&record) {
+            return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
+        }
+        match self {
+            Target::Command(command) => {
+                let started = keep::start(keeper, runs.folder(), &record, &command.argv);
+                drop(lock);
+                started.map_or_else(|outcome| outcome, |kept| kept.outcome(&runs, Duration::from_secs(command.wait)))
+            }
+            Target::Scheduled(task) => {
+                let outcome = match task.run() {
+                    Ok(()) => {
+                        record.state = State::Handed;
+                        Outcome::of_start(&record)
+                    }
+                    Err(outcome) => {
+                        if matches!(outcome, Outcome::NotStarted { .. }) {
+                            record.state = State::NotStarted;
+                        }
+                        outcome
+                    }
+                };
+                note(&runs, &record);
+                outcome
+            }
+        }
+    }
+}
+
+/// What was handed to DSM is handed, whether or not the disk takes the note.
+fn note(runs: &Runs, record: &crate::record::Record) {
+    let _ = runs.write_durably(record);
+}

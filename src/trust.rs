@@ -1,0 +1,130 @@
+//! Steps 1 and 2: who we are, and whether anybody else could have changed what we are about to
+//! believe. Everything is looked at after it was opened, so that it is what is used.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{fstat, openat, Mode, OFlags, Stat, CWD};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::files;
+use crate::outcome::Outcome;
+
+/// The program's own folder, which its user alone can change.
+pub struct Home {
+    path: PathBuf,
+    folder: OwnedFd,
+    user: u32,
+}
+
+/// Step 1: no arguments, and the effective user is the one that the installation belongs to.
+///
+/// `sudo -g http` would run the program as its caller; sudo itself passes no argument on.
+pub fn identity() -> Result<u32, Outcome> {
+    if std::env::args_os().len() != 1 {
+        return Err(Outcome::not_started("1a", "it takes no arguments"));
+    }
+    let user = geteuid().as_raw();
+    let program = rustix::fs::stat("/proc/self/exe").map_err(|e| Outcome::not_started("1b", e))?;
+    match program.st_uid == user {
+        true => Ok(user),
+        false => {
+            Err(Outcome::not_started("1b", format!("it runs as uid {user} but belongs to uid {}", program.st_uid)))
+        }
+    }
+}
+
+/// Step 2: the folder, config.json and state/ are that user's, the folders above that user's or
+/// root's, and nobody else can write any of them.
+pub fn home(user: u32) -> Result<Home, Outcome> {
+    let path = files::own_folder().map_err(|e| Outcome::not_started("2a", e))?;
+    let mut walked = PathBuf::from("/");
+    let mut folder = open_folder(None, Path::new("/")).map_err(|e| untrusted("2a", Path::new("/"), e))?;
+    for part in path.components().filter(|part| !matches!(part, Component::RootDir)) {
+        above(&folder, &walked, user)?;
+        walked.push(part);
+        folder = open_folder(Some(&folder), part.as_ref()).map_err(|e| untrusted("2a", &walked, e))?;
+    }
+    owned(&stat(&folder, &walked)?, "2b", &walked, user)?;
+    let home = Home { path, folder, user };
+    home.check_file("remotetask-keep", "2e")?;
+    Ok(home)
+}
+
+impl Home {
+    /// Step 2, config.json: opened, judged, read.
+    pub fn config(&self) -> Result<Vec<u8>, Outcome> {
+        let file = self.check_file("config.json", "2c")?;
+        files::read_bounded(file, files::CONFIG_MAX).map_err(|e| untrusted("2c", &self.path.join("config.json"), e))
+    }
+
+    /// Step 2, state/. Where it is missing nobody has written it; the first turn makes it.
+    pub fn state(&self) -> Result<PathBuf, Outcome> {
+        let path = self.path.join("state");
+        match open_folder(Some(&self.folder), Path::new("state")) {
+            Ok(folder) => owned(&stat(&folder, &path)?, "2d", &path, self.user)?,
+            Err(Errno::NOENT) => {}
+            Err(e) => return Err(untrusted("2d", &path, e)),
+        }
+        Ok(path)
+    }
+
+    /// The keeper's program.
+    pub fn keeper(&self) -> PathBuf {
+        self.path.join("remotetask-keep")
+    }
+
+    fn check_file(&self, name: &str, step: &'static str) -> Result<File, Outcome> {
+        let path = self.path.join(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&self.folder, name, flags, Mode::empty()).map_err(|e| untrusted(step, &path, e))?;
+        owned(&stat(&file, &path)?, step, &path, self.user)?;
+        files::regular(file).map_err(|e| untrusted(step, &path, e))
+    }
+}
+
+fn open_folder(base: Option<&OwnedFd>, name: &Path) -> Result<OwnedFd, Errno> {
+    // To look at and walk on from, without a right to list it.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match base {
+        Some(base) => openat(base, name, flags, Mode::empty()),
+        None => openat(CWD, name, flags, Mode::empty()),
+    }
+}
+
+fn stat(file: &OwnedFd, path: &Path) -> Result<Stat, Outcome> {
+    fstat(file).map_err(|e| untrusted("2", path, e))
+}
+
+/// A folder above: the user's or root's, and writable to others only if it is sticky, as /tmp is:
+/// nobody can rename what is not theirs there.
+fn above(folder: &OwnedFd, path: &Path, user: u32) -> Result<(), Outcome> {
+    let stat = stat(folder, path)?;
+    if stat.st_uid != user && stat.st_uid != 0 {
+        return Err(untrusted("2a", path, format!("it belongs to uid {}, not to root or uid {user}", stat.st_uid)));
+    }
+    match stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0 {
+        true => Err(untrusted("2a", path, writable(&stat))),
+        false => Ok(()),
+    }
+}
+
+fn owned(stat: &Stat, step: &'static str, path: &Path, user: u32) -> Result<(), Outcome> {
+    if stat.st_uid != user {
+        return Err(untrusted(step, path, format!("it belongs to uid {}, not to uid {user}", stat.st_uid)));
+    }
+    match stat.st_mode & 0o022 {
+        0 => Ok(()),
+        _ => Err(untrusted(step, path, writable(stat))),
+    }
+}
+
+fn writable(stat: &Stat) -> String {
+    format!("others can write it (mode {:04o}); take that away: chmod go-w", stat.st_mode & 0o7777)
+}
+
+fn untrusted(step: &'static str, path: &Path, why: impl std::fmt::Display) -> Outcome {
+    Outcome::not_started(step, format!("{}: {why}", path.display()))
+}

@@ -1,0 +1,93 @@
+//! Step 6: the task's turn. Whoever holds one may start the task; two cannot hold it at a time.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{flock, FlockOperation};
+
+use crate::config::{Starts, Task};
+use crate::judge::Permit;
+use crate::line::{Ask, Do};
+use crate::outcome::{Outcome, Run};
+use crate::record::{alive_in_all, Record, Runs};
+
+/// Runs that may be alive at a time, of all tasks.
+pub const CEILING: usize = 32;
+/// A browser that asks again this soon is shown the run that it started.
+pub const SHOWN_AGAIN: Duration = Duration::from_secs(10);
+/// How long another start may take before this one gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The right to start a task now, and the record to do it under. Given back when dropped.
+pub struct Turn<'c> {
+    /// The task.
+    pub task: &'c Task<'c>,
+    /// Its runs.
+    pub runs: Runs,
+    /// The run to be.
+    pub record: Record,
+    /// Held for as long as nobody else may decide.
+    pub lock: File,
+}
+
+/// Takes the permitted task's turn, or says what stands against it.
+pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>, Outcome> {
+    let task = permit.task();
+    let runs = Runs::of(state, &task.id);
+    if ask.what == Do::Look {
+        return Err(Outcome::Last { run: runs.last().as_ref().map(Run::from) });
+    }
+    runs.prepare().map_err(|e| Outcome::not_started("6a", format!("{}: {e}", runs.folder().display())))?;
+    let lock = match &task.starts {
+        // The ceiling is over all commands, so that they take turns together: some milliseconds.
+        Starts::Command(_) => lock(&state.join("commands.lock"))?,
+        // DSM may take seconds, and only about this task.
+        Starts::Scheduled(_) => lock(&runs.folder().join("turn.lock"))?,
+    };
+    let who = permit.who().to_string();
+    if ask.browser {
+        if let Some(last) = runs.last().filter(|last| last.who == who && is_recent(last)) {
+            return Err(match Outcome::of_start(&last) {
+                Outcome::NotStarted { .. } => Outcome::Last { run: Some(Run::from(&last)) },
+                shown => shown,
+            });
+        }
+    }
+    if matches!(task.starts, Starts::Command(_)) {
+        if let Some(running) = runs.alive().first() {
+            return Err(Outcome::Running(Run::from(running))); // 6b
+        }
+        if alive_in_all(state) >= CEILING {
+            let reason = format!("{CEILING} runs are alive already, as many as may");
+            return Err(Outcome::Busy { retry_after: 10, reason }); // 6c
+        }
+    }
+    Ok(Turn { task, record: Record::new(&task.id, who), runs, lock })
+}
+
+fn is_recent(last: &Record) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // A start in the future is the clock's fault, and no reason to hold anybody off.
+    now.checked_sub(Duration::from_millis(last.started)).is_some_and(|age| age < SHOWN_AGAIN)
+}
+
+fn lock(path: &Path) -> Result<File, Outcome> {
+    let fault = |e: std::io::Error| Outcome::not_started("6a", format!("{}: {e}", path.display()));
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                // flock(2) knows no deadline; starts are rare, and this is only waited for here.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(Outcome::not_started("6a", "another start has not ended within 5 s"));
+            }
+            Err(e) => return Err(fault(e.into())),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Step 0: the root half makes its own world.
+//!
+//! sudo hands on much of its caller's: ignored signals, limits, umask, niceness, working directory,
+//! PATH, TZ. Nothing of that may steer what root does.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::{chdir, geteuid, getrlimit, setpriority_process, setrlimit, umask, Resource, Rlimit};
+use signal_hook::consts::{FORBIDDEN, SIGPIPE};
+
+use crate::outcome::Outcome;
+
+const STACK: u64 = 8 << 20;
+const FILES: u64 = 1024;
+
+/// Makes the process its own, whoever started it; an error names what could not be set.
+///
+/// An unprivileged installation (`elevate: []`) has no right to raise what was lowered: there the
+/// limits go as high as they may.
+pub fn make_own() -> Result<(), Outcome> {
+    let fault = |step: &'static str| move |e: std::io::Error| Outcome::not_started(step, e);
+    unignore_signals().map_err(fault("0a"))?;
+    umask(Mode::from_raw_mode(0o077)); // 0b
+    chdir("/").map_err(|e| fault("0c")(e.into()))?;
+    limits().map_err(|e| fault("0d")(e.into()))?;
+    priority().map_err(fault("0e"))?;
+    forget_environment(); // 0f
+    Ok(())
+}
+
+/// An ignored signal stays so through exec(2), and an ignored SIGCHLD loses exit codes. A handler
+/// takes the place of "ignored", and exec turns a handled signal into the default one.
+///
+/// SIGILL, SIGFPE and SIGSEGV cannot be handled by safe code. A fault of the program's own kills it
+/// all the same: the kernel does not let it ignore that. 32 and 33 are the C library's own, which it
+/// lets nobody change (nptl(7)).
+fn unignore_signals() -> std::io::Result<()> {
+    let ignored = ignored_signals(&std::fs::read_to_string("/proc/self/status")?);
+    let nothing = Arc::new(AtomicBool::new(false));
+    for signal in ignored {
+        // std ignores SIGPIPE for us and resets it in each child.
+        let others = signal == SIGPIPE || FORBIDDEN.contains(&signal) || matches!(signal, 32 | 33);
+        if !others {
+            signal_hook::flag::register(signal, Arc::clone(&nothing))?;
+        }
+    }
+    Ok(())
+}
+
+/// The numbers in the mask `SigIgn` of `/proc/PID/status` (proc(5)).
+fn ignored_signals(status: &str) -> Vec<i32> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    (1..=64).filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
+}
+
+fn limits() -> Result<(), Errno> {
+    let unlimited = Rlimit { current: None, maximum: None };
+    for resource in [Resource::Cpu, Resource::Fsize, Resource::As, Resource::Data] {
+        set_limit(resource, unlimited)?;
+    }
+    set_limit(Resource::Stack, Rlimit { current: Some(STACK), maximum: None })?;
+    let files = getrlimit(Resource::Nofile);
+    let at_least = |limit: Option<u64>| limit.map(|limit| limit.max(FILES));
+    set_limit(Resource::Nofile, Rlimit { current: at_least(files.current), maximum: at_least(files.maximum) })
+}
+
+fn set_limit(resource: Resource, limit: Rlimit) -> Result<(), Errno> {
+    match setrlimit(resource, limit.clone()) {
+        Err(Errno::PERM) if !geteuid().is_root() => {
+            let maximum = getrlimit(resource).maximum;
+            let current = match (limit.current, maximum) {
+                (Some(wanted), Some(most)) => Some(wanted.min(most)),
+                (wanted, most) => wanted.or(most),
+            };
+            setrlimit(resource, Rlimit { current, maximum })
+        }
+        result => result,
+    }
+}
+
+fn priority() -> std::io::Result<()> {
+    let allowed = |result: std::io::Result<()>| match result {
+        Err(_) if !geteuid().is_root() => Ok(()),
+        result => result,
+    };
+    allowed(setpriority_process(None, 0).map_err(Into::into))?;
+    allowed(std::fs::write("/proc/self/oom_score_adj", "0"))
+}
+
+fn forget_environment() {
+    for (name, _) in std::env::vars_os() {
+        std::env::remove_var(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_mask_of_ignored_signals() {
+        for (status, expected) in [
+            ("Name:\tx\nSigIgn:\t0000000000000000\n", vec![]),
+            ("SigIgn:\t0000000000001000\nSigCgt:\tffff\n", vec![13]),
+            ("SigIgn:\t8000000000010001\n", vec![1, 17, 64]),
+            ("", vec![]),
+        ] {
+            assert_eq!(super::ignored_signals(status), expected, "{status}");
+        }
+    }
+}
