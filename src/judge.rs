@@ -177,3 +177,6 @@ fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {
 fn allows(key: &MagicKey<'_>, task: &Task<'_>) -> bool {
     key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,16 +156,33 @@ mod tests {
 
     #[test]
     fn a_sealed_key_is_the_plain_ones_digest_in_either_case() {
-        // printf 76sdf7678fds687 | sha256sum
-        let hex = "5a67c75d8f9de0d0cc8b7bbdbc3d2a8f2c68b53d0c0c2ca2f0e7b7e0c0a9b8d7";
-        let lower = Key::parse(&format!("sha256:{hex}")).expect("valid");
-        let upper = Key::parse(&format!("sha256:{}", hex.to_uppercase())).expect("valid");
-        assert!(lower.digest.matches(&upper.digest));
-        assert!(lower.sealed);
-        let abc = "sha256:ef797c8118f02dfb649607dd5d3f8c7623048c9c063d532cc95c5ed7a898a64f"; // of 12345678
+        // printf 12345678 | sha256sum
+        let sealed = "sha256:ef797c8118f02dfb649607dd5d3f8c7623048c9c063d532cc95c5ed7a898a64f";
+        let upper = sealed.to_uppercase().replace("SHA", "sha");
         let plain = Key::parse("12345678").expect("valid");
-        assert!(plain.digest.matches(&Key::parse(abc).expect("valid").digest));
         assert!(!plain.sealed);
+        for text in [sealed, &upper] {
+            let key = Key::parse(text).expect("valid");
+            assert!(key.sealed && key.digest.matches(&plain.digest), "{text}");
+            let found =
+                |presented: &str| Sought::new(Digest::of(presented.as_bytes())).in_text(text).map(|key| key.is_some());
+            assert_eq!(found("12345678"), Ok(true));
+            assert_eq!(found("12345679"), Ok(false));
+            assert_eq!(found(text), Ok(false), "a digest is no key");
+        }
+    }
+
+    #[test]
+    fn two_digests_match_only_in_every_bit() {
+        let digest = Digest::of(b"12345678");
+        assert!(digest.matches(&digest));
+        for word in 0..4 {
+            for bit in [0, 31, 63] {
+                let mut other = digest;
+                other.0[word] ^= 1 << bit;
+                assert!(!digest.matches(&other) && !other.matches(&digest), "word {word}, bit {bit}");
+            }
+        }
     }
 
     #[test]

@@ -195,3 +195,6 @@ pub fn drain_body(body: impl AsFd, var: impl Fn(&str) -> Option<OsString>) {
     };
     streams::discard(body, length.min(BODY_MAX), Instant::now() + BODY_TIME);
 }
+
+#[cfg(test)]
+mod tests;

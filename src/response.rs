@@ -264,3 +264,6 @@ pub fn state(outcome: &Outcome) -> &'static str {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,3 +189,6 @@ fn text(content: &[u8]) -> Result<&str, Refusal> {
         Refusal { line, column, message: "this is not UTF-8; save the file as UTF-8".into() }
     })
 }
+
+#[cfg(test)]
+mod tests;

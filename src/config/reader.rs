@@ -333,11 +333,10 @@ fn once<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
     Ok(())
 }
 
-/// Refuses a field by its name.
+/// Refuses a field by its name, where the name stands.
 #[cold]
-fn refuse<'de, A: MapAccess<'de>>(map: &mut A, name: &str, why: &str) -> Result<(), A::Error> {
-    map.next_value::<IgnoredAny>()?;
-    Err(under(name, A::Error::custom(why)))
+fn refuse<E: Error>(name: &str, why: &str) -> Result<(), E> {
+    Err(under(name, E::custom(why)))
 }
 
 /// Two keys of one file must differ, magic keys and identifiers together.
@@ -441,9 +440,8 @@ impl<'de> Object<'de> for ServerFields<'de> {
             "synoschedtask" => {
                 once(map, name, &mut self.synoschedtask, Str("a program's whole path in quotes", program))
             }
-            "panel" | "synowebapi" | "synoschedule" => refuse(map, name, NOT_YET),
+            "panel" | "synowebapi" | "synoschedule" => refuse(name, NOT_YET),
             _ => refuse(
-                map,
                 name,
                 "no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask",
             ),
@@ -550,7 +548,7 @@ impl<'de> Object<'de> for EntryFields<'de> {
                     "the list is empty, so this key could start nothing; add a task, or take \"tasks\" out",
                 )
             }
-            _ => refuse(map, name, "no such field; there are key, label, expires, from, tasks"),
+            _ => refuse(name, "no such field; there are key, label, expires, from, tasks"),
         }
     }
     fn finish(&mut self) -> Result<MagicKey<'de>, String> {
@@ -592,7 +590,7 @@ impl<'de> Visitor<'de> for Tasks<'_> {
                     map.next_value_seed(Fields { reading: self.0, object })
                 }
                 Reading::Whole(whole) if !whole.seen_tasks.borrow_mut().insert(id.to_string()) => {
-                    map.next_value::<IgnoredAny>().and(Err(A::Error::custom(TWICE)))
+                    Err(A::Error::custom(TWICE))
                 }
                 _ => {
                     let object = &mut TaskFields::of(id.clone(), &mut tasks);
@@ -643,8 +641,8 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
             "get" => once(map, name, &mut self.get, choice("\"run\"", "run", "confirm")),
             "overlap" => once(map, name, &mut self.overlap, choice("\"skip\"", "skip", "parallel")),
             "wait" => once(map, name, &mut self.wait, Number("seconds", 0, WAIT_MAX)),
-            "event" | "cooldown" | "timeout" | "output" => refuse(map, name, NOT_YET),
-            _ => refuse(map, name, "no such field; there are identifier, name, command, get, overlap, wait"),
+            "event" | "cooldown" | "timeout" | "output" => refuse(name, NOT_YET),
+            _ => refuse(name, "no such field; there are identifier, name, command, get, overlap, wait"),
         }
     }
     fn finish(&mut self) -> Result<(), String> {

@@ -1,0 +1,205 @@
+#!/bin/sh
+# Remote task starter: tries it on this machine.
+#
+# Everything is a function and main comes last, so that half a file does nothing.
+set -eu
+
+usage() {
+    cat <<'END'
+Usage: ./install.sh --try [--once]
+
+  --try     builds the remote task starter, starts it behind a web server of its own on
+            http://127.0.0.1:10765, calls the example's secret URL once, shows what
+            happened, and serves until Ctrl-C. Nothing outside this folder changes,
+            but for the packages that it says it installs.
+  --once    ends after that call; the exit code is 0 if the task was started.
+  --help    shows this.
+END
+}
+
+LISTEN=127.0.0.1:10765
+# The example's two keys, as config.json.example has them.
+MAGICKEY=76sdf7678fds687
+IDENTIFIER=hjhass665s
+MODULES=/usr/lib/apache2/modules
+
+say() { printf '%s\n' "$@"; }
+err() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+main() {
+    try=no once=no
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --try) try=yes ;;
+            --once) once=yes ;;
+            --help | -h) usage; exit 0 ;;
+            *) printf 'install.sh: there is no option %s\n\n' "$1" >&2; usage >&2; exit 2 ;;
+        esac
+        shift
+    done
+    [ "$try" = yes ] || { usage >&2; exit 2; }
+    PATH=$PATH:/usr/sbin:/sbin
+    umask 022
+    cd "$(dirname "$0")"
+    here=$(pwd -P)
+    folder=$here/target/try
+
+    check_owner
+    plan
+    need_rust
+    install_packages
+    build
+    lay_out
+    trap stop_server EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    start_server
+    call
+    [ "$once" = yes ] && return
+    say "" "Serving on http://$LISTEN until you press Ctrl-C."
+    wait "$server" || err "the web server has ended; see $folder/apache/error.log"
+}
+
+plan() {
+    say "This tries the remote task starter on this machine. It will"
+    say "  1. install what is missing of: Apache's programs, curl, a linker (Debian packages)"
+    say "  2. build the programs with cargo (about a minute the first time)"
+    say "  3. lay everything out in $folder"
+    say "  4. start a web server on http://$LISTEN, as $(id -un), and call the example's URL"
+    say ""
+}
+
+# The programs believe no configuration that somebody else could change.
+check_owner() {
+    [ "$(stat -c %u .)" = "$(id -u)" ] ||
+        err "this folder belongs to $(stat -c %U .), but you are $(id -un): run this as $(stat -c %U .), or clone it again as $(id -un)"
+}
+
+need_rust() {
+    { have cargo && have rustc; } ||
+        err "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again"
+    version=$(rustc --version | cut -d' ' -f2)
+    minor=$(printf %s "$version" | cut -d. -f2)
+    [ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] ||
+        err "Rust $version is too old, 1.85 is needed: update it with 'rustup update'"
+}
+
+install_packages() {
+    missing=
+    have apache2 && [ -e "$MODULES/mod_cgid.so" ] || missing="$missing apache2-bin"
+    have curl || missing="$missing curl"
+    have cc || missing="$missing gcc libc6-dev"
+    [ -n "$missing" ] || return 0
+    missing=${missing# }
+    say "Installing: $missing"
+    if [ "$(id -u)" = 0 ]; then
+        root=
+    elif have sudo; then
+        root=sudo
+    else
+        err "these packages are missing and only root can install them: apt-get install $missing"
+    fi
+    # shellcheck disable=SC2086 # two lists of words
+    { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+        $root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing; } >/dev/null ||
+        err "these packages could not be installed (no network?): $missing"
+}
+
+build() {
+    say "Building ..."
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    cargo fetch --locked --quiet --target "$host" ||
+        err "cargo could not fetch the packages that this needs; is there a network?"
+    cargo build --locked --quiet --release --bins --target "$host" --target-dir target ||
+        err "the build has failed; what stands above says why"
+    built=target/$host/release
+}
+
+lay_out() {
+    rm -rf "$folder"
+    mkdir -p "$folder/apache"
+    cp "$built/remotetask-cgi" "$built/remotetask-run" "$built/remotetask-keep" "$built/remotetask" "$folder/"
+    chmod 0711 "$folder/remotetask-cgi"
+    chmod 0700 "$folder/remotetask-run" "$folder/remotetask-keep"
+    # The shipped configuration; here nobody has to become root, and the folder is this one.
+    sed -e 's|"server": {|"server": {\n    "elevate": [],|' \
+        -e "s|/usr/local/remotetask|$(printf %s "$folder" | sed 's/[\\&|"]/\\&/g')|" \
+        config.json.example >"$folder/config.json"
+    chmod 0640 "$folder/config.json"
+    "$folder/remotetask" check || err "the shipped configuration is refused; that is a fault of this program"
+    cat >"$folder/apache/httpd.conf" <<END
+ServerRoot "$folder/apache"
+ServerName localhost
+PidFile "$folder/apache/httpd.pid"
+DefaultRuntimeDir "$folder/apache"
+ErrorLog "$folder/apache/error.log"
+Mutex "file:$folder/apache" default
+LoadModule mpm_event_module $MODULES/mod_mpm_event.so
+LoadModule authz_core_module $MODULES/mod_authz_core.so
+LoadModule alias_module $MODULES/mod_alias.so
+LoadModule cgid_module $MODULES/mod_cgid.so
+ScriptSock "$folder/apache/cgid.sock"
+Define REMOTETASK_FOLDER "$folder"
+Define REMOTETASK_LISTEN $LISTEN
+Include "$here/webstation/remotetask.conf"
+END
+}
+
+server=
+start_server() {
+    # Apache refuses to serve as root. In a user namespace of its own root is an ordinary user, who
+    # owns the same files and may do nothing more.
+    if [ "$(id -u)" = 0 ]; then
+        unshare --user --map-user=1000 --map-group=1000 true 2>/dev/null ||
+            err "Apache does not serve as root, and this kernel has no user namespaces: run this as an ordinary user"
+        namespace="unshare --user --map-user=1000 --map-group=1000"
+    else
+        namespace=
+    fi
+    # shellcheck disable=SC2086 # a list of words
+    env -i PATH=/usr/bin:/bin $namespace /usr/sbin/apache2 -f "$folder/apache/httpd.conf" -DFOREGROUND \
+        2>"$folder/apache/start.log" &
+    server=$!
+    tries=0
+    while [ ! -e "$folder/apache/httpd.pid" ]; do
+        if ! kill -0 "$server" 2>/dev/null; then
+            server=
+            grep -q 'Address already in use' "$folder/apache/start.log" "$folder/apache/error.log" 2>/dev/null &&
+                err "$LISTEN is in use by another program: end that one, then run this again"
+            cat "$folder/apache/start.log" >&2
+            err "the web server did not start; what stands above says why"
+        fi
+        tries=$((tries + 1))
+        [ "$tries" -lt 100 ] || err "the web server has not started within 10 s; see $folder/apache/error.log"
+        sleep 0.1
+    done
+}
+
+stop_server() {
+    code=$?
+    trap - EXIT
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || :
+        wait "$server" 2>/dev/null || :
+    fi
+    exit "$code"
+}
+
+# The URL is the key: it reaches curl by stdin, for argument lists can be read by everybody.
+call() {
+    say "" "Calling http://$LISTEN/<magic key>/<identifier> ..."
+    answer=$(printf 'url = "http://%s/%s/%s"\n' "$LISTEN" "$MAGICKEY" "$IDENTIFIER" |
+        curl --config - --silent --show-error --max-time 30 --write-out '%{http_code}') ||
+        err "the web server gave no answer; see $folder/apache/error.log"
+    say "  the answer:      $(printf %s "$answer" | sed 's/[0-9]*$//')"
+    say "  its effect:      $(ls -l "$folder/hello.txt" 2>/dev/null || echo 'none')"
+    say "  the log's line:  $(tail -n 1 "$folder/log.txt" 2>/dev/null || echo 'none')"
+    case $answer in
+        *200 | *202) [ -e "$folder/hello.txt" ] || err "the answer was good, but the task has had no effect" ;;
+        *) err "the task was not started; the log's line says why" ;;
+    esac
+    say "" "The same in a browser:  http://localhost:${LISTEN##*:}/$MAGICKEY/$IDENTIFIER"
+}
+
+main "$@"

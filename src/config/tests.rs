@@ -1,0 +1,201 @@
+use super::*;
+
+const DIGEST: &str = "sha256:ef797c8118f02dfb649607dd5d3f8c7623048c9c063d532cc95c5ed7a898a64f"; // of 12345678
+
+/// A file with these server fields and tasks.
+fn file(server: &str, tasks: &str) -> String {
+    format!("{{\"server\": {{{server}}}, \"tasks\": {{{tasks}}}}}")
+}
+
+fn refusal(text: &str) -> String {
+    read(text.as_bytes()).err().map(|refusal| refusal.to_string()).unwrap_or_default()
+}
+
+#[track_caller]
+fn accepted(text: &str) -> Config<'_> {
+    match read(text.as_bytes()) {
+        Ok(config) => config,
+        Err(refusal) => panic!("{refusal}: {text}"),
+    }
+}
+
+#[test]
+fn the_originals_file_nested_and_flat() {
+    let nested = r#"{"server": {"debug": true, "port": 10001, "listen": "0.0.0.0", "magickey": "76sdf7678fds687"},
+        "tasks": {"1000": {"identifier": "hjhass665s", "command": ["/volume1/control/command1.sh"]},
+                  "1001": {"identifier": "hjhass665t", "command": ""}}}"#;
+    let flat = nested.replacen("\"server\": {", "", 1).replacen("},", ",", 1);
+    for text in [nested, &flat] {
+        let config = accepted(text);
+        assert_eq!((config.server.port, config.server.debug), (10001, true));
+        assert!(matches!(&config.tasks[0].starts, Starts::Command(c) if c.argv == ["/volume1/control/command1.sh"]));
+        assert!(matches!(config.tasks[1].starts, Starts::Scheduled(1001)));
+    }
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let text = file(r#""magickey": "key-of-me""#, r#""a": {"identifier": "key-of-a", "command": ["/x", "-y"]}"#);
+    let config = accepted(&text);
+    assert_eq!(config.server.elevate(), ELEVATE);
+    assert_eq!((config.server.listen, config.server.port), LISTEN);
+    assert_eq!(config.server.synoschedtask, SYNOSCHEDTASK);
+    assert_eq!((config.tasks[0].shown(), config.tasks[0].wait()), ("a", 2));
+    assert!(accepted(&text.replace("\"magickey\"", "\"elevate\": [], \"magickey\"")).server.elevate().is_empty());
+}
+
+#[test]
+fn every_field_that_there_is() {
+    let server = format!(
+        r#""listen": "::1", "port": 8080, "debug": false, "elevate": ["/opt/sudo", "-n"], "scheduler": "synoschedtask",
+        "synoschedtask": "/opt/s", "magickey": ["plain-key-1", "{DIGEST}", {{"key": "plain-key-2", "label": "Änne",
+        "expires": "2028-02-29", "from": ["192.168.1.0/24", "fd00::/8", "10.0.0.1", "::ffff:10.0.0.2"],
+        "tasks": ["7", "b"]}}]"#
+    );
+    let tasks = r#""7": {"identifier": ["plain-key-3", "plain-key-4"], "name": "N", "get": "run"},
+        "b": {"identifier": "plain-key-5", "command": ["/x"], "overlap": "skip", "wait": 30}"#;
+    let text = file(&server, tasks);
+    let config = accepted(&text);
+    let person = &config.server.magic_keys[2];
+    assert_eq!(person.label.as_deref(), Some("Änne"));
+    assert_eq!(person.expires, NaiveDate::from_ymd_opt(2028, 2, 29));
+    assert_eq!(
+        person.from.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["192.168.1.0/24", "fd00::/8", "10.0.0.1/32", "10.0.0.2/32"]
+    );
+    assert!(config.server.magic_keys[1].key.sealed && !config.server.magic_keys[0].key.sealed);
+    assert_eq!(config.tasks[0].more_identifiers.len(), 1);
+    assert_eq!(config.tasks[1].wait(), 30);
+}
+
+#[test]
+fn refusals_name_place_field_and_cure() {
+    let key = r#""magickey": "key-of-me""#;
+    let task = |fields: &str| file(key, &format!("\"7\": {{\"identifier\": \"key-of-7\", {fields}}}"));
+    let server = |fields: &str| file(fields, "");
+    let mut wrong = Vec::new();
+    for (text, expected) in [
+        ("", "config.json:1:0: EOF while parsing a value; this is not JSON here: look for a comma or a quote too many or too few"),
+        ("{\n  \"server\": {},,", "config.json:2:14: server: there is no \"magickey\"; add one, the key that says who calls"),
+        ("[]", "config.json:1:0: invalid type: sequence, expected an object { … } with \"server\" and \"tasks\""),
+        ("{\"tasks\": {}}", "config.json:1:13: there is no \"magickey\"; add one, the key that says who calls"),
+        ("{\"magickey\": \"key-of-me\"}", "config.json:1:25: there is no \"tasks\"; add \"tasks\": { … } with what may be started"),
+        ("{\"magickey\": \"key-of-me\", \"tasks\": {}} x", "config.json:1:40: trailing characters; this is not JSON here: look for a comma or a quote too many or too few"),
+        ("{\"magickey\": \"key-of-me\", \"tasks\": {},}", "config.json:1:39: trailing comma; this is not JSON here: look for a comma or a quote too many or too few"),
+        (
+            "{\"server\": {\"magickey\": \"key-of-me\"}, \"port\": 1, \"tasks\": {}}",
+            "config.json:1:47: port: stands outside \"server\", and there is a \"server\" too; move it in there",
+        ),
+        (
+            "{\"port\": 1, \"server\": {\"magickey\": \"key-of-me\"}, \"tasks\": {}}",
+            "config.json:1:47: port: stands outside \"server\", and there is a \"server\" too; move it in there",
+        ),
+        (&server(r#""magickey": []"#), "config.json:1:26: server.magickey: the list is empty, so nobody could start anything; add a key"),
+        (&server(r#""magickey": 7"#), "config.json:1:25: server.magickey: invalid type: integer `7`, expected a key in quotes, or a list [ … ] of keys and of objects with a \"key\""),
+        (&server(r#""magickey": "short""#), "config.json:1:31: server.magickey: a key has 8 to 128 characters, this one 5; choose another"),
+        (&server(r#""magickey": ["key-of-me", 7]"#), "config.json:1:39: server.magickey[1]: invalid type: integer `7`, expected a key in quotes, or an object { \"key\": … }"),
+        (&server(r#""magickey": [{"label": "x"}]"#), "config.json:1:39: server.magickey[0]: there is no \"key\"; add one"),
+        (&server(r#""magickey": [{"key": "key-of-me", "kye": 1}]"#), "config.json:1:54: server.magickey[0].kye: no such field; there are key, label, expires, from, tasks"),
+        (&server(r#""magickey": [{"key": "key-of-me", "expires": "2027-02-29"}]"#), "config.json:1:69: server.magickey[0].expires: the last valid day is written as \"2027-01-31\", a day that exists"),
+        (&server(r#""magickey": [{"key": "key-of-me", "expires": "31.1.2027"}]"#), "config.json:1:68: server.magickey[0].expires: the last valid day is written as \"2027-01-31\", a day that exists"),
+        (&server(r#""magickey": [{"key": "key-of-me", "from": []}]"#), "config.json:1:56: server.magickey[0].from: the list is empty, so no network could call; add one, or take \"from\" out"),
+        (&server(r#""magickey": [{"key": "key-of-me", "from": ["192.168.1.7/24"]}]"#), "config.json:1:71: server.magickey[0].from[0]: this network has bits set behind its prefix; write \"192.168.1.0/24\""),
+        (&server(r#""magickey": [{"key": "key-of-me", "from": ["nas.local"]}]"#), "config.json:1:66: server.magickey[0].from[0]: write an address or a network, such as \"192.168.1.7\" or \"192.168.1.0/24\""),
+        (&server(r#""magickey": [{"key": "key-of-me", "tasks": []}]"#), "config.json:1:57: server.magickey[0].tasks: the list is empty, so this key could start nothing; add a task, or take \"tasks\" out"),
+        (&server(r#""magickey": [{"key": "key-of-me", "tasks": ["7"]}]"#), "config.json:1:59: server.magickey[0].tasks[0]: there is no task \"7\" in \"tasks\"; add it there, or take it out here"),
+        (&server(&format!("{key}, \"port\": \"80\"")), "config.json:1:48: server.port: invalid type: string \"80\", expected a port, a whole number from 1 to 65535, without quotes"),
+        (&server(&format!("{key}, \"port\": 0")), "config.json:1:45: server.port: invalid value: integer `0`, expected a port, a whole number from 1 to 65535, without quotes"),
+        (&server(&format!("{key}, \"listen\": \"nas\"")), "config.json:1:51: server.listen: this is no IP address; write one such as \"127.0.0.1\""),
+        (&server(&format!("{key}, \"debug\": \"yes\"")), "config.json:1:50: server.debug: invalid type: string \"yes\", expected true or false, without quotes"),
+        (&server(&format!("{key}, \"elevate\": [\"sudo\"]")), "config.json:1:54: server.elevate[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&server(&format!("{key}, \"elevate\": \"/usr/bin/sudo -n\"")), "config.json:1:65: server.elevate: invalid type: string \"/usr/bin/sudo -n\", expected a list of words such as [\"/usr/bin/sudo\", \"-n\"], or [] for none"),
+        (&server(&format!("{key}, \"scheduler\": \"cron\"")), "config.json:1:55: server.scheduler: write \"synoschedtask\""),
+        (&server(&format!("{key}, \"scheduler\": \"direct\"")), "config.json:1:57: server.scheduler: \"direct\" is not in this version; take it out"),
+        (&server(&format!("{key}, \"scheduler\": \"synowebapi\"")), "config.json:1:61: server.scheduler: \"synowebapi\" is not in this version; take it out"),
+        (&server(&format!("{key}, \"panel\": \"key-of-panel\"")), "config.json:1:59: server.panel: not in this version; take it out"),
+        (&server(&format!("{key}, \"synowebapi\": \"/x\"")), "config.json:1:54: server.synowebapi: not in this version; take it out"),
+        (&server(&format!("{key}, \"synoschedule\": \"/x\"")), "config.json:1:56: server.synoschedule: not in this version; take it out"),
+        (&server(&format!("{key}, \"synoschedtask\": \"s\"")), "config.json:1:56: server.synoschedtask: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&server(&format!("{key}, \"magicKey\": 1")), "config.json:1:49: server.magicKey: no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask"),
+        (&server(&format!("{key}, {key}")), "config.json:1:47: server.magickey: is given twice; keep one of the two"),
+        (&file(key, r#""": {"identifier": "key-of-7"}"#), "config.json:1:77: tasks.\"\": a task's id cannot be empty; give it a number or a name"),
+        (&file(key, r#""7": {}"#), "config.json:1:54: tasks.\"7\": there is no \"identifier\"; add one, the task's key"),
+        (&file(key, r#""7": {"identifier": []}"#), "config.json:1:69: tasks.\"7\".identifier: the list is empty, so no URL could start this task; add a key"),
+        (&file(key, r#""7": {"identifier": "key-of-7"}, "7": {"identifier": "key-of-8"}"#), "config.json:1:110: tasks.\"7\": is given twice; keep one of the two"),
+        (&file(key, r#""7": {"identifier": "key-of-me"}"#), "config.json:1:78: tasks.\"7\".identifier: the same key stands in this file already; every key must be its own"),
+        (&file(key, r#""7": {"identifier": ["key-of-7", "key-of-7"]}"#), "config.json:1:90: tasks.\"7\".identifier[1]: the same key stands in this file already; every key must be its own"),
+        (&file(key, &format!("\"7\": {{\"identifier\": \"12345678\"}}, \"8\": {{\"identifier\": \"{DIGEST}\"}}")), "config.json:1:171: tasks.\"8\".identifier: the same key stands in this file already; every key must be its own"),
+        (&file(key, r#""x": {"identifier": "key-of-7"}"#), "config.json:1:78: tasks.\"x\": without a \"command\" the id is the number of a task in DSM's Task Scheduler, 1 to 9 digits, such as \"7\"; rename it, or add a \"command\""),
+        (&file(key, r#""07": {"identifier": "key-of-7"}"#), "config.json:1:79: tasks.\"07\": without a \"command\" the id is the number of a task in DSM's Task Scheduler, 1 to 9 digits, such as \"7\"; rename it, or add a \"command\""),
+        (&task(r#""command": "/volume1/x.sh --now""#), "config.json:1:110: tasks.\"7\".command: a command is a list of words, without a shell; write [\"/volume1/x.sh\",\"--now\"]"),
+        (&task(r#""command": "echo hi > /tmp/x""#), "config.json:1:107: tasks.\"7\".command: a command is a list of words, without a shell; write [\"/bin/sh\",\"-c\",\"echo hi > /tmp/x\"]"),
+        (&task(r#""command": []"#), "config.json:1:91: tasks.\"7\".command: the list is empty; name the program, or take \"command\" out"),
+        (&task(r#""command": ["backup.sh"]"#), "config.json:1:102: tasks.\"7\".command[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&task(r#""command": [""]"#), "config.json:1:93: tasks.\"7\".command[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&task(r#""command": ["/x", "a\u0000b"]"#), "config.json:1:107: tasks.\"7\".command[1]: a NUL byte cannot stand here; take it out"),
+        (&task(r#""command": ["/x", 5]"#), "config.json:1:97: tasks.\"7\".command[1]: invalid type: integer `5`, expected a word in quotes"),
+        (&task(r#""wait": 5"#), "config.json:1:88: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for a scheduled one: take it out"),
+        (&task(r#""overlap": "skip""#), "config.json:1:96: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for a scheduled one: take it out"),
+        (&task(r#""command": ["/x"], "wait": 31"#), "config.json:1:107: tasks.\"7\".wait: invalid value: integer `31`, expected seconds, a whole number from 0 to 30, without quotes"),
+        (&task(r#""command": ["/x"], "wait": 1.5"#), "config.json:1:108: tasks.\"7\".wait: invalid type: floating point `1.5`, expected seconds, a whole number from 0 to 30, without quotes"),
+        (&task(r#""command": ["/x"], "overlap": "parallel""#), "config.json:1:118: tasks.\"7\".overlap: \"parallel\" is not in this version; take it out"),
+        (&task(r#""get": "confirm""#), "config.json:1:94: tasks.\"7\".get: \"confirm\" is not in this version; take it out"),
+        (&task(r#""get": "post""#), "config.json:1:91: tasks.\"7\".get: write \"run\""),
+        (&task(r#""event": "E""#), "config.json:1:89: tasks.\"7\".event: not in this version; take it out"),
+        (&task(r#""cooldown": 60"#), "config.json:1:91: tasks.\"7\".cooldown: not in this version; take it out"),
+        (&task(r#""timeout": 60"#), "config.json:1:90: tasks.\"7\".timeout: not in this version; take it out"),
+        (&task(r#""output": true"#), "config.json:1:91: tasks.\"7\".output: not in this version; take it out"),
+        (&task(r#""commnd": []"#), "config.json:1:89: tasks.\"7\".commnd: no such field; there are identifier, name, command, get, overlap, wait"),
+    ] {
+        let found = refusal(text);
+        if found != expected {
+            wrong.push(format!("{text}\n    is: {found}\nshould: {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn refusals_of_the_file_itself() {
+    let bytes = |content: &[u8]| read(content).err().map(|refusal| refusal.to_string());
+    assert_eq!(
+        bytes(b"\xef\xbb\xbf{}").as_deref(),
+        Some("config.json:1:1: the file begins with a byte order mark; save it as UTF-8 without BOM")
+    );
+    assert_eq!(bytes(b"{\n \"\xff\"").as_deref(), Some("config.json:2:3: this is not UTF-8; save the file as UTF-8"));
+    assert_eq!(Refusal::of_file("x").to_string(), "config.json: x");
+}
+
+#[test]
+fn a_glance_finds_the_task_and_no_other() {
+    let tasks = format!(
+        r#""7": {{"identifier": "{DIGEST}"}}, "b": {{"identifier": ["plain-key-5", "plain-key-6"], "name": "B",
+        "command": ["/x", "y"], "wait": 7}}, "c": {{"identifier": "plain-key-7", "command": ["/x"]}},
+        "8": {{"identifier": "plain-key-8", "command": ""}}"#
+    );
+    let text = file("\"magickey\": \"key-of-me\"", &tasks);
+    let seen = |key: &str| -> Vec<(String, String, u64)> {
+        let config = match glance(text.as_bytes(), &Digest::of(key.as_bytes())) {
+            Ok(config) => config,
+            Err(refusal) => panic!("{refusal}"),
+        };
+        config.tasks.iter().map(|task| (task.id.to_string(), task.shown().to_owned(), task.wait())).collect()
+    };
+    let task = |id: &str, name: &str, wait| vec![(id.to_owned(), name.to_owned(), wait)];
+    for (key, expected) in [
+        ("12345678", task("7", "7", 0)),
+        ("plain-key-5", task("b", "B", 7)),
+        ("plain-key-6", task("b", "B", 7)),
+        ("plain-key-7", task("c", "c", 2)),
+        ("plain-key-8", task("8", "8", 0)),
+        ("plain-key-9", vec![]),
+        (DIGEST, vec![]),
+        ("", vec![]),
+    ] {
+        assert_eq!(seen(key), expected, "{key}");
+    }
+    // A sealed key counts in either case, in a glance as well.
+    let upper = text.replace(&DIGEST[7..], &DIGEST[7..].to_uppercase());
+    let found = glance(upper.as_bytes(), &Digest::of(b"12345678")).map(|config| config.tasks.len());
+    assert_eq!(found, Ok(1));
+}
