@@ -581,8 +581,7 @@ impl<'de> Visitor<'de> for Tasks<'_> {
         let mut tasks = Vec::new();
         while let Some(id) = map.next_key_seed(Str("a task's id in quotes", plain))? {
             if id.is_empty() {
-                return refuse(&mut map, "\"\"", "a task's id cannot be empty; give it a number or a name")
-                    .map(|()| tasks);
+                return refuse("\"\"", "a task's id cannot be empty; give it a number or a name").map(|()| tasks);
             }
             let read = match self.0 {
                 Reading::Glance(wanted) => {
