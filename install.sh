@@ -138,6 +138,7 @@ Mutex "file:$folder/apache" default
 LoadModule mpm_event_module $MODULES/mod_mpm_event.so
 LoadModule authz_core_module $MODULES/mod_authz_core.so
 LoadModule alias_module $MODULES/mod_alias.so
+LoadModule env_module $MODULES/mod_env.so
 LoadModule cgid_module $MODULES/mod_cgid.so
 ScriptSock "$folder/apache/cgid.sock"
 Define REMOTETASK_FOLDER "$folder"
@@ -157,8 +158,9 @@ start_server() {
     else
         namespace=
     fi
+    # A session of its own: at its end Apache signals its whole process group.
     # shellcheck disable=SC2086 # a list of words
-    env -i PATH=/usr/bin:/bin $namespace /usr/sbin/apache2 -f "$folder/apache/httpd.conf" -DFOREGROUND \
+    setsid env -i PATH=/usr/bin:/bin $namespace /usr/sbin/apache2 -f "$folder/apache/httpd.conf" -DFOREGROUND \
         2>"$folder/apache/start.log" &
     server=$!
     tries=0

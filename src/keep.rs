@@ -15,9 +15,9 @@ use rustix::process::{getpid, set_child_subreaper, setsid, umask};
 use serde::{Deserialize, Serialize};
 
 use crate::child::{Process, Seen, Watched};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Run};
 use crate::record::{Record, Runs, State};
-use crate::streams::{self, NoLine};
+use crate::streams::{self, Lines, NoLine};
 
 /// What is kept of a command's output, of both streams together as they came: the last bytes.
 pub const TAIL: usize = 64 << 10;
@@ -51,7 +51,7 @@ pub struct Kept {
     run: String,
     // Dropping it neither kills the keeper nor waits for it.
     _keeper: Child,
-    words: ChildStdout,
+    words: Lines<ChildStdout>,
 }
 
 /// Step 8: starts the keeper, and through it the command; it has started when this returns.
@@ -69,7 +69,8 @@ pub fn start(program: &Path, state: &Path, record: &Record, argv: &[impl AsRef<s
     line.push(b'\n');
     let told = streams::write_all(&stdin, &line);
     drop(stdin);
-    let word = told.map_err(fault).and_then(|()| match word(&words, START_TIME) {
+    let mut words = Lines::new(words);
+    let word = told.map_err(fault).and_then(|()| match word(&mut words, START_TIME) {
         Ok(word) => Ok(word),
         Err(NoLine::Late) => Err(Outcome::Unknown { reason: "the command has not started within 10 s".into() }),
         Err(why) => Err(Outcome::Unknown { reason: format!("the keeper ended before it said anything: {why:?}") }),
@@ -85,24 +86,26 @@ pub fn start(program: &Path, state: &Path, record: &Record, argv: &[impl AsRef<s
 
 impl Kept {
     /// Step 9 as far as the caller waits: how the record stands at the end, or after `wait`.
-    pub fn outcome(self, runs: &Runs, wait: Duration) -> Outcome {
-        // Its end, or that of its pipe: a keeper that was killed says nothing more.
+    pub fn outcome(mut self, runs: &Runs, wait: Duration) -> Outcome {
         let ended = match wait {
-            Duration::ZERO => None,
-            wait => word(&self.words, wait).ok(),
+            Duration::ZERO => Err(NoLine::Late),
+            wait => word(&mut self.words, wait),
         };
-        if let Some(Word::Ended(record)) = ended {
-            return Outcome::of_start(&record);
-        }
-        match runs.get(&self.run) {
-            Some(record) => Outcome::of_start(&record),
-            None => Outcome::Unknown { reason: "the run's record has gone".into() },
+        match (ended, runs.get(&self.run)) {
+            (Ok(Word::Ended(record)), _) => Outcome::of_start(&record),
+            (Err(NoLine::Late), Some(record)) => Outcome::of_start(&record),
+            // A keeper that was killed says nothing more, whether or not its command lives on.
+            (_, Some(record)) => match Outcome::of_start(&record) {
+                Outcome::Started(run) => Outcome::Failed(Run { state: State::Interrupted, ..run }),
+                outcome => outcome,
+            },
+            (_, None) => Outcome::Unknown { reason: "the run's record has gone".into() },
         }
     }
 }
 
-fn word(words: &ChildStdout, time: Duration) -> Result<Word, NoLine> {
-    let line = streams::read_line(words, WORD_MAX, Instant::now() + time)?;
+fn word(words: &mut Lines<ChildStdout>, time: Duration) -> Result<Word, NoLine> {
+    let line = words.next(WORD_MAX, Instant::now() + time)?;
     serde_json::from_slice(&line).map_err(|_| NoLine::Ended(line.len()))
 }
 

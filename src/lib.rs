@@ -29,3 +29,15 @@ pub mod child; // a process of ours: environment, output, end
 pub mod files; // own folder, bounded reads
 pub mod streams; // bounded reads of pipes, with a deadline
 pub mod text; // escaping, for the log and for HTML
+
+/// A fault on demand, to see that a fault is answered too. In the tests' build alone.
+#[cfg(feature = "drill")]
+pub fn drill(point: &str) {
+    if std::env::var_os("REMOTETASK_DRILL").is_some_and(|wanted| wanted == point) {
+        panic!("drill");
+    }
+}
+
+/// Nothing.
+#[cfg(not(feature = "drill"))]
+pub fn drill(_: &str) {}

@@ -81,30 +81,52 @@ pub enum NoLine {
     Unreadable(i32),
 }
 
-/// Reads one line of at most `max` bytes, the newline counted and taken off.
+/// Lines that come one after the other, perhaps several at a time.
+pub struct Lines<F> {
+    fd: F,
+    read: Vec<u8>,
+}
+
+impl<F: AsFd> Lines<F> {
+    /// The lines of `fd`.
+    pub fn new(fd: F) -> Lines<F> {
+        Lines { fd, read: Vec::with_capacity(512) }
+    }
+
+    /// The next line of at most `max` bytes, the newline counted and taken off.
+    pub fn next(&mut self, max: usize, deadline: Instant) -> Result<Vec<u8>, NoLine> {
+        let mut buffer = [0; 4096];
+        let mut searched = 0;
+        loop {
+            if let Some(end) = self.read[searched..].iter().position(|&b| b == b'\n') {
+                let rest = self.read.split_off(searched + end + 1);
+                let mut line = std::mem::replace(&mut self.read, rest);
+                line.pop();
+                return if line.len() < max { Ok(line) } else { Err(NoLine::Long) };
+            }
+            searched = self.read.len();
+            if searched >= max {
+                return Err(NoLine::Long);
+            }
+            if !wait_any(&[self.fd.as_fd()], Some(deadline)) {
+                return Err(NoLine::Late);
+            }
+            match read_some(&self.fd, &mut buffer) {
+                Ok(0) => return Err(NoLine::Ended(searched)),
+                Ok(count) => self.read.extend_from_slice(&buffer[..count]),
+                Err(e) => return Err(NoLine::Unreadable(e.raw_os_error().unwrap_or(0))),
+            }
+        }
+    }
+}
+
+/// Reads the only line of `fd`, of at most `max` bytes, the newline counted and taken off.
 pub fn read_line(fd: impl AsFd, max: usize, deadline: Instant) -> Result<Vec<u8>, NoLine> {
-    let mut line = Vec::with_capacity(512);
-    let mut buffer = [0; 4096];
-    loop {
-        if !wait_any(&[fd.as_fd()], Some(deadline)) {
-            return Err(NoLine::Late);
-        }
-        let count = match read_some(&fd, &mut buffer) {
-            Ok(0) => return Err(NoLine::Ended(line.len())),
-            Ok(count) => count,
-            Err(e) => return Err(NoLine::Unreadable(e.raw_os_error().unwrap_or(0))),
-        };
-        let new = &buffer[..count];
-        let end = new.iter().position(|&b| b == b'\n');
-        line.extend_from_slice(&new[..end.unwrap_or(count)]);
-        if line.len() >= max {
-            return Err(NoLine::Long);
-        }
-        match end {
-            Some(end) if end + 1 < count => return Err(NoLine::More),
-            Some(_) => return Ok(line),
-            None => {}
-        }
+    let mut lines = Lines::new(fd);
+    let line = lines.next(max, deadline)?;
+    match lines.read.is_empty() {
+        true => Ok(line),
+        false => Err(NoLine::More),
     }
 }
 

@@ -38,6 +38,7 @@ fn answer() -> Response {
         return Response::doorstep();
     }
 
+    remotetask::drill("before the keys");
     let content = match read_config(&folder) {
         Ok(content) => content,
         Err(e) => return refuse(&request, "4a", e),
@@ -86,6 +87,7 @@ fn ask(config: &Config<'_>, permit: &Permit<'_>, request: &Request, folder: &Pat
         false => Do::Look,
     };
     let browser = request.method == Method::Get && request.form == Form::Html;
+    remotetask::drill("after the keys");
     let question = Ask::new(permit, what, request.from, browser);
     // Not Command::current_dir: that costs a static program posix_spawn(3).
     if let Err(e) = rustix::process::chdir("/") {

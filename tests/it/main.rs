@@ -1,1 +1,12 @@
-fn main() {}
+//! The built programs, from outside. `nas` needs the throw-away machine of tests/nas/enter.
+
+mod commands;
+mod installer;
+mod log;
+mod nas;
+mod refusals;
+mod root_half;
+mod scheduler;
+mod support;
+mod web_half;
+mod workbench;

@@ -1,0 +1,240 @@
+//! On a pretend NAS (tests/nas/enter): real users, real sudo with the shipped text, real web servers.
+
+mod boundary;
+mod servers;
+mod tasks;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::{chown, PermissionsExt};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::support::*;
+
+pub const FOLDER: &str = "/usr/local/remotetask";
+pub const HTTP: u32 = 1023;
+const STORE: &str = "/usr/syno/etc/synoschedule.d/root";
+
+/// The one installation, for one test at a time.
+pub struct Nas {
+    _only: MutexGuard<'static, ()>,
+}
+
+static ONLY: Mutex<()> = Mutex::new(());
+
+impl Nas {
+    /// A fresh installation by the shipped files: what install.sh will lay out.
+    pub fn new() -> Nas {
+        assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
+        let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _ = fs::remove_dir_all(FOLDER);
+        fs::create_dir(FOLDER).expect("the folder");
+        mode(FOLDER, 0o755);
+        for (name, program, bits) in PROGRAMS {
+            fs::copy(program, at(name)).expect("copy");
+            mode(&at(name), bits);
+        }
+        fs::write(at("log.txt"), "").expect("log.txt");
+        chown(at("log.txt"), Some(HTTP), Some(HTTP)).expect("chown");
+        mode(&at("log.txt"), 0o640);
+        let _ = fs::remove_dir_all("/etc/sudoers.d");
+        fs::create_dir("/etc/sudoers.d").expect("sudoers.d");
+        sudoers("remotetask", include_str!("../../webstation/sudoers"));
+        for folder in [STORE, "/run/effects"] {
+            let _ = fs::remove_dir_all(folder);
+            fs::create_dir_all(folder).expect("a folder");
+        }
+        let _ = fs::remove_file("/usr/syno/etc/stand-in");
+        Nas { _only: only }
+    }
+
+    /// With one task `t` that runs this shell line as root; `$T` is a folder of root's.
+    pub fn with_command(line: &str) -> Nas {
+        Nas::with_task(line, "")
+    }
+
+    pub fn with_task(line: &str, more: &str) -> Nas {
+        let nas = Nas::new();
+        let argv = serde_json::to_string(&["/bin/sh", "-c", &line.replace("$T", "/run/effects")]).expect("JSON");
+        nas.config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}{more}}}"));
+        nas
+    }
+
+    pub fn config(&self, tasks: &str) {
+        self.raw_config(&format!("{{\"server\": {{\"magickey\": \"{MAGIC}\"}}, \"tasks\": {{{tasks}}}}}"));
+    }
+
+    /// As `seal` leaves it: with digests in place of the keys, which `http` may read.
+    pub fn sealed_config(&self, tasks: &str) {
+        self.config(tasks);
+        let text = fs::read_to_string(at("config.json")).expect("config.json");
+        self.raw_config(&text.replace(MAGIC, &sealed(MAGIC)).replace(TASK, &sealed(TASK)));
+    }
+
+    pub fn raw_config(&self, text: &str) {
+        fs::write(at("config.json"), text).expect("config.json");
+        chown(at("config.json"), Some(0), Some(HTTP)).expect("chown");
+        mode(&at("config.json"), 0o640);
+    }
+
+    /// A task of the scheduler's, as its page would make it.
+    pub fn scheduled(&self, id: u32, state: &str, script: &str) {
+        let mut encoder =
+            Command::new("base64").arg("-w0").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("base64");
+        encoder.stdin.take().expect("stdin").write_all(script.as_bytes()).expect("written");
+        let cmd = String::from_utf8(encoder.wait_with_output().expect("base64").stdout).expect("UTF-8");
+        let task = format!("id={id}\nname=Task {id}\nstate={state}\ntype=daily\nowner=0\ncmd={cmd}\n");
+        fs::write(format!("{STORE}/{id}.task"), task).expect("the task");
+    }
+
+    pub fn effect(&self, name: &str) -> String {
+        fs::read_to_string(format!("/run/effects/{name}")).unwrap_or_default()
+    }
+
+    pub fn effect_awaited(&self, name: &str) -> String {
+        awaited(Path::new(&format!("/run/effects/{name}")))
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(at("log.txt")).unwrap_or_default()
+    }
+
+    /// The CGI as the web server runs it: as `http`, with nothing but CGI variables.
+    pub fn call(&self, path: &str) -> Answer {
+        finish(self.as_http(
+            "exec env -i REQUEST_METHOD=GET REMOTE_ADDR=192.168.1.7 PATH_INFO=\"$1\" \"$2\" </dev/null",
+            &[path, &at("remotetask-cgi")],
+        ))
+    }
+
+    pub fn start(&self) -> Answer {
+        self.call(&format!("/{MAGIC}/{TASK}"))
+    }
+
+    /// A shell line of somebody who has broken into a web application.
+    pub fn as_http(&self, line: &str, arguments: &[&str]) -> Child {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=1023", "--regid=1023", "--clear-groups", "--", "/bin/sh", "-c", line, "sh"])
+            .args(arguments);
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("setpriv")
+    }
+
+    /// The same to its end.
+    pub fn http(&self, line: &str, arguments: &[&str]) -> Answer {
+        finish(self.as_http(line, arguments))
+    }
+}
+
+impl Drop for Nas {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_no_key(self.log().as_bytes(), "log.txt");
+            for entry in walk(&at("state")).into_iter().chain(walk("/var/log")) {
+                assert_no_key(&fs::read(&entry).unwrap_or_default(), &entry);
+            }
+        }
+    }
+}
+
+pub fn at(name: &str) -> String {
+    format!("{FOLDER}/{name}")
+}
+
+pub fn mode(path: &str, bits: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(bits)).expect("chmod");
+}
+
+/// `sha256sum` of a key, as the configuration has it.
+pub fn sealed(key: &str) -> String {
+    let mut sum = Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sha256sum");
+    sum.stdin.take().expect("stdin").write_all(key.as_bytes()).expect("written");
+    let out = String::from_utf8(sum.wait_with_output().expect("sha256sum").stdout).expect("UTF-8");
+    format!("sha256:{}", &out[..64])
+}
+
+pub fn sudoers(name: &str, text: &str) {
+    let path = format!("/etc/sudoers.d/{name}");
+    fs::write(&path, text).expect("sudoers");
+    mode(&path, 0o440);
+}
+
+pub fn walk(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path().display().to_string();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(walk(&path)),
+            Ok(kind) if kind.is_file() => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A server of a test's own; its end is the test's end.
+pub struct Server {
+    children: Vec<Child>,
+    pub port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// What a server answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Http {
+    pub status: u16,
+    pub headers: Vec<String>,
+    pub body: String,
+}
+
+impl Http {
+    /// The headers that are ours to promise, in the server's order.
+    pub fn promised(&self) -> Vec<&str> {
+        let theirs = ["date:", "server:", "connection:", "keep-alive:", "upgrade:", "vary:"];
+        let ours = |header: &&String| !theirs.iter().any(|name| header.to_ascii_lowercase().starts_with(name));
+        self.headers.iter().filter(ours).map(String::as_str).collect()
+    }
+}
+
+impl Server {
+    pub fn new(children: Vec<Child>, port: u16) -> Server {
+        let server = Server { children, port };
+        until("the server", || TcpStream::connect(("127.0.0.1", port)).ok());
+        server
+    }
+
+    /// Sends these bytes and reads to the end.
+    pub fn raw(&self, request: impl AsRef<[u8]>) -> Http {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        stream.write_all(request.as_ref()).expect("sent");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+        Http { status, headers: lines.map(str::to_owned).collect(), body: body.to_owned() }
+    }
+
+    pub fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Http {
+        self.raw(format!("{method} {path} HTTP/1.1\r\nHost: nas\r\nConnection: close\r\n{headers}\r\n{body}"))
+    }
+
+    pub fn get(&self, path: &str) -> Http {
+        self.request("GET", path, "", "")
+    }
+}

@@ -1,0 +1,331 @@
+//! A folder with the four programs, as an installation without sudo; calls of it, and their answers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The two keys of every test. Neither, nor eight characters of one, may stand in any trace.
+pub const MAGIC: &str = "Zq7vK2mXw9RtB4nL";
+pub const TASK: &str = "Hc5yP8dGs3JfU6eA";
+
+/// The programs that an installation consists of.
+pub const PROGRAMS: [(&str, &str, u32); 4] = [
+    ("remotetask-cgi", env!("CARGO_BIN_EXE_remotetask-cgi"), 0o711),
+    ("remotetask-run", env!("CARGO_BIN_EXE_remotetask-run"), 0o700),
+    ("remotetask-keep", env!("CARGO_BIN_EXE_remotetask-keep"), 0o700),
+    ("remotetask", env!("CARGO_BIN_EXE_remotetask"), 0o755),
+];
+
+/// An installation of one's own. When it goes, its traces are searched for keys.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// With one task `t` that runs this shell line, in which `$T` is the sandbox's folder.
+    pub fn with_command(line: &str) -> Sandbox {
+        Sandbox::with_task(line, "")
+    }
+
+    /// The same, with more fields of the task.
+    pub fn with_task(line: &str, more: &str) -> Sandbox {
+        let sandbox = Sandbox::new();
+        let line = line.replace("$T", &sandbox.path("").display().to_string());
+        let argv = serde_json::to_string(&["/bin/sh", "-c", &line]).expect("JSON");
+        sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}{more}}}"));
+        sandbox
+    }
+
+    /// Without a configuration.
+    pub fn new() -> Sandbox {
+        let folder = tempfile::Builder::new().prefix("remotetask-it-").tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
+        let sandbox = Sandbox { folder };
+        for (name, program, mode) in PROGRAMS {
+            fs::copy(program, sandbox.path(name)).expect("copy");
+            fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(mode)).expect("chmod");
+        }
+        sandbox
+    }
+
+    /// A configuration with these fields of the server (each with a comma behind it) and tasks.
+    pub fn config(&self, server: &str, tasks: &str) {
+        let elevate = if server.contains("\"elevate\"") { "" } else { "\"elevate\": []," };
+        self.raw_config(&format!(
+            "{{\"server\": {{{server}{elevate}\"magickey\": \"{MAGIC}\"}}, \"tasks\": {{{tasks}}}}}"
+        ));
+    }
+
+    pub fn raw_config(&self, text: &str) {
+        self.write("config.json", text);
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).expect("write");
+    }
+
+    /// A shell script of the sandbox, executable.
+    pub fn script(&self, name: &str, line: &str) -> PathBuf {
+        script(&self.path(name), &line.replace("$T", &self.path("").display().to_string()))
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
+    }
+
+    pub fn log(&self) -> String {
+        self.read("log.txt")
+    }
+
+    /// A GET of the task's URL, for plain text.
+    pub fn start(&self) -> Answer {
+        self.get(&format!("/{MAGIC}/{TASK}")).send()
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        let mut call = Call { program: self.path("remotetask-cgi"), ..Call::default() };
+        call.set("REQUEST_METHOD", method);
+        call.set("PATH_INFO", path);
+        call.set("REMOTE_ADDR", "192.168.1.7");
+        call
+    }
+
+    /// The files below the sandbox, the programs left out.
+    pub fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        walk(self.folder.path(), &mut |path| {
+            let name = path.strip_prefix(self.folder.path()).expect("below").display().to_string();
+            if !name.starts_with("remotetask") {
+                found.push(name);
+            }
+        });
+        found.sort();
+        found
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        walk(self.folder.path(), &mut |path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name != "config.json" && !name.starts_with("remotetask") {
+                assert_no_key(&fs::read(path).unwrap_or_default(), &path.display().to_string());
+            }
+        });
+    }
+}
+
+fn walk(folder: &Path, see: &mut dyn FnMut(&Path)) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => walk(&entry.path(), see),
+            Ok(kind) if kind.is_file() => see(&entry.path()),
+            _ => {}
+        }
+    }
+}
+
+/// Neither key, nor eight characters of one, stands here.
+#[track_caller]
+pub fn assert_no_key(content: &[u8], place: &str) {
+    for key in [MAGIC, TASK] {
+        for part in key.as_bytes().windows(8) {
+            let found = content.windows(8).any(|window| window == part);
+            assert!(!found, "a part of a key stands in {place}");
+        }
+    }
+}
+
+pub fn script(path: &Path, line: &str) -> PathBuf {
+    fs::write(path, format!("#!/bin/sh\n{line}\n")).expect("write");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
+    path.to_owned()
+}
+
+/// One request, as a web server hands it on.
+#[derive(Default)]
+pub struct Call {
+    program: PathBuf,
+    variables: BTreeMap<String, Vec<u8>>,
+    arguments: Vec<String>,
+    body: Vec<u8>,
+    redirect: String,
+}
+
+impl Call {
+    pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        self.variables.insert(name.to_owned(), value.as_ref().to_owned());
+    }
+
+    pub fn var(mut self, name: &str, value: impl AsRef<[u8]>) -> Call {
+        self.set(name, value);
+        self
+    }
+
+    pub fn accept(self, form: &str) -> Call {
+        self.var("HTTP_ACCEPT", form)
+    }
+
+    pub fn argument(mut self, argument: &str) -> Call {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    pub fn body(mut self, body: &[u8]) -> Call {
+        self.body = body.to_owned();
+        self.var("CONTENT_LENGTH", body.len().to_string())
+    }
+
+    /// A shell's words behind the program, such as `>&-`.
+    pub fn redirect(mut self, words: &str) -> Call {
+        self.redirect = words.to_owned();
+        self
+    }
+
+    pub fn spawn(&self) -> Child {
+        let mut command = match self.redirect.is_empty() {
+            true => Command::new(&self.program),
+            false => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("exec \"$0\" {}", self.redirect)]).arg(&self.program);
+                shell
+            }
+        };
+        command.args(&self.arguments).env_clear();
+        for (name, value) in &self.variables {
+            use std::os::unix::ffi::OsStrExt;
+            command.env(name, std::ffi::OsStr::from_bytes(value));
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program starts")
+    }
+
+    pub fn send(&self) -> Answer {
+        let mut child = self.spawn();
+        // Who does not read its body is not waited for.
+        let _ = child.stdin.take().expect("stdin").write_all(&self.body);
+        finish(child)
+    }
+}
+
+/// What a program wrote until it closed its outputs.
+pub fn finish(mut child: Child) -> Answer {
+    let (mut output, mut complaint) = (Vec::new(), String::new());
+    let mut stderr = child.stderr.take().expect("stderr");
+    let errors = std::thread::spawn(move || {
+        let _ = stderr.read_to_string(&mut complaint);
+        complaint
+    });
+    child.stdout.take().expect("stdout").read_to_end(&mut output).expect("its answer");
+    let status = child.wait().expect("its end");
+    Answer { bytes: output, stderr: errors.join().expect("stderr"), code: status.code() }
+}
+
+/// One CGI response. What a test does not say anything about must be as usual.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub bytes: Vec<u8>,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    pub fn status(&self) -> String {
+        let text = self.text();
+        text.lines().next().and_then(|line| line.strip_prefix("Status: ")).unwrap_or("no status").to_owned()
+    }
+
+    pub fn body(&self) -> String {
+        self.text().split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    }
+
+    /// Its status and body, and that nothing else was said.
+    #[track_caller]
+    pub fn is(&self, status: &str, body: &str) -> &Answer {
+        assert_eq!((&*self.status(), &*self.body()), (status, body));
+        self.quiet()
+    }
+
+    /// Its status, and a body that matches: each `*` stands for some characters of one line.
+    #[track_caller]
+    pub fn is_like(&self, status: &str, pattern: &str) -> &Answer {
+        assert_eq!(self.status(), status, "{}", self.text());
+        assert!(like(&self.body(), pattern), "{:?} is not like {pattern:?}", self.body());
+        self.quiet()
+    }
+
+    #[track_caller]
+    pub fn quiet(&self) -> &Answer {
+        assert_eq!((&*self.stderr, self.code), ("", Some(0)));
+        self
+    }
+
+    #[track_caller]
+    pub fn is_refusal(&self) -> &Answer {
+        assert_eq!(self.status(), "404 Not Found", "{}", self.text());
+        assert_eq!(self.body(), remotetask::response::START_PAGE);
+        self.quiet()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body()).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for anything within a line.
+pub fn like(text: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    for (at, part) in parts.iter().enumerate() {
+        let last = at + 1 == parts.len();
+        let found = if last && part.is_empty() {
+            Some(rest.len())
+        } else if last {
+            rest.rfind(part)
+        } else {
+            rest.find(part)
+        };
+        match found {
+            Some(skipped) if !rest[..skipped].contains('\n') => rest = &rest[skipped + part.len()..],
+            _ => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// Waits until something is so, by looking again; for ends of processes that are nobody's children.
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..3000 {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("this never came: {what}");
+}
+
+/// A file that somebody else writes, once it has something to say.
+#[track_caller]
+pub fn awaited(path: &Path) -> String {
+    until(&path.display().to_string(), || fs::read_to_string(path).ok().filter(|content| content.ends_with('\n')))
+}
