@@ -85,13 +85,17 @@ need_rust() {
         err "Rust $version is too old, 1.85 is needed: update it with 'rustup update'"
 }
 
-install_packages() {
+missing_packages() {
     missing=
-    have apache2 && [ -e "$MODULES/mod_cgid.so" ] || missing="$missing apache2-bin"
+    { have apache2 && [ -e "$MODULES/mod_cgid.so" ]; } || missing="$missing apache2-bin"
     have curl || missing="$missing curl"
     have cc || missing="$missing gcc libc6-dev"
-    [ -n "$missing" ] || return 0
     missing=${missing# }
+    [ -n "$missing" ]
+}
+
+install_packages() {
+    missing_packages || return 0
     say "Installing: $missing"
     if [ "$(id -u)" = 0 ]; then
         root=
@@ -101,9 +105,10 @@ install_packages() {
         err "these packages are missing and only root can install them: apt-get install $missing"
     fi
     # shellcheck disable=SC2086 # two lists of words
-    { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
-        $root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing; } >/dev/null ||
-        err "these packages could not be installed (no network?): $missing"
+    $root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update; apt-get -qq install -y --no-install-recommends "$@"' \
+        sh $missing >/dev/null || :
+    missing_packages || return 0
+    err "these packages could not be installed (no network?): $missing"
 }
 
 build() {
@@ -147,20 +152,26 @@ Include "$here/webstation/remotetask.conf"
 END
 }
 
+# Apache refuses to serve as root. In a user namespace of its own root is an ordinary user, who owns
+# the same files and may do nothing more. In a container, where there is none, www-data serves.
+as_user() {
+    as_user=
+    [ "$(id -u)" = 0 ] || return 0
+    as_user="unshare --user --map-user=1000 --map-group=1000"
+    $as_user true 2>/dev/null && return
+    as_user="setpriv --reuid=www-data --regid=www-data --clear-groups"
+    chown -R www-data:www-data "$folder"
+    $as_user test -x "$folder/remotetask-run" ||
+        err "Apache does not serve as root, and www-data cannot reach $folder: clone this somewhere else, or run it as an ordinary user"
+    say "Apache does not serve as root, so it serves as www-data."
+}
+
 server=
 start_server() {
-    # Apache refuses to serve as root. In a user namespace of its own root is an ordinary user, who
-    # owns the same files and may do nothing more.
-    if [ "$(id -u)" = 0 ]; then
-        unshare --user --map-user=1000 --map-group=1000 true 2>/dev/null ||
-            err "Apache does not serve as root, and this kernel has no user namespaces: run this as an ordinary user"
-        namespace="unshare --user --map-user=1000 --map-group=1000"
-    else
-        namespace=
-    fi
+    as_user
     # A session of its own: at its end Apache signals its whole process group.
     # shellcheck disable=SC2086 # a list of words
-    setsid env -i PATH=/usr/bin:/bin $namespace /usr/sbin/apache2 -f "$folder/apache/httpd.conf" -DFOREGROUND \
+    setsid env -i PATH=/usr/bin:/bin $as_user /usr/sbin/apache2 -f "$folder/apache/httpd.conf" -DFOREGROUND \
         2>"$folder/apache/start.log" &
     server=$!
     tries=0

@@ -51,6 +51,14 @@ fn answer() -> Response {
     if config.server.debug {
         log_more();
     }
+    log::debug!(
+        "request {} method={:?} form={:?} status={} unasked={}",
+        Caller(request.from),
+        request.method,
+        request.form,
+        request.status,
+        request.unasked
+    );
     let today = chrono::Local::now().date_naive();
     let permit = match judge(&config, presented, flaw, request.from, today) {
         Ok(permit) => permit,

@@ -1,1 +1,127 @@
-//! To come.
+//! log.txt: what its lines are, and that it never stops anything.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::*;
+
+#[test]
+fn one_line_an_event() {
+    let sandbox = Sandbox::with_task("true", ", \"name\": \"shown\"");
+    sandbox.start();
+    sandbox.get("/a/b").send();
+    sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").send();
+    sandbox
+        .get(&format!("/{MAGIC}/{TASK}"))
+        .var("REMOTE_ADDR", "127.0.0.1")
+        .var("HTTP_X_REAL_IP", "2001:db8::1")
+        .send();
+    let log = sandbox.log();
+    let stamp = "20??-??-?? ??:??:??.??? ?*";
+    for (line, expected) in log.lines().zip([
+        "INFO  finished task=\"t\" who=#1 from=192.168.1.7 run=* exit=0 took=*ms",
+        "WARN  refused from=192.168.1.7 why=5b 5c wrong magic key and identifier",
+        "INFO  asked finished task=\"t\" who=#1 from=192.168.1.7 run=* exit=0 took=*ms",
+        "INFO  finished task=\"t\" who=#1 from=2001:db8::1 run=* exit=0 took=*ms",
+    ]) {
+        let (time, rest) = line.split_at(stamp.len() + 4);
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert!(shape == "0000-00-00 00:00:00.000 +00:00" || shape == "0000-00-00 00:00:00.000 -00:00", "{line}");
+        assert!(like(rest, &format!(" {expected}")), "{rest} is not like {expected}");
+    }
+    assert_eq!(log.lines().count(), 4);
+    assert_eq!(std::fs::metadata(sandbox.path("log.txt")).expect("log.txt").permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn outside_bytes_stay_in_their_line() {
+    let sandbox = Sandbox::new();
+    sandbox.raw_config(&format!(
+        "{{\"server\": {{\"elevate\": [], \"magickey\": [{{\"key\": \"{MAGIC}\", \"label\": \"a\\nb\\u001b[31m\\\"\"}}]}}, \
+         \"tasks\": {{\"x\\ny\": {{\"identifier\": \"{TASK}\", \"command\": [\"/no\\nsuch\"]}}}}}}"
+    ));
+    sandbox
+        .get("/a\nFORGED/b\r\n\x1b[2J")
+        .var("HTTP_X_FORWARDED_FOR", "1.2.3.4\nFORGED")
+        .var("REMOTE_ADDR", "127.0.0.1\nFORGED")
+        .send();
+    sandbox.start();
+    let log = sandbox.log();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(!log.contains("FORGED") && !log.contains('\x1b'), "{log}");
+    assert!(log.contains("task=\"x\\ny\" who=\"a\\nb\\u{1b}[31m\\\"\" "), "{log}");
+    assert!(log.contains("\"/no\\nsuch: No such file"), "{log}");
+}
+
+#[test]
+fn debug_logs_more_and_answers_the_same() {
+    let sandbox = Sandbox::with_command("true");
+    let quiet = sandbox.get("/a/b").send();
+    let lines = sandbox.log().lines().count();
+    let config = sandbox.read("config.json");
+    sandbox.raw_config(&config.replace("\"elevate\"", "\"debug\": true, \"elevate\""));
+    assert_eq!(sandbox.get("/a/b").send(), quiet);
+    let log = sandbox.log();
+    assert!(log.lines().count() > 2 * lines && log.contains(" DEBUG request "), "{log}");
+}
+
+#[test]
+fn a_full_log_loses_its_older_half() {
+    let sandbox = Sandbox::with_command("true");
+    let old: String = (0..20_000).map(|at| format!("line {at:06} {}\n", "x".repeat(50))).collect();
+    sandbox.write("log.txt", &old);
+    let reader = std::fs::File::open(sandbox.path("log.txt")).expect("log.txt");
+    sandbox.get("/a/b").send().is_refusal();
+    let log = sandbox.log();
+    assert!(log.len() < 600 << 10 && log.len() > 500 << 10, "{}", log.len());
+    assert!(log.starts_with("line ") && log.lines().next().is_some_and(|line| line.len() == 62), "whole lines");
+    assert!(log.contains("line 019999") && log.ends_with("why=5b 5c wrong magic key and identifier\n"));
+    // In place: whoever reads along still reads this file.
+    use std::os::unix::fs::MetadataExt;
+    let now = std::fs::metadata(sandbox.path("log.txt")).expect("log.txt").ino();
+    assert_eq!(reader.metadata().expect("open").ino(), now);
+}
+
+#[test]
+fn lines_of_parallel_requests_do_not_mix() {
+    let sandbox = Sandbox::with_command("true");
+    let calls: Vec<_> = (0..40).map(|_| sandbox.get("/a/b").spawn()).collect();
+    calls.into_iter().for_each(|call| {
+        finish(call).is_refusal();
+    });
+    let log = sandbox.log();
+    assert_eq!(log.lines().count(), 40);
+    for line in log.lines() {
+        assert!(
+            line.starts_with("20")
+                && line.ends_with(" WARN  refused from=192.168.1.7 why=5b 5c wrong magic key and identifier"),
+            "{line}"
+        );
+    }
+}
+
+/// A log that cannot be written changes no answer; the web server's error log hears of it.
+#[test]
+fn an_unwritable_log_changes_no_answer() {
+    let sandbox = Sandbox::with_command("echo started >>$T/effect");
+    let log = sandbox.path("log.txt");
+    let check = |complaint: &str| {
+        let refusal = sandbox.get("/a/b").send();
+        assert_eq!(
+            (refusal.status(), refusal.body()),
+            ("404 Not Found".into(), remotetask::response::START_PAGE.into())
+        );
+        assert_eq!(refusal.stderr, complaint);
+        assert_eq!(sandbox.start().status(), "200 OK");
+    };
+    std::fs::create_dir(&log).expect("a folder");
+    check("remotetask-cgi: log.txt: Is a directory (os error 21)\n");
+    std::fs::remove_dir(&log).expect("remove");
+    sandbox.write("precious", "precious\n");
+    std::os::unix::fs::symlink(sandbox.path("precious"), &log).expect("a link");
+    check("remotetask-cgi: log.txt: Too many levels of symbolic links (os error 40)\n");
+    assert_eq!(sandbox.read("precious"), "precious\n", "a link is not followed");
+    std::fs::remove_file(&log).expect("remove");
+    assert!(std::process::Command::new("mkfifo").arg(&log).status().expect("mkfifo").success());
+    check("remotetask-cgi: log.txt: it is not a regular file\n");
+    assert_eq!(sandbox.read("effect"), "started\n".repeat(3));
+}

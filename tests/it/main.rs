@@ -1,7 +1,6 @@
 //! The built programs, from outside. `nas` needs the throw-away machine of tests/nas/enter.
 
 mod commands;
-mod installer;
 mod log;
 mod nas;
 mod refusals;

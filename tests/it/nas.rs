@@ -1,6 +1,7 @@
 //! On a pretend NAS (tests/nas/enter): real users, real sudo with the shipped text, real web servers.
 
 mod boundary;
+mod installer;
 mod servers;
 mod tasks;
 
@@ -31,6 +32,10 @@ impl Nas {
     pub fn new() -> Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // What a test that failed may have left.
+        for mounted in ["state", "log.txt"] {
+            let _ = Command::new("umount").arg(at(mounted)).stderr(Stdio::null()).status();
+        }
         let _ = fs::remove_dir_all(FOLDER);
         fs::create_dir(FOLDER).expect("the folder");
         mode(FOLDER, 0o755);

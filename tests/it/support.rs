@@ -285,6 +285,12 @@ impl Answer {
         self.quiet()
     }
 
+    /// The same, where the log complains on stderr.
+    #[track_caller]
+    pub fn is_like_refusal(&self) {
+        assert_eq!((&*self.status(), &*self.body()), ("404 Not Found", remotetask::response::START_PAGE));
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body()).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }

@@ -23,10 +23,11 @@ fn fresh_folder() {
 fn apache(module: &str, rest: &str) -> Server {
     fresh_folder();
     let mpm = if module == "cgid" { "event" } else { "prefork" };
-    let modules: Vec<String> = ["authz_core", "alias", "env", "mime", "rewrite", "setenvif", module, &format!("mpm_{mpm}")]
-        .iter()
-        .map(|name| format!("LoadModule {name}_module {MODULES}/mod_{name}.so\n"))
-        .collect();
+    let modules: Vec<String> =
+        ["authz_core", "alias", "env", "mime", "rewrite", "setenvif", module, &format!("mpm_{mpm}")]
+            .iter()
+            .map(|name| format!("LoadModule {name}_module {MODULES}/mod_{name}.so\n"))
+            .collect();
     let socket = if module == "cgid" { format!("ScriptSock {RUN}/cgid.sock\n") } else { String::new() };
     let conf = format!(
         "ServerRoot {RUN}\nServerName nas\nPidFile {RUN}/httpd.pid\nDefaultRuntimeDir {RUN}\nMutex \"file:{RUN}\" default\n\
@@ -204,10 +205,12 @@ fn through(server: &Server, nas: &Nas, column: usize) {
         }
     }
     assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), nas.log());
-    for name in ["access_log", "error_log"] {
-        let log = fs::read(format!("{RUN}/{name}")).unwrap_or_default();
-        assert_no_key(&log, name);
-    }
+    assert_no_key(&fs::read(format!("{RUN}/error_log")).unwrap_or_default(), "error_log");
+    // What Apache answers before it reads a .htaccess it logs as well: the rows of `Own` and `Echo`.
+    let log = fs::read_to_string(format!("{RUN}/access_log")).unwrap_or_default();
+    let by_itself = |line: &&str| column == 1 && ["TRACE ", "%2F", " 417"].iter().any(|mark| line.contains(mark));
+    let rest: String = log.lines().filter(|line| !by_itself(line)).collect();
+    assert_no_key(rest.as_bytes(), "access_log");
 }
 
 fn nas() -> Nas {

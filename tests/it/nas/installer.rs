@@ -1,0 +1,150 @@
+//! `install.sh --try`, as somebody who has just cloned this; the machine is the throw-away one.
+
+use std::io::BufRead;
+use std::net::TcpListener;
+
+use super::*;
+
+const CLONE: &str = env!("CARGO_MANIFEST_DIR");
+
+fn install(arguments: &[&str], path: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.arg(format!("{CLONE}/install.sh")).args(arguments).env("PATH", path);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn with_cargo() -> String {
+    std::env::var("REMOTETASK_PATH").expect("tests/nas/enter hands it on")
+}
+
+fn done(arguments: &[&str], path: &str) -> (Option<i32>, String, String) {
+    let done = install(arguments, path).output().expect("sh");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (done.status.code(), text(done.stdout), text(done.stderr))
+}
+
+fn nobody_left() {
+    until("nobody left", || {
+        let left = Command::new("ps").args(["-eo", "args="]).output().expect("ps");
+        let left = String::from_utf8_lossy(&left.stdout).into_owned();
+        (!left.contains("apache2") && !left.contains("remotetask-")).then_some(())
+    });
+}
+
+#[test]
+fn words_that_it_does_not_know() {
+    let _nas = Nas::new();
+    for arguments in [&["--nonsense"][..], &["--try", "nas"], &[], &["--once"], &["--try", "--help=1"]] {
+        let (code, said, complaint) = done(arguments, "/usr/bin:/bin");
+        assert_eq!((code, &*said), (Some(2), ""), "{arguments:?}");
+        assert!(complaint.contains("Usage: ./install.sh --try"), "{complaint}");
+    }
+    let (code, said, _) = done(&["--help"], "/usr/bin:/bin");
+    assert!(code == Some(0) && said.starts_with("Usage: ./install.sh --try"));
+}
+
+#[test]
+fn it_starts_the_examples_task_through_apache() {
+    let _nas = Nas::new();
+    // In curl's place a program that notes its words, and is curl.
+    fs::create_dir_all("/run/tools").expect("a folder");
+    script(Path::new("/run/tools/curl"), "echo \"$*\" >/run/effects/words\nexec /usr/bin/curl \"$@\"");
+    let (code, said, complaint) = done(&["--try", "--once"], &format!("/run/tools:{}", with_cargo()));
+    assert_eq!((code, &*complaint), (Some(0), ""), "{said}");
+    for line in [
+        "  the answer:      Task finished: Say hello (",
+        "  its effect:      -rw-r--r-- 1 root root 0 ",
+        " INFO  finished task=\"hello\" who=#1 ",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let words = fs::read_to_string("/run/effects/words").expect("its words");
+    assert!(!words.contains("76sdf") && !words.contains("hjhass"), "{words}");
+    nobody_left();
+    for log in ["apache/error.log", "log.txt"] {
+        let log = fs::read_to_string(format!("{CLONE}/target/try/{log}")).expect("a log");
+        assert!(!log.contains("76sdf") && !log.contains("hjhass"), "{log}");
+    }
+}
+
+/// In a container root may make no user namespace; then www-data serves.
+#[test]
+fn it_works_for_root_without_user_namespaces() {
+    let _nas = Nas::new();
+    fs::create_dir_all("/run/no-unshare").expect("a folder");
+    script(Path::new("/run/no-unshare/unshare"), "exit 1");
+    let (code, said, complaint) = done(&["--try", "--once"], &format!("/run/no-unshare:{}", with_cargo()));
+    assert_eq!((code, &*complaint), (Some(0), ""), "{said}");
+    assert!(said.contains("  its effect:      -rw-r--r-- 1 www-data www-data 0 "), "{said}");
+    nobody_left();
+    fs::remove_dir_all(format!("{CLONE}/target/try")).expect("remove");
+}
+
+#[test]
+fn it_serves_until_it_is_told_to_end() {
+    let _nas = Nas::new();
+    for signal in ["-INT", "-TERM"] {
+        let mut child = install(&["--try"], &with_cargo()).spawn().expect("sh");
+        let mut said = std::io::BufReader::new(child.stdout.take().expect("stdout")).lines();
+        assert!(said.any(|line| line.is_ok_and(|line| line.starts_with("Serving on http://127.0.0.1:10765 "))));
+        let server = Server::new(Vec::new(), 10765);
+        let answer = server.get("/76sdf7678fds687/hjhass665s");
+        assert!(answer.status == 200 && like(&answer.body, "Task finished: Say hello (* s)\n"), "{answer:?}");
+        assert_eq!(server.get("/76sdf7678fds687/wrong-task-key").status, 404);
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill").success());
+        assert_ne!(child.wait().expect("its end").code(), Some(0));
+        nobody_left();
+    }
+}
+
+/// One clear sentence each.
+#[test]
+fn what_can_stand_in_its_way() {
+    let nas = Nas::new();
+    let sentence = |path: &str, expected: &str| {
+        let (code, said, complaint) = done(&["--try", "--once"], path);
+        assert_eq!((code, &*complaint), (Some(1), &*format!("install.sh: {expected}\n")), "{said}");
+        nobody_left();
+    };
+    let listener = TcpListener::bind("127.0.0.1:10765").expect("the port");
+    sentence(&with_cargo(), "127.0.0.1:10765 is in use by another program: end that one, then run this again");
+    drop(listener);
+    let no_rust =
+        "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again";
+    sentence("/usr/bin:/bin", no_rust);
+    fs::create_dir_all("/run/old").expect("a folder");
+    script(Path::new("/run/old/cargo"), "exit 1");
+    script(Path::new("/run/old/rustc"), "echo 'rustc 1.84.1 (x 2025-01-27)'");
+    sentence("/run/old:/usr/bin:/bin", "Rust 1.84.1 is too old, 1.85 is needed: update it with 'rustup update'");
+    // This machine has no network; with the package away it shows.
+    fs::rename("/usr/sbin/apache2", "/usr/sbin/apache2.away").expect("rename");
+    let (code, said, complaint) = done(&["--try", "--once"], &with_cargo());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("\nInstalling: apache2-bin\n"), "{said}");
+    let expected = "install.sh: these packages could not be installed (no network?): apache2-bin\n";
+    assert!(complaint.ends_with(expected), "{complaint}");
+    fs::rename("/usr/sbin/apache2.away", "/usr/sbin/apache2").expect("rename");
+    let mut bare = install(&["--try", "--once"], &with_cargo());
+    let bare = bare
+        .env("CARGO_HOME", "/run/empty")
+        .env("CARGO_NET_RETRY", "0")
+        .env("RUSTUP_HOME", rustup())
+        .output()
+        .expect("sh");
+    let complaint = String::from_utf8_lossy(&bare.stderr).into_owned();
+    let expected = "install.sh: cargo could not fetch the packages that this needs; is there a network?\n";
+    assert!(bare.status.code() == Some(1) && complaint.ends_with(expected), "{complaint}");
+    // Somebody else's clone is not believed.
+    chown(CLONE, Some(HTTP), None).expect("chown");
+    sentence(
+        &with_cargo(),
+        "this folder belongs to http, but you are root: run this as http, or clone it again as root",
+    );
+    chown(CLONE, Some(0), None).expect("chown");
+    drop(nas);
+}
+
+fn rustup() -> String {
+    std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap_or_default()))
+}
