@@ -135,10 +135,8 @@ pub fn judge<'c>(
     }
     let mut task = None;
     for (at, entry) in config.tasks.iter().enumerate() {
-        let more = entry.more_identifiers.iter();
-        let right = more.fold(matches(&entry.identifier, presented.identifier), |right, key| {
-            right | matches(key, presented.identifier)
-        });
+        let all = entry.identifiers.iter();
+        let right = all.fold(false, |right, key| right | matches(key, presented.identifier));
         if right {
             task = Some(at);
         }

@@ -69,7 +69,7 @@ fn limits() -> Result<(), Errno> {
 }
 
 fn set_limit(resource: Resource, limit: Rlimit) -> Result<(), Errno> {
-    match setrlimit(resource, limit.clone()) {
+    match setrlimit(resource, limit) {
         Err(Errno::PERM) if !geteuid().is_root() => {
             let maximum = getrlimit(resource).maximum;
             let current = match (limit.current, maximum) {

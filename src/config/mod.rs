@@ -86,10 +86,8 @@ pub struct MagicKey<'t> {
 pub struct Task<'t> {
     /// Its name in `tasks`; never empty.
     pub id: Cow<'t, str>,
-    /// The key that means it.
-    pub identifier: Key,
-    /// Others that mean it too, while one is being replaced.
-    pub more_identifiers: Vec<Key>,
+    /// The keys that mean it; at least one (two while one is being replaced).
+    pub identifiers: Vec<Key>,
     /// What a caller is shown instead of the id.
     pub name: Option<Cow<'t, str>>,
     /// What it starts.

@@ -231,21 +231,21 @@ where
     }
 }
 
-/// One element without brackets, or a list that is not empty: the first, and the others.
+/// One element without brackets, or a list that is not empty.
 struct OneOrMore<S, V> {
     list: List<S, V>,
     empty: &'static str,
 }
 
 impl<S, V> OneOrMore<S, V> {
-    fn one<'de, D: Deserializer<'de>>(self, json: D) -> Result<(S::Value, Vec<S::Value>), D::Error>
+    fn one<'de, D: Deserializer<'de>>(self, json: D) -> Result<Vec<S::Value>, D::Error>
     where
         S: DeserializeSeed<'de>,
         V: Fn(&S::Value) -> Result<(), String>,
     {
         let element = self.list.element.deserialize(json)?;
         (self.list.check)(&element).map_err(D::Error::custom)?;
-        Ok((element, Vec::new()))
+        Ok(vec![element])
     }
 }
 
@@ -254,7 +254,7 @@ where
     S: DeserializeSeed<'de> + Copy,
     V: Fn(&S::Value) -> Result<(), String>,
 {
-    type Value = (S::Value, Vec<S::Value>);
+    type Value = Vec<S::Value>;
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_any(self)
     }
@@ -265,7 +265,7 @@ where
     S: DeserializeSeed<'de> + Copy,
     V: Fn(&S::Value) -> Result<(), String>,
 {
-    type Value = (S::Value, Vec<S::Value>);
+    type Value = Vec<S::Value>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.list.expecting)
     }
@@ -276,9 +276,11 @@ where
         self.one(StrDeserializer::new(text))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        let mut elements = self.list.visit_seq(seq)?.into_iter();
-        let first = elements.next().ok_or_else(|| A::Error::custom(self.empty))?;
-        Ok((first, elements.collect()))
+        let elements = self.list.visit_seq(seq)?;
+        match elements.is_empty() {
+            true => Err(A::Error::custom(self.empty)),
+            false => Ok(elements),
+        }
     }
 }
 
@@ -392,7 +394,7 @@ impl<'de> Object<'de> for Top<'de> {
 struct ServerFields<'de> {
     listen: Option<std::net::IpAddr>,
     port: Option<u64>,
-    magic_keys: Option<(MagicKey<'de>, Vec<MagicKey<'de>>)>,
+    magic_keys: Option<Vec<MagicKey<'de>>>,
     debug: Option<bool>,
     elevate: Option<Vec<Cow<'de, str>>>,
     scheduler: Option<()>,
@@ -448,13 +450,12 @@ impl<'de> Object<'de> for ServerFields<'de> {
         }
     }
     fn finish(&mut self) -> Result<Server<'de>, String> {
-        let (first, mut others) =
+        let magic_keys =
             self.magic_keys.take().ok_or("there is no \"magickey\"; add one, the key that says who calls")?;
-        others.insert(0, first);
         Ok(Server {
             listen: self.listen.unwrap_or(LISTEN.0),
             port: self.port.map_or(LISTEN.1, |port| port as u16),
-            magic_keys: others,
+            magic_keys,
             debug: self.debug.unwrap_or(false),
             elevate: self.elevate.take(),
             synoschedtask: self.synoschedtask.take().unwrap_or(Cow::Borrowed(SYNOSCHEDTASK)),
@@ -605,7 +606,7 @@ impl<'de> Visitor<'de> for Tasks<'_> {
 struct TaskFields<'l, 'de> {
     id: Cow<'de, str>,
     list: &'l mut Vec<Task<'de>>,
-    identifiers: Option<(Key, Vec<Key>)>,
+    identifiers: Option<Vec<Key>>,
     name: Option<Cow<'de, str>>,
     /// `Some(None)` is the original's `""`.
     command: Option<Option<Vec<Cow<'de, str>>>>,
@@ -645,8 +646,7 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
         }
     }
     fn finish(&mut self) -> Result<(), String> {
-        let (identifier, more_identifiers) =
-            self.identifiers.take().ok_or("there is no \"identifier\"; add one, the task's key")?;
+        let identifiers = self.identifiers.take().ok_or("there is no \"identifier\"; add one, the task's key")?;
         let starts = match self.command.take().flatten() {
             Some(argv) => Starts::Command(Command { argv, wait: self.wait.unwrap_or(WAIT) }),
             None => {
@@ -664,7 +664,7 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
             }
         };
         let (id, name) = (std::mem::take(&mut self.id), self.name.take());
-        self.list.push(Task { id, identifier, more_identifiers, name, starts });
+        self.list.push(Task { id, identifiers, name, starts });
         Ok(())
     }
 }
@@ -707,7 +707,7 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
                 true => Starts::Command(Command { argv: Vec::new(), wait: self.wait }),
                 false => Starts::Scheduled(task_number(&id).unwrap_or(0)),
             };
-            self.list.push(Task { id, identifier, more_identifiers: Vec::new(), name, starts });
+            self.list.push(Task { id, identifiers: vec![identifier], name, starts });
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ fn every_field_that_there_is() {
         ["192.168.1.0/24", "fd00::/8", "10.0.0.1/32", "10.0.0.2/32"]
     );
     assert!(config.server.magic_keys[1].key.sealed && !config.server.magic_keys[0].key.sealed);
-    assert_eq!(config.tasks[0].more_identifiers.len(), 1);
+    assert_eq!(config.tasks[0].identifiers.len(), 2);
     assert_eq!(config.tasks[1].wait(), 30);
 }
 

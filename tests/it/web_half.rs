@@ -241,8 +241,8 @@ fn what_sudo_is_given() {
     let sandbox = Sandbox::new();
     let path = sandbox.script(
         "sudo",
-        "{ echo \"$0 $*\"; tr '\\0' '\\n' </proc/self/environ; pwd; read -r pid c s p group rest </proc/self/stat; \
-         [ \"$group\" = $$ ] && echo own-group; } >$T/seen; cat >/dev/null; exit 1",
+        "{ echo \"$0 $*\"; /usr/bin/tr '\\0' '\\n' </proc/self/environ; pwd; read -r pid c s p group rest </proc/self/stat; \
+         [ \"$group\" = $$ ] && echo own-group; } >$T/seen; /bin/cat >/dev/null; exit 1",
     );
     let elevate = format!("\"elevate\": [\"{}\", \"-n\", \"--\"],", path.display());
     sandbox.config(&elevate, &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));

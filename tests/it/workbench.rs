@@ -19,6 +19,7 @@ fn check_says_whether_the_configuration_is_valid() {
     std::fs::rename(sandbox.path("config.json"), sandbox.path("other.json")).expect("rename");
     let other = sandbox.path("other.json").display().to_string();
     assert_eq!(remotetask(&sandbox, &["check", &other]), valid(&other));
+    std::fs::remove_file(&other).expect("remove");
     let missing = format!("{shown}: No such file or directory (os error 2)\n");
     assert_eq!(remotetask(&sandbox, &["check"]), (Some(1), missing, String::new()));
     sandbox.raw_config("{\n  \"magickey\": \"key-of-me\",\n  \"tasks\": {\"7\": {\"identifier\": \"key-of-me\"}}\n}\n");

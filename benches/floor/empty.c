@@ -1,0 +1,2 @@
+/* The floor of any process: starts, ends. */
+int main(void) { return 0; }
