@@ -22,31 +22,42 @@ pub fn own_folder() -> io::Result<PathBuf> {
     Ok(program)
 }
 
-/// Opens a regular file for reading. A link, a pipe or a folder in its place is an error.
-pub fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = open(path, flags, Mode::empty()).map_err(|e| match e {
-        rustix::io::Errno::LOOP => io::Error::other("it is a link; put the file itself there"),
-        e => e.into(),
-    })?;
-    regular(file)
+/// An open regular file, and how large it was then, in bytes.
+pub struct Regular {
+    /// The file.
+    pub file: File,
+    /// Its size.
+    pub size: u64,
 }
 
-/// The opened thing, if it is a regular file.
-pub fn regular(file: OwnedFd) -> io::Result<File> {
-    match FileType::from_raw_mode(fstat(&file)?.st_mode) {
-        FileType::RegularFile => Ok(File::from(file)),
-        _ => Err(io::Error::other("it is not a regular file")),
+impl Regular {
+    /// Opens a file to read it. A link, a pipe or a folder in its place is an error.
+    pub fn open(path: &Path) -> io::Result<Regular> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = open(path, flags, Mode::empty()).map_err(|e| match e {
+            rustix::io::Errno::LOOP => io::Error::other("it is a link; put the file itself there"),
+            e => e.into(),
+        })?;
+        Regular::of(file)
     }
-}
 
-/// The whole file, unless it is larger than `max` bytes.
-pub fn read_bounded(file: File, max: usize) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len();
-    let mut content = Vec::with_capacity(size.min(max as u64) as usize + 1);
-    file.take(max as u64 + 1).read_to_end(&mut content)?;
-    if content.len() > max {
-        return Err(io::Error::other(format!("it is larger than {} KiB", max >> 10)));
+    /// The opened thing, if it is a regular file.
+    pub fn of(file: OwnedFd) -> io::Result<Regular> {
+        let stat = fstat(&file)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(Regular { file: File::from(file), size: stat.st_size as u64 }),
+            _ => Err(io::Error::other("it is not a regular file")),
+        }
     }
-    Ok(content)
+
+    /// The whole file, unless it is larger than `max` bytes.
+    pub fn read(self, max: usize) -> io::Result<Vec<u8>> {
+        if self.size > max as u64 {
+            return Err(io::Error::other(format!("it is larger than {} KiB", max >> 10)));
+        }
+        // No more than was there: who writes it in place is not waited for.
+        let mut content = Vec::with_capacity(self.size as usize);
+        self.file.take(self.size).read_to_end(&mut content)?;
+        Ok(content)
+    }
 }

@@ -13,28 +13,47 @@ use crate::key::{well_formed, Digest, Key};
 use crate::request::Flaw;
 use crate::text::Quoted;
 
-/// The two keys that a caller presents, as bytes from outside, with their digests.
+/// The two keys that a caller presents.
 #[derive(Clone, Copy)]
 pub struct Presented<'r> {
-    magickey: (&'r [u8], Digest),
-    identifier: (&'r [u8], Digest),
+    magickey: Claim<'r>,
+    identifier: Claim<'r>,
+}
+
+/// Bytes from outside that may be a key: what they are is found out once, whether they matter or not.
+#[derive(Clone, Copy)]
+struct Claim<'r> {
+    bytes: &'r [u8],
+    digest: Digest,
+    could_be_key: bool,
+}
+
+impl<'r> Claim<'r> {
+    fn new(bytes: &'r [u8]) -> Claim<'r> {
+        Claim { bytes, digest: Digest::of(bytes), could_be_key: well_formed(bytes).is_ok() }
+    }
+
+    /// 5g: only what could have been chosen as a key is one, whatever digest the owner wrote.
+    fn is(&self, key: &Key) -> bool {
+        key.digest.matches(&self.digest) & self.could_be_key
+    }
 }
 
 impl<'r> Presented<'r> {
     /// What says who, and what says what.
     pub fn new(magickey: &'r [u8], identifier: &'r [u8]) -> Presented<'r> {
-        Presented { magickey: (magickey, Digest::of(magickey)), identifier: (identifier, Digest::of(identifier)) }
+        Presented { magickey: Claim::new(magickey), identifier: Claim::new(identifier) }
     }
 
     /// The digest of the identifier.
     pub fn identifier(&self) -> &Digest {
-        &self.identifier.1
+        &self.identifier.digest
     }
 
     /// Both as text; [`judge`] has found them to be keys where it gave a permit.
     pub fn text(&self) -> (String, String) {
-        let text = |key| String::from_utf8_lossy(key).into_owned();
-        (text(self.magickey.0), text(self.identifier.0))
+        let text = |claim: Claim<'_>| String::from_utf8_lossy(claim.bytes).into_owned();
+        (text(self.magickey), text(self.identifier))
     }
 }
 
@@ -126,7 +145,7 @@ pub fn judge<'c>(
 ) -> Result<Permit<'c>, Denial> {
     let mut magic_key = None;
     for (at, entry) in config.server.magic_keys.iter().enumerate() {
-        let right = matches(&entry.key, presented.magickey);
+        let right = presented.magickey.is(&entry.key);
         let in_time = entry.expires.is_none_or(|last| today <= last);
         let in_network = entry.from.is_empty() || entry.from.iter().any(|net| within(net, from));
         if right {
@@ -136,7 +155,7 @@ pub fn judge<'c>(
     let mut task = None;
     for (at, entry) in config.tasks.iter().enumerate() {
         let all = entry.identifiers.iter();
-        let right = all.fold(false, |right, key| right | matches(key, presented.identifier));
+        let right = all.fold(false, |right, key| right | presented.identifier.is(key));
         if right {
             task = Some(at);
         }
@@ -161,11 +180,6 @@ pub fn judge<'c>(
             Ok(Permit { task: &config.tasks[task], who: Who { label, number: at + 1 }, presented })
         }
     }
-}
-
-/// Only what could have been chosen as a key can match one, whatever digest the owner wrote.
-fn matches(key: &Key, (presented, digest): (&[u8], Digest)) -> bool {
-    key.digest.matches(&digest) && well_formed(presented).is_ok()
 }
 
 fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {

@@ -67,7 +67,7 @@ impl Key {
             }
             return Ok(Key { digest, sealed: true });
         }
-        well_formed(text.as_bytes())?;
+        well_formed(text.as_bytes()).map_err(|why| why.to_string())?;
         Ok(Key { digest: Digest::of(text.as_bytes()), sealed: false })
     }
 }
@@ -86,34 +86,51 @@ impl Sought {
         Sought { digest, hex: std::array::from_fn(|at| b"0123456789abcdef"[nibble(at)]) }
     }
 
-    /// The key that this text is, if it is the sought one; compared in constant time. A sealed key
-    /// that is another is not read, so its faults do not show here.
+    /// The key that this text is, if it is the sought one; compared in constant time. A sealed key is
+    /// not decoded, so its faults do not show here.
     pub fn in_text(&self, text: &str) -> Result<Option<Key>, String> {
         let hex = text.strip_prefix(SEALED).and_then(|hex| <&[u8; 64]>::try_from(hex.as_bytes()).ok());
-        let differing = match hex {
-            // 0x20 makes a capital letter small and leaves a digit as it is.
-            Some(hex) => hex.iter().zip(&self.hex).fold(0, |bits, (theirs, ours)| bits | (theirs | 0x20) ^ ours),
-            None => 0,
+        let Some(hex) = hex else {
+            return Key::parse(text).map(|key| key.digest.matches(&self.digest).then_some(key));
         };
-        match differing.ct_eq(&0).into() {
-            true => Key::parse(text).map(|key| key.digest.matches(&self.digest).then_some(key)),
-            false => Ok(None),
-        }
+        // 0x20 makes a capital letter small and leaves a digit as it is.
+        let differing = hex.iter().zip(&self.hex).fold(0, |bits, (theirs, ours)| bits | (theirs | 0x20) ^ ours);
+        let equal: bool = differing.ct_eq(&0).into();
+        Ok(equal.then_some(Key { digest: self.digest, sealed: true }))
     }
 }
 
 /// Whether these bytes can be a key; the error says why not.
-pub fn well_formed(key: &[u8]) -> Result<(), String> {
-    if !key.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(b)) {
-        return Err("a key consists of letters A-Z a-z, digits and - _ . ~ alone; choose another".into());
+pub fn well_formed(key: &[u8]) -> Result<(), Malformed> {
+    let allowed = |&b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    match () {
+        () if !key.iter().all(allowed) => Err(Malformed::Character),
+        () if key.len() < SHORTEST || key.len() > LONGEST => Err(Malformed::Length(key.len())),
+        () if key.iter().all(|&b| b == b'.') => Err(Malformed::Dots),
+        () => Ok(()),
     }
-    if key.len() < SHORTEST || key.len() > LONGEST {
-        return Err(format!("a key has {SHORTEST} to {LONGEST} characters, this one {}; choose another", key.len()));
+}
+
+/// Why some bytes are no key.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// A character that no key has.
+    Character,
+    /// Too short, or too long.
+    Length(usize),
+    /// Dots alone, which a web server takes for a way up.
+    Dots,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Malformed::Character => f.write_str("a key consists of letters A-Z a-z, digits and - _ . ~ alone"),
+            Malformed::Length(length) => write!(f, "a key has {SHORTEST} to {LONGEST} characters, this one {length}"),
+            Malformed::Dots => f.write_str("a key of dots alone does not survive a web server"),
+        }?;
+        f.write_str("; choose another")
     }
-    if key.iter().all(|&b| b == b'.') {
-        return Err("a key of dots alone does not survive a web server; choose another".into());
-    }
-    Ok(())
 }
 
 fn parse_hex(hex: &[u8]) -> Option<Digest> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use log::LevelFilter;
 use rustix::fs::{flock, open, FlockOperation, Mode, OFlags};
 
-use crate::files;
+use crate::files::Regular;
 use crate::streams;
 use crate::text::{cut, Quoted};
 
@@ -79,10 +79,10 @@ impl fmt::Display for Caller {
 
 fn write_line(path: &PathBuf, line: &str) {
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = open(path, flags, Mode::from_raw_mode(0o640)).map_err(Into::into).and_then(files::regular);
-    let written = opened.and_then(|mut file| {
+    let opened = open(path, flags, Mode::from_raw_mode(0o640)).map_err(Into::into).and_then(Regular::of);
+    let written = opened.and_then(|Regular { mut file, size }| {
         let locked = lock(&file);
-        if locked && file.metadata()?.len() >= FULL {
+        if locked && size >= FULL {
             forget_older_half(&mut file)?;
         }
         // One write of a file opened for appending: lines of parallel requests do not mix.
@@ -110,6 +110,9 @@ fn lock(file: &File) -> bool {
 /// In place, so that whoever reads along keeps reading the same file.
 fn forget_older_half(file: &mut File) -> std::io::Result<()> {
     let size = file.metadata()?.len();
+    if size < FULL {
+        return Ok(()); // somebody else was first
+    }
     let mut newer = Vec::new();
     file.seek(SeekFrom::Start(size - FULL / 2))?;
     file.take(FULL).read_to_end(&mut newer)?;

@@ -1,11 +1,12 @@
 //! The answer as one value, and the bytes of it: one CGI response (RFC 3875, section 6), written once.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use chrono::{DateTime, Local};
 use serde::Serialize;
 
-use crate::files::{self, START_PAGE_MAX};
+use crate::files::{Regular, START_PAGE_MAX};
 use crate::outcome::{Outcome, Run};
 use crate::record::State;
 use crate::request::Form;
@@ -35,13 +36,15 @@ pub struct Response {
 
 impl Response {
     /// The start page at the doorstep.
-    pub fn doorstep() -> Response {
-        Response { status: "200 OK", ..Response::refusal() }
+    pub fn doorstep(folder: &Path) -> Response {
+        Response { status: "200 OK", ..Response::refusal(Some(folder)) }
     }
 
     /// The start page for whoever has no valid keys: always the same.
-    pub fn refusal() -> Response {
-        let body = own_start_page().unwrap_or_else(|| START_PAGE.as_bytes().to_vec());
+    ///
+    /// `start.html` in the program's `folder` takes the place of our page.
+    pub fn refusal(folder: Option<&Path>) -> Response {
+        let body = folder.and_then(own_start_page).unwrap_or_else(|| START_PAGE.as_bytes().to_vec());
         Response { status: "404 Not Found", content_type: "text/html; charset=utf-8", retry_after: None, body }
     }
 
@@ -103,9 +106,8 @@ impl Response {
     }
 }
 
-fn own_start_page() -> Option<Vec<u8>> {
-    let path = files::own_folder().ok()?.join("start.html");
-    files::read_bounded(files::open_regular(&path).ok()?, START_PAGE_MAX).ok()
+fn own_start_page(folder: &Path) -> Option<Vec<u8>> {
+    Regular::open(&folder.join("start.html")).ok()?.read(START_PAGE_MAX).ok()
 }
 
 fn headline(outcome: &Outcome) -> (&'static str, &'static str) {

@@ -1,7 +1,6 @@
 //! Steps 1 and 2: who we are, and whether anybody else could have changed what we are about to
 //! believe. Everything is looked at after it was opened, so that it is what is used.
 
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,7 +8,7 @@ use rustix::fs::{fstat, openat, Mode, OFlags, Stat, CWD};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::files;
+use crate::files::{self, Regular};
 use crate::outcome::Outcome;
 
 /// The program's own folder, which its user alone can change.
@@ -57,7 +56,7 @@ impl Home {
     /// Step 2, config.json: opened, judged, read.
     pub fn config(&self) -> Result<Vec<u8>, Outcome> {
         let file = self.check_file("config.json", "2c")?;
-        files::read_bounded(file, files::CONFIG_MAX).map_err(|e| untrusted("2c", &self.path.join("config.json"), e))
+        file.read(files::CONFIG_MAX).map_err(|e| untrusted("2c", &self.path.join("config.json"), e))
     }
 
     /// Step 2, state/. Where it is missing nobody has written it; the first turn makes it.
@@ -76,12 +75,12 @@ impl Home {
         self.path.join("remotetask-keep")
     }
 
-    fn check_file(&self, name: &str, step: &'static str) -> Result<File, Outcome> {
+    fn check_file(&self, name: &str, step: &'static str) -> Result<Regular, Outcome> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.folder, name, flags, Mode::empty()).map_err(|e| untrusted(step, &path, e))?;
         owned(&stat(&file, &path)?, step, &path, self.user)?;
-        files::regular(file).map_err(|e| untrusted(step, &path, e))
+        Regular::of(file).map_err(|e| untrusted(step, &path, e))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use remotetask::config::{self, Config};
 use remotetask::elevate;
-use remotetask::files;
+use remotetask::files::{self, Regular, CONFIG_MAX};
 use remotetask::judge::{judge, Permit};
 use remotetask::line::{Ask, Do, Reply};
 use remotetask::log::{log_more, open_at, Caller};
@@ -24,29 +24,31 @@ fn main() {
         log::error!("fault panic at {}", place.as_deref().unwrap_or("?"));
     }));
     let head = var_os("REQUEST_METHOD").is_some_and(|method| method == "HEAD");
-    panic::catch_unwind(answer).unwrap_or_else(|_| Response::refusal()).send(head);
+    let folder = files::own_folder().ok();
+    let answer = || answer(folder.as_deref());
+    panic::catch_unwind(answer).unwrap_or_else(|_| Response::refusal(folder.as_deref())).send(head);
 }
 
 /// The way of a request.
-fn answer() -> Response {
+fn answer(folder: Option<&Path>) -> Response {
     let begun = Instant::now();
     let request = Request::from_variables(|name| var_os(name));
     drain_body(rustix::stdio::stdin(), |name| var_os(name));
-    let Ok(folder) = files::own_folder() else { return Response::refusal() };
+    let Some(folder) = folder else { return Response::refusal(None) };
     open_at(folder.join("log.txt"));
     if request.is_doorstep() {
-        return Response::doorstep();
+        return Response::doorstep(folder);
     }
 
     remotetask::drill("before the keys");
-    let content = match read_config(&folder) {
+    let content = match read_config(folder) {
         Ok(content) => content,
-        Err(e) => return refuse(&request, "4a", e),
+        Err(e) => return refuse(folder, &request, "4a", e),
     };
     let (presented, flaw) = request.presented();
     let config = match config::glance(&content, presented.identifier()) {
         Ok(config) => config,
-        Err(refusal) => return refuse(&request, "4a", refusal),
+        Err(refusal) => return refuse(folder, &request, "4a", refusal),
     };
     if config.server.debug {
         log_more();
@@ -62,30 +64,30 @@ fn answer() -> Response {
     let today = chrono::Local::now().date_naive();
     let permit = match judge(&config, presented, flaw, request.from, today) {
         Ok(permit) => permit,
-        Err(denial) => return refuse(&request, "", denial),
+        Err(denial) => return refuse(folder, &request, "", denial),
     };
 
     // From here on a fault is no refusal any more: the caller has proven the keys.
-    let asked = panic::catch_unwind(|| ask(&config, &permit, &request, &folder));
+    let asked = panic::catch_unwind(|| ask(&config, &permit, &request, folder));
     let reply = asked.unwrap_or_else(|_| Reply::Outcome(Outcome::Unknown { reason: "a fault of our own".into() }));
     match reply {
         Reply::Outcome(outcome) => told(&permit, &request, &outcome, begun),
         Reply::Refused => {
             log::error!("fault the root half refuses keys that are valid here: remotetask check tells why");
-            refuse(&request, "5", "the root half disagrees")
+            refuse(folder, &request, "5", "the root half disagrees")
         }
     }
 }
 
 fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
-    files::read_bounded(files::open_regular(&folder.join("config.json"))?, files::CONFIG_MAX)
+    Regular::open(&folder.join("config.json"))?.read(CONFIG_MAX)
 }
 
 /// The neutral answer, and in the log alone why.
-fn refuse(request: &Request, step: &str, why: impl std::fmt::Display) -> Response {
+fn refuse(folder: &Path, request: &Request, step: &str, why: impl std::fmt::Display) -> Response {
     let space = if step.is_empty() { "" } else { " " };
     log::warn!("refused {} why={step}{space}{why}", Caller(request.from));
-    Response::refusal()
+    Response::refusal(Some(folder))
 }
 
 /// Over to the root half: to start, or only to look where nobody plainly asked for a start.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use remotetask::config;
-use remotetask::files;
+use remotetask::files::{self, Regular, CONFIG_MAX};
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it.
 #[derive(Parser)]
@@ -45,7 +45,7 @@ fn check(file: Option<PathBuf>) -> Result<String, String> {
         None => files::own_folder().map_err(|e| e.to_string())?.join("config.json"),
     };
     let shown = path.display();
-    let content = files::open_regular(&path).and_then(|file| files::read_bounded(file, files::CONFIG_MAX));
+    let content = Regular::open(&path).and_then(|file| file.read(CONFIG_MAX));
     let content = content.map_err(|e| format!("{shown}: {e}"))?;
     let config = config::read(&content).map_err(|refusal| {
         let place = if refusal.line > 0 { format!(":{}:{}", refusal.line, refusal.column) } else { String::new() };
