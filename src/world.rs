@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::process::{chdir, geteuid, getrlimit, setpriority_process, setrlimit, umask, Resource, Rlimit};
+use rustix::process::{chdir, getrlimit, setpriority_process, setrlimit, umask, Resource, Rlimit};
 use signal_hook::consts::{FORBIDDEN, SIGPIPE};
 
 use crate::outcome::Outcome;
@@ -18,8 +18,8 @@ const FILES: u64 = 1024;
 
 /// Makes the process its own, whoever started it; an error names what could not be set.
 ///
-/// An unprivileged installation (`elevate: []`) has no right to raise what was lowered: there the
-/// limits go as high as they may.
+/// Who has no right to raise what was lowered (an unprivileged installation with `elevate: []`, root in
+/// a container) goes as high as it may. Root on a NAS has it (capabilities(7), CAP_SYS_RESOURCE).
 pub fn make_own() -> Result<(), Outcome> {
     let fault = |step: &'static str| move |e: std::io::Error| Outcome::not_started(step, e);
     unignore_signals().map_err(fault("0a"))?;
@@ -70,7 +70,7 @@ fn limits() -> Result<(), Errno> {
 
 fn set_limit(resource: Resource, limit: Rlimit) -> Result<(), Errno> {
     match setrlimit(resource, limit) {
-        Err(Errno::PERM) if !geteuid().is_root() => {
+        Err(Errno::PERM) => {
             let maximum = getrlimit(resource).maximum;
             let current = match (limit.current, maximum) {
                 (Some(wanted), Some(most)) => Some(wanted.min(most)),
@@ -84,7 +84,7 @@ fn set_limit(resource: Resource, limit: Rlimit) -> Result<(), Errno> {
 
 fn priority() -> std::io::Result<()> {
     let allowed = |result: std::io::Result<()>| match result {
-        Err(_) if !geteuid().is_root() => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
         result => result,
     };
     allowed(setpriority_process(None, 0).map_err(Into::into))?;

@@ -233,3 +233,29 @@ fn its_folder_is_where_its_file_lies() {
     assert!(like(&answer, "{\"v\":1,\"outcome\":{\"is\":\"finished\",*}}\n"), "{answer}");
     assert!(sandbox.path("state").exists());
 }
+
+/// 0d, without sudo, which raises soft limits by itself.
+#[test]
+fn limits_of_the_caller_reach_no_command() {
+    let sandbox = Sandbox::with_command("ulimit -S -a >$T/seen; nice >>$T/seen");
+    let by = |limits: &str| {
+        let line = format!("ulimit -S -n 1024; {limits} printf '%s' \"$1\" | \"$0\"");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &line]).arg(sandbox.path("remotetask-run")).arg(ask(MAGIC, TASK));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let answer = finish(command.spawn().expect("sh")).text();
+        assert!(like(&answer, "{\"v\":1,\"outcome\":{\"is\":\"finished\",*}}\n"), "{answer}");
+        sandbox.read("seen")
+    };
+    let plain = by("");
+    for limits in [
+        "ulimit -S -t 100;",
+        "ulimit -S -f 1000;",
+        "ulimit -S -d 100000;",
+        "ulimit -S -v 4000000;",
+        "ulimit -S -s 1000;",
+        "ulimit -S -n 30;",
+    ] {
+        assert_eq!(by(limits), plain, "{limits}");
+    }
+}
