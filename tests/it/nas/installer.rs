@@ -81,6 +81,26 @@ fn it_works_for_root_without_user_namespaces() {
     fs::remove_dir_all(format!("{CLONE}/target/try")).expect("remove");
 }
 
+/// Somebody who is not root, in a clone of their own; it builds everything anew.
+#[test]
+fn long_an_ordinary_user() {
+    let _nas = Nas::new();
+    let home = std::env::var("HOME").expect("HOME");
+    let cargo_home = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
+    let line = format!(
+        "set -e; useradd -m anna; chmod 0755 {home}; cp -r {cargo_home}/registry /home/anna/; \
+         mkdir /home/anna/clone; cd {CLONE}; tar -c --exclude=./target --exclude=./.git . | tar -x -C /home/anna/clone; \
+         chown -R anna:anna /home/anna; exec setpriv --reuid=anna --regid=anna --clear-groups env HOME=/home/anna \
+         CARGO_HOME=/home/anna CARGO_NET_OFFLINE=true RUSTUP_HOME={} /home/anna/clone/install.sh --try --once",
+        rustup()
+    );
+    let done = Command::new("/bin/sh").args(["-c", &line]).env("PATH", with_cargo()).output().expect("sh");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!((done.status.code(), &*String::from_utf8_lossy(&done.stderr)), (Some(0), ""), "{said}");
+    assert!(said.contains("  its effect:      -rw-r--r-- 1 anna anna 0 "), "{said}");
+    nobody_left();
+}
+
 #[test]
 fn it_serves_until_it_is_told_to_end() {
     let _nas = Nas::new();
