@@ -50,14 +50,22 @@ main() {
     need_rust
     install_packages
     build
+    port_is_free
     lay_out
     trap stop_server EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     start_server
-    call
+    if has_example; then
+        call
+    elif [ "$once" = yes ]; then
+        err "target/try/config.json has no example to call; delete it to get that back"
+    fi
     [ "$once" = yes ] && return
-    say "" "Serving on http://$LISTEN until you press Ctrl-C."
+    has_example && say "" "The same in a browser:  http://localhost:${LISTEN##*:}/$MAGICKEY/$IDENTIFIER"
+    say "" "Your tasks are in target/try/config.json, the log is target/try/log.txt; in a second terminal" \
+        "target/try/remotetask check tells whether the configuration is valid." \
+        "Serving on http://$LISTEN until you press Ctrl-C; target/try stays."
     wait "$server" || err "the web server has ended; see $folder/apache/error.log"
 }
 
@@ -66,7 +74,7 @@ plan() {
     say "  1. install what is missing of: Apache's programs, curl, a linker (Debian packages)"
     say "  2. build the programs with cargo (about a minute the first time)"
     say "  3. lay everything out in $folder"
-    say "  4. start a web server on http://$LISTEN, as $(id -un), and call the example's URL"
+    say "  4. start a web server on http://$LISTEN, without root's rights, and call the example's URL"
     say ""
 }
 
@@ -112,7 +120,7 @@ install_packages() {
 }
 
 build() {
-    say "Building ..."
+    say "Building (about a minute the first time, without a word) ..."
     host=$(rustc -vV | sed -n 's/^host: //p')
     cargo fetch --locked --quiet --target "$host" ||
         err "cargo could not fetch the packages that this needs; is there a network?"
@@ -121,18 +129,44 @@ build() {
     built=target/$host/release
 }
 
+in_use() {
+    err "$LISTEN is in use: is another ./install.sh --try still open? End it, or what else serves there, then run this again"
+}
+
+# Before anything is changed: it may be another one of these that serves. 7 is "failed to connect".
+port_is_free() {
+    code=0
+    printf 'url = "http://%s/"\n' "$LISTEN" | curl --config - --silent --output /dev/null --max-time 2 || code=$?
+    [ "$code" = 7 ] || in_use
+}
+
 lay_out() {
-    rm -rf "$folder"
+    rm -rf "$folder/apache"
     mkdir -p "$folder/apache"
+    rm -f "$folder/remotetask-cgi" "$folder/remotetask-run" "$folder/remotetask-keep" "$folder/remotetask"
     cp "$built/remotetask-cgi" "$built/remotetask-run" "$built/remotetask-keep" "$built/remotetask" "$folder/"
     chmod 0711 "$folder/remotetask-cgi"
     chmod 0700 "$folder/remotetask-run" "$folder/remotetask-keep"
+    if [ -e "$folder/config.json" ]; then
+        say "Keeping target/try/config.json as it is; delete it to get the example back."
+        "$folder/remotetask" check || err "mend it, or delete it"
+    else
+        write_config
+    fi
+    rm -f "$folder/hello.txt"
+    write_httpd_conf
+}
+
+write_config() {
     # The shipped configuration; here nobody has to become root, and the folder is this one.
     sed -e 's|"server": {|"server": {\n    "elevate": [],|' \
         -e "s|/usr/local/remotetask|$(printf %s "$folder" | sed 's/[\\&|"]/\\&/g')|" \
         config.json.example >"$folder/config.json"
     chmod 0640 "$folder/config.json"
     "$folder/remotetask" check || err "the shipped configuration is refused; that is a fault of this program"
+}
+
+write_httpd_conf() {
     cat >"$folder/apache/httpd.conf" <<END
 ServerRoot "$folder/apache"
 ServerName localhost
@@ -179,7 +213,7 @@ start_server() {
         if ! kill -0 "$server" 2>/dev/null; then
             server=
             grep -q 'Address already in use' "$folder/apache/start.log" "$folder/apache/error.log" 2>/dev/null &&
-                err "$LISTEN is in use by another program: end that one, then run this again"
+                in_use
             cat "$folder/apache/start.log" >&2
             err "the web server did not start; what stands above says why"
         fi
@@ -199,6 +233,11 @@ stop_server() {
     exit "$code"
 }
 
+# Somebody's own configuration may know the example no more.
+has_example() {
+    grep -q "$MAGICKEY" "$folder/config.json" && grep -q "$IDENTIFIER" "$folder/config.json"
+}
+
 # The URL is the key: it reaches curl by stdin, for argument lists can be read by everybody.
 call() {
     say "" "Calling http://$LISTEN/<magic key>/<identifier> ..."
@@ -212,7 +251,6 @@ call() {
         *200 | *202) [ -e "$folder/hello.txt" ] || err "the answer was good, but the task has had no effect" ;;
         *) err "the task was not started; the log's line says why" ;;
     esac
-    say "" "The same in a browser:  http://localhost:${LISTEN##*:}/$MAGICKEY/$IDENTIFIER"
 }
 
 main "$@"

@@ -58,12 +58,12 @@ pub struct Kept {
 pub fn start(program: &Path, state: &Path, record: &Record, argv: &[impl AsRef<str>]) -> Result<Kept, Outcome> {
     let argv = argv.iter().map(|word| word.as_ref().to_owned()).collect();
     let job = Job { state: state.to_owned(), record: record.clone(), argv };
-    let fault = |e: std::io::Error| Outcome::not_started("8c", format!("{}: {e}", program.display()));
+    let fault = |e: std::io::Error| Outcome::not_started("8", format!("{}: {e}", program.display()));
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut keeper = command.spawn().map_err(fault)?;
     let (Some(stdin), Some(words)) = (keeper.stdin.take(), keeper.stdout.take()) else {
-        return Err(Outcome::not_started("8c", "the keeper has no pipes"));
+        return Err(Outcome::not_started("8", "the keeper has no pipes"));
     };
     let mut line = serde_json::to_vec(&job).map_err(|e| fault(e.into()))?;
     line.push(b'\n');
@@ -77,7 +77,7 @@ pub fn start(program: &Path, state: &Path, record: &Record, argv: &[impl AsRef<s
     })?;
     match word {
         Word::Started => Ok(Kept { run: record.run.clone(), _keeper: keeper, words }),
-        Word::NotStarted(reason) => Err(Outcome::not_started("8d", reason)),
+        Word::NotStarted(reason) => Err(Outcome::not_started("8", reason)),
         Word::Ended(_) => {
             Err(Outcome::Unknown { reason: "the keeper says that it ended, but not that it started".into() })
         }
@@ -164,15 +164,17 @@ pub fn keep() {
     }
 }
 
-/// The end is worth a few tries: a full disk may be a passing thing.
+/// The record first: it is worth a few tries, and on a full disk more than the output of this run.
 fn record_end(runs: &Runs, record: &Record, tail: &Tail) {
-    let (first, second) = tail.0.as_slices();
-    let _ = runs.write_output(&record.run, &[first, second]);
     for _ in 0..3 {
         if runs.write_durably(record).is_ok() {
-            return;
+            break;
         }
         std::thread::sleep(Duration::from_millis(500));
+    }
+    let (first, second) = tail.0.as_slices();
+    if runs.write_output(&record.run, &[first, second]).is_err() {
+        runs.forget_output(&record.run);
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Outcome {
         /// Which ceiling, for the log.
         reason: String,
     },
+    /// A browser asks again a moment after a start, and is shown that run; nothing was started.
+    Again(Run),
     /// The last run, if there was one; nothing was started. 200.
     Last {
         /// The run.
@@ -78,7 +80,7 @@ impl Outcome {
     pub fn of_start(record: &Record) -> Outcome {
         let run = Run::from(record);
         match record.state {
-            State::Starting | State::Started | State::Handed => Outcome::Started(run),
+            State::Starting | State::Started | State::Handing | State::Handed => Outcome::Started(run),
             State::Finished => Outcome::Finished(run),
             State::Failed | State::Interrupted => Outcome::Failed(run),
             State::NotStarted => Outcome::NotStarted { step: "8".into(), reason: "it could not be started".into() },
@@ -88,7 +90,11 @@ impl Outcome {
     /// The run it tells of.
     pub fn run(&self) -> Option<&Run> {
         match self {
-            Outcome::Started(run) | Outcome::Finished(run) | Outcome::Failed(run) | Outcome::Running(run) => Some(run),
+            Outcome::Started(run)
+            | Outcome::Finished(run)
+            | Outcome::Failed(run)
+            | Outcome::Running(run)
+            | Outcome::Again(run) => Some(run),
             Outcome::Last { run } => run.as_ref(),
             Outcome::NotStarted { .. } | Outcome::Unknown { .. } | Outcome::Busy { .. } => None,
         }

@@ -1,16 +1,16 @@
 //! What is known of a task's runs, in `state/`: one folder a task, and in it a record a run.
 //!
-//! `<run>.json` is the record, replaced as a whole. `<run>.lock` is there from before the start to
-//! after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock is
-//! held, or while the process recorded for it lives, so a killed keeper does not make a second run
-//! possible. `<run>.out` is the last of what a command wrote. Nobody but the root half's user can
-//! open anything here.
+//! `<run>.json` is the record, replaced as a whole. A command's `<run>.lock` is there from before the
+//! start to after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock
+//! is held, or while the process recorded for it lives, so a killed keeper does not make a second run
+//! possible; and at its very beginning, while its keeper may not have come so far. `<run>.out` is the
+//! last of what a command wrote. Nobody but the root half's user can open anything here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{flock, FlockOperation};
 use serde::{Deserialize, Serialize};
@@ -20,13 +20,16 @@ use crate::child::{boot, End, Process};
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
+/// A keeper that has not taken its lock by then never will.
+const BEGINNING: Duration = Duration::from_secs(60);
 
 /// A run as its record has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The task's id.
     pub task: String,
-    /// The run's name: its start in milliseconds since 1970, in hex, so that names sort by time.
+    /// The run's name: its start in milliseconds since 1970, in hex, or more if the clock was set
+    /// back, so that names sort in the order of the starts.
     pub run: String,
     /// Who started it: the magic key's label or number.
     pub who: String,
@@ -56,6 +59,8 @@ pub enum State {
     Starting,
     /// It has started.
     Started,
+    /// It is being handed to DSM; whether it was may never be known.
+    Handing,
     /// It was handed to DSM, which alone knows its end.
     Handed,
     /// It ended well.
@@ -69,10 +74,12 @@ pub enum State {
 }
 
 impl Record {
-    /// A run that is about to start now.
-    pub fn new(task: &str, who: String) -> Record {
+    /// A run that is about to start now, after the run `newest`.
+    pub fn new(task: &str, who: String, newest: Option<&str>) -> Record {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
-        let mut record = Record::damaged(&format!("{started:012x}"));
+        let after = newest.and_then(|run| u64::from_str_radix(run, 16).ok()).map_or(0, |newest| newest + 1);
+        let mut record = Record::damaged(&format!("{:012x}", started.max(after)));
+        record.started = started;
         record.task = task.to_owned();
         record.who = who;
         record.boot = boot();
@@ -100,6 +107,13 @@ impl Record {
     pub fn ended(&mut self, end: End, duration_ms: u64) {
         self.state = if end.exit == Some(0) { State::Finished } else { State::Failed };
         (self.exit, self.signal, self.duration_ms) = (end.exit, end.signal, Some(duration_ms));
+    }
+
+    /// Whether its keeper may still be on its way to the lock.
+    fn begins(&self) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = now.checked_sub(Duration::from_millis(self.started));
+        self.state == State::Starting && self.boot == boot() && age.is_some_and(|age| age < BEGINNING)
     }
 
     fn process_lives(&self) -> bool {
@@ -135,18 +149,38 @@ impl Runs {
 
     /// Records a run so that it is still recorded after a loss of power.
     pub fn write_durably(&self, record: &Record) -> io::Result<()> {
-        let new = self.folder.join(format!("{}.new", record.run));
-        let mut file = private(&new)?;
-        file.write_all(&serde_json::to_vec(record)?)?;
-        file.sync_all()?;
-        fs::rename(&new, self.path(&record.run, "json"))?;
-        File::open(&self.folder)?.sync_all()
+        let new = self.path(&record.run, "new");
+        let written = private(&new).and_then(|mut file| {
+            file.write_all(&serde_json::to_vec(record)?)?;
+            file.sync_all()?;
+            fs::rename(&new, self.path(&record.run, "json"))?;
+            File::open(&self.folder)?.sync_all()
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    /// Makes a command's run known before it begins; its keeper holds it then.
+    pub fn announce(&self, run: &str) -> io::Result<()> {
+        private(&self.path(run, "lock")).map(drop)
+    }
+
+    /// The name of the newest run.
+    pub fn newest(&self) -> Option<String> {
+        self.names("json").into_iter().max()
     }
 
     /// Keeps the last of a command's output.
     pub fn write_output(&self, run: &str, tail: &[&[u8]]) -> io::Result<()> {
         let mut file = private(&self.path(run, "out"))?;
         tail.iter().try_for_each(|part| file.write_all(part))
+    }
+
+    /// Gives the output's room to the record of the end.
+    pub fn forget_output(&self, run: &str) {
+        let _ = fs::remove_file(self.path(run, "out"));
     }
 
     /// The keeper's hold on a run; it lasts as long as the file is open.
@@ -174,7 +208,7 @@ impl Runs {
         for run in self.names("lock") {
             // A damaged record counts as none; what its keeper holds is alive even so.
             let record = self.read(&run).unwrap_or_else(|| Record::damaged(&run));
-            match self.is_held(&run) || record.process_lives() {
+            match self.is_held(&run) || record.process_lives() || record.begins() {
                 true => alive.push(record),
                 false => self.release(&run),
             }
@@ -202,7 +236,7 @@ impl Runs {
     /// A record says "started" for ever when its keeper was killed.
     fn as_it_is(&self, mut record: Record) -> Record {
         let open = matches!(record.state, State::Starting | State::Started);
-        if open && !self.is_held(&record.run) && !record.process_lives() {
+        if open && !self.is_held(&record.run) && !record.process_lives() && !record.begins() {
             // Its end may have been recorded in between.
             record = self.read(&record.run).unwrap_or(record);
             if matches!(record.state, State::Starting | State::Started) {
@@ -226,7 +260,8 @@ impl Runs {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let name = |entry: io::Result<fs::DirEntry>| {
             let name = entry.ok()?.file_name().into_string().ok()?;
-            name.strip_suffix(kind)?.strip_suffix('.').map(str::to_owned)
+            let run = name.strip_suffix(kind)?.strip_suffix('.')?;
+            run.bytes().all(|b| b.is_ascii_hexdigit()).then(|| run.to_owned())
         };
         entries.filter_map(name).collect()
     }

@@ -176,9 +176,12 @@ fn caller(bytes: impl Fn(&'static str) -> Vec<u8>) -> Option<IpAddr> {
     }
     let real = bytes("HTTP_X_REAL_IP");
     let forwarded = bytes("HTTP_X_FORWARDED_FOR");
-    let told = match real.is_empty() {
-        false => &real[..],
-        true => forwarded.rsplit(|&b| b == b',').next().unwrap_or_default(),
+    let last = forwarded.rsplit(|&b| b == b',').next().unwrap_or_default();
+    let told = match (real.is_empty(), forwarded.is_empty()) {
+        (true, _) => last,
+        // A proxy that sets the one and hands the caller's own other on: neither is believed.
+        (false, false) if address(&real) != address(last) => return None,
+        (false, _) => &real,
     };
     address(told).filter(|told| !told.is_loopback())
 }

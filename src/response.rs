@@ -70,7 +70,10 @@ impl Response {
             Form::Json => ("application/json", json(name, outcome, reference)),
             // The page of a start moves on, so that no open tab starts anything again.
             Form::Html => {
-                let moves_on = matches!(outcome, Outcome::Started(_) | Outcome::Finished(_) | Outcome::Failed(_));
+                let moves_on = matches!(
+                    outcome,
+                    Outcome::Started(_) | Outcome::Finished(_) | Outcome::Failed(_) | Outcome::Again(_)
+                );
                 ("text/html; charset=utf-8", page(&title, &detail, moves_on, ""))
             }
             Form::Plain if detail.is_empty() => ("text/plain; charset=utf-8", format!("{}\n", line(&title)).into()),
@@ -120,6 +123,7 @@ fn headline(outcome: &Outcome) -> (&'static str, &'static str) {
         Outcome::Running(_) => ("409 Conflict", "Task is already running"),
         Outcome::Busy { .. } => ("429 Too Many Requests", "Too many tasks are running"),
         Outcome::Last { .. } => ("200 OK", "Task"),
+        Outcome::Again(_) => ("200 OK", "Not started again"),
     }
 }
 
@@ -139,6 +143,7 @@ fn detail(outcome: &Outcome, reference: Option<&str>) -> String {
         Outcome::Busy { retry_after, .. } => format!("try again in {retry_after} s"),
         Outcome::Last { run: None } => "never started".into(),
         Outcome::Last { run: Some(run) } => told(run),
+        Outcome::Again(run) => format!("you started it a moment ago: {}", told(run)),
     }
 }
 
@@ -147,6 +152,7 @@ fn told(run: &Run) -> String {
     let since = local(run.started);
     match run.state {
         State::Starting | State::Started => format!("running since {since}"),
+        State::Handing => format!("it may have been handed to DSM on {since}"),
         State::Handed => format!("handed to DSM on {since}"),
         State::Finished => format!("finished, started on {since}, {}", duration(run)),
         State::Failed => format!("failed, {}, started on {since}, {}", end(run), duration(run)),
@@ -256,14 +262,17 @@ pub fn state(outcome: &Outcome) -> &'static str {
         Outcome::Unknown { .. } => "unknown",
         Outcome::Busy { .. } => "busy",
         Outcome::Last { run: None } => "never",
-        Outcome::Finished(run) | Outcome::Failed(run) | Outcome::Last { run: Some(run) } => match run.state {
-            State::Starting | State::Started => "running",
-            State::Handed => "started",
-            State::Finished => "finished",
-            State::Failed => "failed",
-            State::Interrupted => "interrupted",
-            State::NotStarted => "not_started",
-        },
+        Outcome::Finished(run) | Outcome::Failed(run) | Outcome::Again(run) | Outcome::Last { run: Some(run) } => {
+            match run.state {
+                State::Starting | State::Started => "running",
+                State::Handing => "unknown",
+                State::Handed => "started",
+                State::Finished => "finished",
+                State::Failed => "failed",
+                State::Interrupted => "interrupted",
+                State::NotStarted => "not_started",
+            }
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Bounded reads of pipes, each with a deadline.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fs::{open, Mode, OFlags};
 use rustix::io::{read, write, Errno};
 
 /// Waits until one of them has something (data, or its end), or the deadline is over: then `false`.
@@ -19,6 +20,16 @@ pub fn wait_any(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> bool {
             // Not to be waited for; the read that follows says why.
             Err(_) => return true,
         }
+    }
+}
+
+/// Standard input, opened anew where that is possible (a pipe, a file), so that it is nobody else's to
+/// set, and never blocking: who shares it could take away between poll(2) and read(2) what is there.
+pub fn own_stdin() -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match open("/proc/self/fd/0", flags, Mode::empty()) {
+        Ok(fd) => Ok(fd),
+        Err(_) => Ok(rustix::stdio::stdin().try_clone_to_owned()?),
     }
 }
 
@@ -114,6 +125,7 @@ impl<F: AsFd> Lines<F> {
             match read_some(&self.fd, &mut buffer) {
                 Ok(0) => return Err(NoLine::Ended(searched)),
                 Ok(count) => self.read.extend_from_slice(&buffer[..count]),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {} // another reader was faster
                 Err(e) => return Err(NoLine::Unreadable(e.raw_os_error().unwrap_or(0))),
             }
         }

@@ -42,17 +42,14 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
     runs.prepare().map_err(|e| Outcome::not_started("6a", format!("{}: {e}", runs.folder().display())))?;
     let lock = match &task.starts {
         // The ceiling is over all commands, so that they take turns together: some milliseconds.
-        Starts::Command(_) => lock(&state.join("commands.lock"))?,
+        Starts::Command(_) => lock(&state.join("commands.turn"))?,
         // DSM may take seconds, and only about this task.
-        Starts::Scheduled(_) => lock(&runs.folder().join("turn.lock"))?,
+        Starts::Scheduled(_) => lock(&runs.folder().join("turn"))?,
     };
     let who = permit.who().to_string();
     if ask.browser {
         if let Some(last) = runs.last().filter(|last| last.who == who && is_recent(last)) {
-            return Err(match Outcome::of_start(&last) {
-                Outcome::NotStarted { .. } => Outcome::Last { run: Some(Run::from(&last)) },
-                shown => shown,
-            });
+            return Err(Outcome::Again(Run::from(&last)));
         }
     }
     if matches!(task.starts, Starts::Command(_)) {
@@ -64,7 +61,7 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
             return Err(Outcome::Busy { retry_after: 10, reason }); // 6c
         }
     }
-    Ok(Turn { task, record: Record::new(&task.id, who), runs, lock })
+    Ok(Turn { task, record: Record::new(&task.id, who, runs.newest().as_deref()), runs, lock })
 }
 
 fn is_recent(last: &Record) -> bool {

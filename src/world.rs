@@ -9,12 +9,18 @@ use std::sync::Arc;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{chdir, getrlimit, setpriority_process, setrlimit, umask, Resource, Rlimit};
-use signal_hook::consts::{FORBIDDEN, SIGPIPE};
+use signal_hook::consts::{
+    FORBIDDEN, SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
+    SIGUSR2, SIGVTALRM, SIGWINCH,
+};
 
 use crate::outcome::Outcome;
 
 const STACK: u64 = 8 << 20;
 const FILES: u64 = 1024;
+// The kernel's own defaults, in bytes.
+const LOCKED: u64 = 8 << 20;
+const QUEUED: u64 = 819_200;
 
 /// Makes the process its own, whoever started it; an error names what could not be set.
 ///
@@ -34,13 +40,16 @@ pub fn make_own() -> Result<(), Outcome> {
 /// An ignored signal stays so through exec(2), and an ignored SIGCHLD loses exit codes. A handler
 /// takes the place of "ignored", and exec turns a handled signal into the default one.
 ///
+/// What a terminal or a clock of the caller's could send (stop, hang up, alarm) is handled too, by
+/// doing nothing: else the caller could hold or end the root half between two steps.
+///
 /// SIGILL, SIGFPE and SIGSEGV cannot be handled by safe code. A fault of the program's own kills it
 /// all the same: the kernel does not let it ignore that. 32 and 33 are the C library's own, which it
 /// lets nobody change (nptl(7)).
 fn unignore_signals() -> std::io::Result<()> {
     let ignored = ignored_signals(&std::fs::read_to_string("/proc/self/status")?);
     let nothing = Arc::new(AtomicBool::new(false));
-    for signal in ignored {
+    for signal in ignored.into_iter().chain(SENDABLE) {
         // std ignores SIGPIPE for us and resets it in each child.
         let others = signal == SIGPIPE || FORBIDDEN.contains(&signal) || matches!(signal, 32 | 33);
         if !others {
@@ -50,6 +59,12 @@ fn unignore_signals() -> std::io::Result<()> {
     Ok(())
 }
 
+/// What a terminal or a timer of the caller's sends.
+const SENDABLE: [i32; 13] = [
+    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2,
+    SIGWINCH,
+];
+
 /// The numbers in the mask `SigIgn` of `/proc/PID/status` (proc(5)).
 fn ignored_signals(status: &str) -> Vec<i32> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -58,14 +73,17 @@ fn ignored_signals(status: &str) -> Vec<i32> {
 }
 
 fn limits() -> Result<(), Errno> {
-    let unlimited = Rlimit { current: None, maximum: None };
-    for resource in [Resource::Cpu, Resource::Fsize, Resource::As, Resource::Data] {
-        set_limit(resource, unlimited)?;
+    use Resource::{As, Cpu, Data, Fsize, Locks, Memlock, Msgqueue, Nofile, Nproc, Rss, Sigpending, Stack};
+    for resource in [Cpu, Fsize, As, Data, Rss, Nproc, Locks, Sigpending] {
+        set_limit(resource, Rlimit { current: None, maximum: None })?;
     }
-    set_limit(Resource::Stack, Rlimit { current: Some(STACK), maximum: None })?;
-    let files = getrlimit(Resource::Nofile);
-    let at_least = |limit: Option<u64>| limit.map(|limit| limit.max(FILES));
-    set_limit(Resource::Nofile, Rlimit { current: at_least(files.current), maximum: at_least(files.maximum) })
+    set_limit(Stack, Rlimit { current: Some(STACK), maximum: None })?;
+    for (resource, least) in [(Nofile, FILES), (Memlock, LOCKED), (Msgqueue, QUEUED)] {
+        let now = getrlimit(resource);
+        let at_least = |limit: Option<u64>| limit.map(|limit| limit.max(least));
+        set_limit(resource, Rlimit { current: at_least(now.current), maximum: at_least(now.maximum) })?;
+    }
+    Ok(())
 }
 
 fn set_limit(resource: Resource, limit: Rlimit) -> Result<(), Errno> {

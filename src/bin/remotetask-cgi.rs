@@ -48,7 +48,8 @@ fn answer(folder: Option<&Path>) -> Response {
     let (presented, flaw) = request.presented();
     let config = match config::glance(&content, presented.identifier()) {
         Ok(config) => config,
-        Err(refusal) => return refuse(folder, &request, "4a", refusal),
+        // Its place alone: the words of a refusal may hold what was to be a key.
+        Err(refusal) => return refuse(folder, &request, "4a", refusal.place()),
     };
     if config.server.debug {
         log_more();
@@ -73,8 +74,8 @@ fn answer(folder: Option<&Path>) -> Response {
     match reply {
         Reply::Outcome(outcome) => told(&permit, &request, &outcome, begun),
         Reply::Refused => {
-            log::error!("fault the root half refuses keys that are valid here: remotetask check tells why");
-            refuse(folder, &request, "5", "the root half disagrees")
+            log::error!("fault the root half refuses what is valid here: is config.json? remotetask check tells");
+            refuse(folder, &request, "4 5", "the root half disagrees")
         }
     }
 }
@@ -123,7 +124,11 @@ fn told(permit: &Permit<'_>, request: &Request, outcome: &Outcome, begun: Instan
         _ => log::Level::Info,
     };
     let run = outcome.run().map(|run| format!(" run={}", run.run)).unwrap_or_default();
-    let exit = outcome.run().and_then(|run| run.exit).map(|exit| format!(" exit={exit}")).unwrap_or_default();
+    let exit = outcome.run().and_then(|run| match (run.exit, run.signal) {
+        (Some(exit), _) => Some(format!(" exit={exit}")),
+        (None, signal) => signal.map(|signal| format!(" signal={signal}")),
+    });
+    let exit = exit.unwrap_or_default();
     let why = match (outcome, &reference) {
         (Outcome::NotStarted { step, reason }, Some(reference)) => {
             format!(" reference={reference} why={step} {}", Quoted(reason.as_bytes()))
@@ -134,7 +139,11 @@ fn told(permit: &Permit<'_>, request: &Request, outcome: &Outcome, begun: Instan
         (Outcome::Busy { reason, .. }, _) => format!(" why={}", Quoted(reason.as_bytes())),
         _ => String::new(),
     };
-    let what = if starts(request) { "" } else { "asked " };
+    let what = match outcome {
+        Outcome::Again(_) => "shown again ",
+        _ if starts(request) => "",
+        _ => "asked ",
+    };
     log::log!(
         level,
         "{what}{} task={} who={} {}{run}{exit} took={}ms{why}",

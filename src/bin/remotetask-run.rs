@@ -47,7 +47,8 @@ fn steps() -> Result<Outcome, Stop> {
     let user = trust::identity()?; // 1
     let home = trust::home(user)?; // 2
     let (content, state) = (home.config()?, home.state()?);
-    let line = streams::read_line(rustix::stdio::stdin(), ASK_MAX, Instant::now() + ASK_TIME); // 3
+    let stdin = streams::own_stdin().map_err(|_| Stop::Refused)?;
+    let line = streams::read_line(stdin, ASK_MAX, Instant::now() + ASK_TIME); // 3
     let ask = line.ok().and_then(|line| Ask::from_line(&line)).ok_or(Stop::Refused)?;
     let config = config::read(&content).map_err(|_| Stop::Refused)?; // 4
     let today = chrono::Local::now().date_naive();

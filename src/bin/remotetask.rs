@@ -48,8 +48,8 @@ fn check(file: Option<PathBuf>) -> Result<String, String> {
     let content = Regular::open(&path).and_then(|file| file.read(CONFIG_MAX));
     let content = content.map_err(|e| format!("{shown}: {e}"))?;
     let config = config::read(&content).map_err(|refusal| {
-        let place = if refusal.line > 0 { format!(":{}:{}", refusal.line, refusal.column) } else { String::new() };
-        format!("{shown}{place}: {}\nNothing can be started until this is mended.", refusal.message)
+        let (line, column, message) = (refusal.line, refusal.column, refusal.message);
+        format!("{shown}:{line}:{column}: {message}\nNothing can be started until this is mended.")
     })?;
     let (keys, tasks) = (config.server.magic_keys.len(), config.tasks.len());
     Ok(format!("{shown}: valid; magic keys: {keys}, tasks: {tasks}"))

@@ -130,9 +130,9 @@ impl Task<'_> {
 /// Why a file is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Line, from 1; 0 when the fault has no place.
+    /// Line, from 1.
     pub line: usize,
-    /// Column, from 1, counted in bytes; where the faulty thing ends.
+    /// Column, from 1, counted in bytes; where the faulty thing ends. 0 where a line has nothing.
     pub column: usize,
     /// The field, what is wrong with it, and what to do.
     pub message: String,
@@ -140,18 +140,14 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("config.json")?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
-        }
-        write!(f, ": {}", self.message)
+        write!(f, "config.json:{}:{}: {}", self.line, self.column, self.message)
     }
 }
 
 impl Refusal {
-    /// A fault of the file as a whole.
-    pub fn of_file(what: impl fmt::Display) -> Refusal {
-        Refusal { line: 0, column: 0, message: what.to_string() }
+    /// Where the fault is, without a word of the file.
+    pub fn place(&self) -> String {
+        format!("config.json has a fault at line {}, column {}; remotetask check names it", self.line, self.column)
     }
 }
 

@@ -76,9 +76,37 @@ fn refusal(error: serde_json::Error) -> Refusal {
     let mut message = error.to_string();
     message.truncate(message.rfind(" at line ").unwrap_or(message.len()));
     if error.is_syntax() || error.is_eof() {
-        message += "; this is not JSON here: look for a comma or a quote too many or too few";
+        message = format!("{message}; {}", cure(&message));
+    }
+    // serde's words for what stands there.
+    for (theirs, ours) in [
+        ("invalid type: map", "this is an object { … }"),
+        ("invalid type: sequence", "this is a list [ … ]"),
+        ("invalid type: integer", "this is the number"),
+        ("invalid type: floating point", "this is the number"),
+        ("invalid type: string", "this is the text"),
+        ("invalid type: boolean", "this is"),
+        ("invalid type: null", "this is null"),
+        ("invalid value: integer", "this is the number"),
+    ] {
+        message = message.replace(theirs, ours);
     }
     Refusal { line, column, message: message.replace(FIELD, "") }
+}
+
+/// What to do about a text that is no JSON, by serde_json's words.
+fn cure(fault: &str) -> &'static str {
+    match fault {
+        _ if fault.contains("EOF while parsing a value") => "the file is empty, or ends too early",
+        _ if fault.contains("EOF") => "the file ends too early: a } or ] is missing at its end",
+        _ if fault.contains("trailing comma") => "take the comma before this place out",
+        _ if fault.contains("expected `,`") => {
+            "a comma is missing before this place, perhaps at the end of the line above"
+        }
+        _ if fault.contains("control character") => "a closing quote is missing, perhaps on the line above",
+        _ if fault.contains("key must be") => "a name stands in straight double quotes \"…\"; JSON has no comments",
+        _ => "look for a comma or a quote too many or too few",
+    }
 }
 
 const TWICE: &str = "is given twice; keep one of the two";

@@ -46,7 +46,15 @@ impl Target<'_> {
     pub fn start(self, turn: Turn<'_>, keeper: &Path) -> Outcome {
         let Turn { runs, mut record, lock, .. } = turn;
         runs.prune();
-        if let Err(e) = runs.write_durably(&record) {
+        let announced = match self {
+            Target::Command(_) => runs.announce(&record.run),
+            Target::Scheduled(_) => {
+                record.state = State::Handing;
+                Ok(())
+            }
+        };
+        if let Err(e) = announced.and_then(|()| runs.write_durably(&record)) {
+            runs.release(&record.run);
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
         match self {

@@ -75,7 +75,7 @@ fn a_program_that_cannot_be_started() {
         ),
         (plain.display().to_string(), format!("why=7b \"{} is not an executable file\"", plain.display())),
         (folder.clone(), format!("why=7b \"{folder} is not an executable file\"")),
-        (broken.display().to_string(), format!("why=8d \"{}: Exec format error (os error 8)\"", broken.display())),
+        (broken.display().to_string(), format!("why=8 \"{}: Exec format error (os error 8)\"", broken.display())),
     ] {
         sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"{program}\"]}}"));
         sandbox.start().is_like("500 Internal Server Error", "Task not started: t (reference *, see the log)\n");
@@ -233,7 +233,7 @@ fn only_the_newest_records_are_kept() {
 fn an_id_may_be_anything() {
     let sandbox = Sandbox::new();
     let long = "x".repeat(300);
-    let ids = ["../../x", "a/b", "Küche", ".", "..", "commands.lock", " ", &long];
+    let ids = ["../../x", "a/b", "Küche", ".", "..", "commands.turn", " ", &long];
     let tasks: Vec<String> = ids
         .iter()
         .enumerate()
@@ -279,4 +279,44 @@ fn what_a_command_sees() {
     assert_eq!(lines[..8], expected, "{seen}");
     assert!(lines[8].starts_with("SigBlk:\t0000000000000000"), "{seen}");
     assert_eq!(lines[10..], ["own-group", "keepers-session", "end"], "{seen}");
+}
+
+/// The clock may have been set back: the newest run is the one that was started last.
+#[test]
+fn a_clock_that_was_set_back_hides_no_run() {
+    let sandbox = Sandbox::with_command("exit 3");
+    sandbox.start();
+    let record =
+        sandbox.files().into_iter().find(|name| name.ends_with(".json") && name.contains("task-t")).expect("a record");
+    let run = record.trim_start_matches("state/task-t/").trim_end_matches(".json").to_owned();
+    let later = format!("{:012x}", u64::from_str_radix(&run, 16).expect("hex") + 3_600_000);
+    let text = sandbox
+        .read(&record)
+        .replace(&run, &later)
+        .replace("\"failed\"", "\"finished\"")
+        .replace("\"exit\":3", "\"exit\":0");
+    sandbox.write(&format!("state/task-t/{later}.json"), &text);
+    assert_eq!(status(&sandbox)["state"], "finished");
+    sandbox.start().is_like("500 Internal Server Error", "Task failed: t (exit code 3, * s)\n");
+    assert_eq!(status(&sandbox)["state"], "failed");
+}
+
+/// A run whose keeper is still on its way to the lock is alive, and no interrupted one.
+#[test]
+fn a_run_that_just_begins_is_alive() {
+    let sandbox = Sandbox::with_command("true");
+    sandbox.start();
+    let record =
+        sandbox.files().into_iter().find(|name| name.ends_with(".json") && name.contains("task-t")).expect("a record");
+    let begins = sandbox.read(&record).replace("\"finished\"", "\"starting\"");
+    let old =
+        begins.split("\"started\":").nth(1).and_then(|rest| rest.split(',').next()).expect("its start").to_owned();
+    sandbox.write(&record.replace(".json", ".lock"), "");
+    // Its process has ended; only its beginning says that it is alive.
+    for (age, state, answer) in [(0, "running", "409 Conflict"), (61_000, "interrupted", "200 OK")] {
+        let started = old.parse::<u64>().expect("a number") - age;
+        sandbox.write(&record, &begins.replace(&old, &started.to_string()));
+        assert_eq!(status(&sandbox)["state"], state, "{age}");
+        assert_eq!(sandbox.start().status(), answer, "{age}");
+    }
 }

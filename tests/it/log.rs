@@ -125,3 +125,25 @@ fn an_unwritable_log_changes_no_answer() {
     check("remotetask-cgi: log.txt: it is not a regular file\n");
     assert_eq!(sandbox.read("effect"), "started\n".repeat(3));
 }
+
+/// A fault of the configuration may be a key in the wrong place: the log names the place alone.
+#[test]
+fn a_faulty_configuration_brings_no_word_of_itself_into_the_log() {
+    let sandbox = Sandbox::new();
+    for text in [
+        format!("{{\"magickey\": \"key-of-me\", \"tasks\": {{\"7\": \"{TASK}\"}}}}"),
+        format!("{{\"magickey\": [{{\"{MAGIC}\": \"phone\"}}], \"tasks\": {{}}}}"),
+        format!("{{\"server\": \"{MAGIC}\", \"tasks\": {{}}}}"),
+        format!("{{\"{MAGIC}\": 1}}"),
+        format!("{{\"magickey\": \"key-of-me\", \"tasks\": {{\"{TASK}\": {{\"identifier\": 7}}}}}}"),
+        "{\"a\\nb forged\": 1}".into(),
+    ] {
+        sandbox.raw_config(&text);
+        sandbox.get("/a/b").send().is_refusal();
+    }
+    let log = sandbox.log();
+    assert_eq!(log.lines().count(), 6, "{log}");
+    for line in log.lines() {
+        assert!(like(line, "* WARN  refused from=192.168.1.7 why=4a config.json has a fault at line 1, column *; remotetask check names it"), "{line}");
+    }
+}

@@ -259,3 +259,26 @@ fn limits_of_the_caller_reach_no_command() {
         assert_eq!(by(limits), plain, "{limits}");
     }
 }
+
+/// 0a: a terminal of the caller's could stop or end it between two steps, with the turn in its hand.
+#[test]
+fn signals_of_a_terminal_neither_stop_nor_end_it() {
+    let sandbox = Sandbox::with_command("true");
+    let mut command = Command::new(sandbox.path("remotetask-run"));
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let pid = child.id().to_string();
+    let caught = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).unwrap_or("0").to_owned();
+        u64::from_str_radix(&mask, 16).unwrap_or(0)
+    };
+    // SIGUSR2 is among the last that it handles.
+    until("its own world", || (caught() >> 11 & 1 == 1 && caught() >> 27 & 1 == 1).then_some(()));
+    for signal in ["HUP", "INT", "QUIT", "TERM", "TSTP", "TTIN", "TTOU", "ALRM", "VTALRM", "PROF", "USR1", "USR2"] {
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().expect("kill").success());
+    }
+    child.stdin.take().expect("stdin").write_all(ask(MAGIC, TASK).as_bytes()).expect("it lives");
+    let answer = finish(child).text();
+    assert!(like(&answer, "{\"v\":1,\"outcome\":{\"is\":\"finished\",*}}\n"), "{answer}");
+}

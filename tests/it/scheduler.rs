@@ -71,4 +71,21 @@ fn a_run_that_fails_or_never_ends() {
     let unknown = "Task state unknown: 7 (reference *; ask for the status before trying again)\n";
     sandbox.start().is_like("500 Internal Server Error", unknown);
     assert!(sandbox.log().contains("--run had not ended after 10 s"), "{}", sandbox.log());
+    let status = sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").send();
+    status.is_like("200 OK", "Task: 7 (it may have been handed to DSM on *)\n");
+}
+
+/// Commands take their turns beside it: none of them takes its lock away.
+#[test]
+fn a_scheduled_tasks_turn_is_not_a_run() {
+    let sandbox = with_scheduler(SHOWN);
+    let config = sandbox.read("config.json");
+    let more = "\"tasks\": {\"c\": {\"identifier\": \"another-key-c\", \"command\": [\"/bin/true\"]}, ";
+    sandbox.raw_config(&config.replace("\"tasks\": {", more));
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    let turn = std::fs::File::open(sandbox.path("state/task-7/turn")).expect("its turn");
+    sandbox.get(&format!("/{MAGIC}/another-key-c")).send().is_like("200 OK", "Task finished: c (* s)\n");
+    use std::os::unix::fs::MetadataExt;
+    let now = std::fs::metadata(sandbox.path("state/task-7/turn")).expect("its turn");
+    assert_eq!(now.ino(), turn.metadata().expect("open").ino());
 }

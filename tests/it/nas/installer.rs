@@ -68,6 +68,30 @@ fn it_starts_the_examples_task_through_apache() {
     }
 }
 
+/// What the owner has written there is kept.
+#[test]
+fn a_second_try_keeps_the_configuration_and_the_log() {
+    let _nas = Nas::new();
+    let config = format!("{CLONE}/target/try/config.json");
+    let _ = fs::remove_file(&config);
+    assert_eq!(done(&["--try", "--once"], &with_cargo()).0, Some(0));
+    let mine = fs::read_to_string(&config).expect("config.json").replace("Say hello", "Say my hello");
+    fs::write(&config, &mine).expect("written");
+    let (code, said, _) = done(&["--try", "--once"], &with_cargo());
+    assert!(
+        code == Some(0) && said.contains("Keeping target/try/config.json") && said.contains("Say my hello"),
+        "{said}"
+    );
+    assert_eq!(fs::read_to_string(&config).expect("config.json"), mine);
+    assert!(fs::read_to_string(format!("{CLONE}/target/try/log.txt")).expect("log.txt").lines().count() >= 2);
+    fs::write(&config, mine.replace("76sdf7678fds687", "my-own-magic-key")).expect("written");
+    let (code, _, complaint) = done(&["--try", "--once"], &with_cargo());
+    let expected = "install.sh: target/try/config.json has no example to call; delete it to get that back\n";
+    assert_eq!((code, &*complaint), (Some(1), expected));
+    fs::remove_file(&config).expect("removed");
+    nobody_left();
+}
+
 /// In a container root may make no user namespace; then www-data serves.
 #[test]
 fn it_works_for_root_without_user_namespaces() {
@@ -128,7 +152,7 @@ fn what_can_stand_in_its_way() {
         nobody_left();
     };
     let listener = TcpListener::bind("127.0.0.1:10765").expect("the port");
-    sentence(&with_cargo(), "127.0.0.1:10765 is in use by another program: end that one, then run this again");
+    sentence(&with_cargo(), "127.0.0.1:10765 is in use: is another ./install.sh --try still open? End it, or what else serves there, then run this again");
     drop(listener);
     let no_rust =
         "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again";

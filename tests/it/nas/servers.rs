@@ -69,7 +69,7 @@ fn by_vhost(module: &str) -> Server {
 fn nginx() -> Server {
     fresh_folder();
     let conf = format!(
-        "user http http; pid {RUN}/nginx.pid; error_log {RUN}/error_log; daemon off; worker_processes 1;\n\
+        "user http http; pid {RUN}/nginx.pid; error_log {RUN}/error_log crit; daemon off; worker_processes 1;\n\
          events {{ }}\nhttp {{ access_log off; client_body_temp_path {RUN}/body; proxy_temp_path {RUN}/p; \
          fastcgi_temp_path {RUN}/f; uwsgi_temp_path {RUN}/u; scgi_temp_path {RUN}/s;\n\
          server {{ listen 127.0.0.1:10766; location / {{ fastcgi_pass unix:{RUN}/fcgi.sock;\n\
@@ -171,6 +171,9 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 3])> {
         ("no host", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n".to_vec(), [Refusal, Own(400), Own(400)]),
         ("no HTTP", b"nonsense\r\n\r\n".to_vec(), all(Own(400))),
         ("an expectation", with("GET", &key, "Expect: nonsense\r\n", ""), [Refusal, Own(417), Run]),
+        ("a body too large", with("POST", &key, "Content-Length: 2147483648\r\n", ""), [Refusal, Own(413), Own(413)]),
+        ("a length that is none", with("POST", &key, "Content-Length: x\r\n", ""), all(Own(400))),
+        ("a header of 9,000", with("GET", &key, &format!("X: {}\r\n", "a".repeat(9000)), ""), all(Own(400))),
         ("HTTP/1.0", format!("GET {key} HTTP/1.0\r\n\r\n").into_bytes(), all(Run)),
     ]
 }
@@ -208,7 +211,9 @@ fn through(server: &Server, nas: &Nas, column: usize) {
     assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), nas.log());
     // In a document root Apache logs what it refuses before it reads a .htaccess: in the access log the
     // rows of `Own` and `Echo`, in the error log a path that is too long.
-    for (name, marks) in [("access_log", &["TRACE ", "%2F", " 417", "aaaa"][..]), ("error_log", &["aaaa"])] {
+    for (name, marks) in
+        [("access_log", &["TRACE ", "%2F", " 417", " 413", " 400", "aaaa"][..]), ("error_log", &["aaaa"])]
+    {
         let log = fs::read_to_string(format!("{RUN}/{name}")).unwrap_or_default();
         let by_itself = |line: &&str| column == 1 && marks.iter().any(|mark| line.contains(mark));
         let rest: String = log.lines().filter(|line| !by_itself(line)).collect();

@@ -119,6 +119,7 @@ fn a_full_disk() {
         nas.log()
     );
     assert_eq!(nas.effect("effect"), "started\n");
+    assert_eq!(walk(&state).iter().filter(|name| name.contains(".new")).count(), 0);
     fs::remove_file(format!("{state}/filler")).expect("remove");
     nas.start().is_like("200 OK", "Task finished: t (* s)\n");
     mount(&["umount", &state]);
@@ -130,6 +131,22 @@ fn a_full_disk() {
         ("200 OK".into(), "remotetask-cgi: log.txt: it is not a regular file\n")
     );
     mount(&["umount", &at("log.txt")]);
+}
+
+/// The end of a run is worth more than its output.
+#[test]
+fn a_disk_that_is_full_at_the_end() {
+    let nas = Nas::with_command("head -c 200000 /dev/zero; exit 3");
+    let state = at("state");
+    fs::create_dir(&state).expect("state");
+    let mount = |words: &[&str]| assert!(Command::new(words[0]).args(&words[1..]).status().expect("mount").success());
+    mount(&["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", &state]);
+    nas.start().is_like("500 Internal Server Error", "Task failed: t (exit code 3, * s)\n");
+    let path = format!("/{MAGIC}/{TASK}");
+    let line = "exec env -i REQUEST_METHOD=GET QUERY_STRING=status PATH_INFO=\"$1\" \"$2\" </dev/null";
+    let status = nas.http(line, &[&path, &at("remotetask-cgi")]);
+    status.is_like("200 OK", "Task: t (failed, exit code 3, started on *, * s)\n");
+    mount(&["umount", &state]);
 }
 
 /// A run outlives the CGI, sudo and the whole of the web server's process group and session.
