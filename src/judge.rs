@@ -82,6 +82,14 @@ impl fmt::Display for Who<'_> {
     }
 }
 
+/// That there is no permit, and whose magic key it was, where that was right.
+pub struct Denied<'c> {
+    /// Why.
+    pub why: Denial,
+    /// Who calls, if the magic key tells.
+    pub who: Option<Who<'c>>,
+}
+
 /// Why there is no permit. The caller never learns it; the log does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
@@ -142,14 +150,15 @@ pub fn judge<'c>(
     flaw: Option<Flaw>,
     from: Option<IpAddr>,
     today: NaiveDate,
-) -> Result<Permit<'c>, Denial> {
+) -> Result<Permit<'c>, Denied<'c>> {
     let mut magic_key = None;
     for (at, entry) in config.server.magic_keys.iter().enumerate() {
         let right = presented.magickey.is(&entry.key);
         let in_time = entry.expires.is_none_or(|last| today <= last);
         let in_network = entry.from.is_empty() || entry.from.iter().any(|net| within(net, from));
         if right {
-            magic_key = Some((at, in_time, in_network));
+            let who = Who { label: entry.label.as_deref(), number: at + 1 };
+            magic_key = Some((who, in_time, in_network));
         }
     }
     let mut task = None;
@@ -161,25 +170,23 @@ pub fn judge<'c>(
         }
     }
     // For a wrong key the first entry's list is searched in its place.
-    let (key_at, task_at) = (magic_key.map_or(0, |(at, ..)| at), task.unwrap_or(0));
+    let (key_at, task_at) = (magic_key.map_or(0, |(who, ..)| who.number - 1), task.unwrap_or(0));
     let allowed = match (config.server.magic_keys.get(key_at), config.tasks.get(task_at)) {
         (Some(key), Some(task)) => allows(key, task),
         _ => false,
     };
 
-    match (flaw, magic_key, task) {
-        (Some(flaw), ..) => Err(Denial::Flawed(flaw)),
-        (None, None, None) => Err(Denial::Both),
-        (None, None, Some(_)) => Err(Denial::MagicKey),
-        (None, Some(_), None) => Err(Denial::Identifier),
-        (None, Some((_, false, _)), Some(_)) => Err(Denial::Expired),
-        (None, Some((_, _, false)), Some(_)) => Err(Denial::Network),
-        (None, Some(_), Some(_)) if !allowed => Err(Denial::Task),
-        (None, Some((at, ..)), Some(task)) => {
-            let label = config.server.magic_keys[at].label.as_deref();
-            Ok(Permit { task: &config.tasks[task], who: Who { label, number: at + 1 }, presented })
-        }
-    }
+    let why = match (flaw, magic_key, task) {
+        (Some(flaw), ..) => Denial::Flawed(flaw),
+        (None, None, None) => Denial::Both,
+        (None, None, Some(_)) => Denial::MagicKey,
+        (None, Some(_), None) => Denial::Identifier,
+        (None, Some((_, false, _)), Some(_)) => Denial::Expired,
+        (None, Some((_, _, false)), Some(_)) => Denial::Network,
+        (None, Some(_), Some(_)) if !allowed => Denial::Task,
+        (None, Some((who, ..)), Some(task)) => return Ok(Permit { task: &config.tasks[task], who, presented }),
+    };
+    Err(Denied { why, who: magic_key.map(|(who, ..)| who) })
 }
 
 fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use remotetask::config::{self, Config};
 use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
-use remotetask::judge::{judge, Permit};
+use remotetask::judge::{judge, Permit, Who};
 use remotetask::line::{Ask, Do, Reply};
 use remotetask::log::{log_more, open_at, Caller};
 use remotetask::outcome::Outcome;
@@ -43,13 +43,13 @@ fn answer(folder: Option<&Path>) -> Response {
     remotetask::drill("before the keys");
     let content = match read_config(folder) {
         Ok(content) => content,
-        Err(e) => return refuse(folder, &request, "4a", e),
+        Err(e) => return refuse(folder, &request, None, format_args!("4a {e}")),
     };
     let (presented, flaw) = request.presented();
     let config = match config::glance(&content, presented.identifier()) {
         Ok(config) => config,
         // Its place alone: the words of a refusal may hold what was to be a key.
-        Err(refusal) => return refuse(folder, &request, "4a", refusal.place()),
+        Err(refusal) => return refuse(folder, &request, None, format_args!("4a {}", refusal.place())),
     };
     if config.server.debug {
         log_more();
@@ -65,7 +65,7 @@ fn answer(folder: Option<&Path>) -> Response {
     let today = chrono::Local::now().date_naive();
     let permit = match judge(&config, presented, flaw, request.from, today) {
         Ok(permit) => permit,
-        Err(denial) => return refuse(folder, &request, "", denial),
+        Err(denied) => return refuse(folder, &request, denied.who, denied.why),
     };
 
     // From here on a fault is no refusal any more: the caller has proven the keys.
@@ -75,7 +75,7 @@ fn answer(folder: Option<&Path>) -> Response {
         Reply::Outcome(outcome) => told(&permit, &request, &outcome, begun),
         Reply::Refused => {
             log::error!("fault the root half refuses what is valid here: is config.json? remotetask check tells");
-            refuse(folder, &request, "4 5", "the root half disagrees")
+            refuse(folder, &request, Some(permit.who()), "4 5 the root half disagrees")
         }
     }
 }
@@ -85,9 +85,11 @@ fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// The neutral answer, and in the log alone why.
-fn refuse(folder: &Path, request: &Request, step: &str, why: impl std::fmt::Display) -> Response {
-    let space = if step.is_empty() { "" } else { " " };
-    log::warn!("refused {} why={step}{space}{why}", Caller(request.from));
+fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl std::fmt::Display) -> Response {
+    match who {
+        Some(who) => log::warn!("refused who={who} {} why={why}", Caller(request.from)),
+        None => log::warn!("refused who=unknown {} why={why}", Caller(request.from)),
+    }
     Response::refusal(Some(folder))
 }
 

@@ -19,7 +19,7 @@ fn one_line_an_event() {
     let stamp = "20??-??-?? ??:??:??.??? ?*";
     for (line, expected) in log.lines().zip([
         "INFO  finished task=\"t\" who=#1 from=192.168.1.7 run=* exit=0 took=*ms",
-        "WARN  refused from=192.168.1.7 why=5b 5c wrong magic key and identifier",
+        "WARN  refused who=unknown from=192.168.1.7 why=5b 5c wrong magic key and identifier",
         "INFO  asked finished task=\"t\" who=#1 from=192.168.1.7 run=* exit=0 took=*ms",
         "INFO  finished task=\"t\" who=#1 from=2001:db8::1 run=* exit=0 took=*ms",
     ]) {
@@ -93,7 +93,8 @@ fn lines_of_parallel_requests_do_not_mix() {
     for line in log.lines() {
         assert!(
             line.starts_with("20")
-                && line.ends_with(" WARN  refused from=192.168.1.7 why=5b 5c wrong magic key and identifier"),
+                && line
+                    .ends_with(" WARN  refused who=unknown from=192.168.1.7 why=5b 5c wrong magic key and identifier"),
             "{line}"
         );
     }
@@ -144,6 +145,6 @@ fn a_faulty_configuration_brings_no_word_of_itself_into_the_log() {
     let log = sandbox.log();
     assert_eq!(log.lines().count(), 6, "{log}");
     for line in log.lines() {
-        assert!(like(line, "* WARN  refused from=192.168.1.7 why=4a config.json has a fault at line 1, column *; remotetask check names it"), "{line}");
+        assert!(like(line, "* WARN  refused who=unknown from=192.168.1.7 why=4a config.json has a fault at line 1, column *; remotetask check names it"), "{line}");
     }
 }

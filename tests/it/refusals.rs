@@ -83,7 +83,7 @@ fn limits_of_a_key_refuse_like_a_wrong_key() {
     sandbox.raw_config(&format!(
         r#"{{"server": {{"elevate": [], "magickey": [
             {{"key": "{MAGIC}", "expires": "{yesterday}"}},
-            {{"key": "another-key-1", "from": ["10.0.0.0/8"]}},
+            {{"key": "another-key-1", "label": "Bert", "from": ["10.0.0.0/8"]}},
             {{"key": "another-key-2", "tasks": ["u"]}},
             {{"key": "another-key-3", "expires": "{today}", "from": ["192.168.1.0/24"], "tasks": ["t"]}}]}},
           "tasks": {{{TASKS}, "u": {{"identifier": "another-key-4", "command": ["/bin/true"]}}}}}}"#
@@ -96,14 +96,14 @@ fn limits_of_a_key_refuse_like_a_wrong_key() {
     }
     start("another-key-3").is_like("200 OK", "Task finished: t (* s)\n");
     let log = sandbox.log();
-    let whys: Vec<&str> = log.lines().filter_map(|line| line.split_once("why=").map(|(_, why)| why)).collect();
+    let whys: Vec<&str> = log.lines().filter_map(|line| line.split_once("refused who=").map(|(_, why)| why)).collect();
     assert_eq!(
         whys,
         [
-            "5b wrong magic key",
-            "5d the magic key has expired",
-            "5e the magic key is not for this network",
-            "5f the magic key is not for this task"
+            "unknown from=192.168.1.7 why=5b wrong magic key",
+            "#1 from=192.168.1.7 why=5d the magic key has expired",
+            "\"Bert\" from=192.168.1.7 why=5e the magic key is not for this network",
+            "#3 from=192.168.1.7 why=5f the magic key is not for this task"
         ]
     );
 }
