@@ -77,7 +77,10 @@ impl fmt::Display for Who<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.label {
             Some(label) => Quoted(label.as_bytes()).fmt(f),
-            None => write!(f, "#{}", self.number),
+            None => {
+                f.write_str("#")?;
+                self.number.fmt(f)
+            }
         }
     }
 }

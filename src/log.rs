@@ -1,7 +1,7 @@
 //! log.txt: one line an event, written by the web half alone.
 //!
 //! `2026-11-24 07:12:33.123 +01:00 INFO  started task="backup" who="Anna's phone" from=192.168.1.7 …`
-//! No key nor a part of one comes here, and every outside text through [`Quoted`]. A log that cannot
+//! No key nor a part of one comes here, and every outside text through [`Quoted`](crate::text::Quoted). A log that cannot
 //! be written changes nothing else.
 
 use std::fmt;
@@ -15,8 +15,8 @@ use log::LevelFilter;
 use rustix::fs::{flock, open, FlockOperation, Mode, OFlags};
 
 use crate::files::Regular;
+use crate::judge::Who;
 use crate::streams;
-use crate::text::{cut, Quoted};
 
 /// From this size on, in bytes, the older half goes.
 pub const FULL: u64 = 1 << 20;
@@ -65,7 +65,20 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// ` from=` and the caller's address. A header's text that is no address does not come so far.
+/// `who=` and whose magic key it was, if it was one.
+pub struct Whose<'c>(pub Option<Who<'c>>);
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("who=")?;
+        match &self.0 {
+            Some(who) => who.fmt(f),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+/// `from=` and the caller's address. A header's text that is no address does not come so far.
 pub struct Caller(pub Option<IpAddr>);
 
 impl fmt::Display for Caller {
@@ -119,9 +132,4 @@ fn forget_older_half(file: &mut File) -> std::io::Result<()> {
     let start = newer.iter().position(|&b| b == b'\n').map_or(0, |end| end + 1);
     file.set_len(0)?;
     file.write_all(&newer[start..])
-}
-
-/// Words of another program, for a reason in the log.
-pub fn words(outside: &[u8]) -> String {
-    Quoted(cut(outside)).to_string()
 }

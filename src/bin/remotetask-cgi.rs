@@ -11,7 +11,7 @@ use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
 use remotetask::judge::{judge, Permit, Who};
 use remotetask::line::{Ask, Do, Reply};
-use remotetask::log::{log_more, open_at, Caller};
+use remotetask::log::{log_more, open_at, Caller, Whose};
 use remotetask::outcome::Outcome;
 use remotetask::request::{drain_body, Form, Method, Request};
 use remotetask::response::{state, Response};
@@ -86,10 +86,7 @@ fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
 
 /// The neutral answer, and in the log alone why.
 fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl std::fmt::Display) -> Response {
-    match who {
-        Some(who) => log::warn!("refused who={who} {} why={why}", Caller(request.from)),
-        None => log::warn!("refused who=unknown {} why={why}", Caller(request.from)),
-    }
+    log::warn!("refused {} {} why={why}", Whose(who), Caller(request.from));
     Response::refusal(Some(folder))
 }
 
