@@ -132,12 +132,7 @@ pub fn keep() {
     umask(Mode::from_raw_mode(0o077));
     let mut watched = match started {
         Ok(watched) => watched,
-        Err(e) => {
-            record.state = State::NotStarted;
-            let _ = runs.write_durably(&record);
-            runs.release(&record.run);
-            return tell(&Word::NotStarted(format!("{}: {e}", argv.first().map_or("", String::as_str))));
-        }
+        Err(e) => return tell(&Word::NotStarted(format!("{}: {e}", argv.first().map_or("", String::as_str)))),
     };
     record.process = Process::of(watched.pid.as_raw_nonzero().get());
     record.state = State::Started;

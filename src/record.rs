@@ -111,9 +111,13 @@ impl Record {
 
     /// Whether its keeper may still be on its way to the lock.
     fn begins(&self) -> bool {
+        self.state == State::Starting && self.boot == boot() && self.is_younger_than(BEGINNING)
+    }
+
+    /// Whether it started less than `age` ago. A start in the future is the clock's fault, and did not.
+    pub fn is_younger_than(&self, age: Duration) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let age = now.checked_sub(Duration::from_millis(self.started));
-        self.state == State::Starting && self.boot == boot() && age.is_some_and(|age| age < BEGINNING)
+        now.checked_sub(Duration::from_millis(self.started)).is_some_and(|since| since < age)
     }
 
     fn process_lives(&self) -> bool {

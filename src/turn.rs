@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 
@@ -48,7 +48,7 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
     };
     let who = permit.who().to_string();
     if ask.browser {
-        if let Some(last) = runs.last().filter(|last| last.who == who && is_recent(last)) {
+        if let Some(last) = runs.last().filter(|last| last.who == who && last.is_younger_than(SHOWN_AGAIN)) {
             return Err(Outcome::Again(Run::from(&last)));
         }
     }
@@ -62,12 +62,6 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
         }
     }
     Ok(Turn { task, record: Record::new(&task.id, who, runs.newest().as_deref()), runs, lock })
-}
-
-fn is_recent(last: &Record) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // A start in the future is the clock's fault, and no reason to hold anybody off.
-    now.checked_sub(Duration::from_millis(last.started)).is_some_and(|age| age < SHOWN_AGAIN)
 }
 
 fn lock(path: &Path) -> Result<File, Outcome> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Command, Server, Starts};
 use crate::keep;
 use crate::outcome::Outcome;
-use crate::record::{Runs, State};
+use crate::record::State;
 use crate::turn::Turn;
 
 /// What the scheduler's programs get in all, from the first question to the start.
@@ -57,33 +57,31 @@ impl Target<'_> {
             runs.release(&record.run);
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
-        match self {
-            Target::Command(command) => {
-                let started = keep::start(keeper, runs.folder(), &record, &command.argv);
-                drop(lock);
-                started.map_or_else(|outcome| outcome, |kept| kept.outcome(&runs, Duration::from_secs(command.wait)))
-            }
-            Target::Scheduled(task) => {
-                let outcome = match task.run() {
-                    Ok(()) => {
-                        record.state = State::Handed;
-                        Outcome::of_start(&record)
-                    }
-                    Err(outcome) => {
-                        if matches!(outcome, Outcome::NotStarted { .. }) {
-                            record.state = State::NotStarted;
-                        }
-                        outcome
-                    }
-                };
-                note(&runs, &record);
-                outcome
-            }
+        let outcome = match self {
+            Target::Command(command) => match keep::start(keeper, runs.folder(), &record, &command.argv) {
+                Ok(kept) => {
+                    drop(lock);
+                    return kept.outcome(&runs, Duration::from_secs(command.wait));
+                }
+                Err(outcome) => outcome,
+            },
+            Target::Scheduled(task) => match task.run() {
+                Ok(()) => {
+                    record.state = State::Handed;
+                    Outcome::of_start(&record)
+                }
+                Err(outcome) => outcome,
+            },
+        };
+        if matches!(outcome, Outcome::NotStarted { .. }) {
+            record.state = State::NotStarted;
+            runs.release(&record.run);
         }
+        // Where nobody knows, the record stands as it is: it may be the keeper's by now. And what was
+        // handed to DSM is handed, whether or not the disk takes the note.
+        if !matches!(outcome, Outcome::Unknown { .. }) {
+            let _ = runs.write_durably(&record);
+        }
+        outcome
     }
-}
-
-/// What was handed to DSM is handed, whether or not the disk takes the note.
-fn note(runs: &Runs, record: &crate::record::Record) {
-    let _ = runs.write_durably(record);
 }

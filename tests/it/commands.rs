@@ -85,6 +85,24 @@ fn a_program_that_cannot_be_started() {
     assert_eq!(status(&sandbox)["state"], "not_started");
 }
 
+/// What was not started is not running a moment later.
+#[test]
+fn a_keeper_that_cannot_be_started() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::with_command("true");
+    let mode = |bits| {
+        let bits = std::fs::Permissions::from_mode(bits);
+        std::fs::set_permissions(sandbox.path("remotetask-keep"), bits).expect("chmod");
+    };
+    mode(0o600);
+    for _ in 0..2 {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: t (reference *, see the log)\n");
+        assert_eq!(status(&sandbox)["state"], "not_started");
+    }
+    mode(0o700);
+    sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
+}
+
 #[test]
 fn ten_megabytes_on_both_outputs() {
     let sandbox = Sandbox::with_task(
