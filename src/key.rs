@@ -39,6 +39,11 @@ impl Digest {
         let differing = (0..4).fold(0, |bits, i| bits | (self.0[i] ^ other.0[i]));
         differing.ct_eq(&0).into()
     }
+
+    /// The key as config.json holds it sealed: `sha256:<64 hex digits>`.
+    pub fn sealed(&self) -> String {
+        self.0.iter().fold(SEALED.to_owned(), |text, word| format!("{text}{word:016x}"))
+    }
 }
 
 impl fmt::Debug for Digest {

@@ -40,6 +40,20 @@ impl fmt::Display for Lettered<'_> {
     }
 }
 
+/// Text for a terminal: what would move its cursor, change its colours or begin a line is escaped.
+pub fn printable(text: &str) -> String {
+    let special =
+        |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match special(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// Text for HTML, safe inside an element and inside a quoted attribute.
 pub struct Html<'a>(pub &'a str);
 

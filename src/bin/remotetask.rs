@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use remotetask::config;
-use remotetask::files::{self, Regular, CONFIG_MAX};
+use remotetask::files::{Regular, CONFIG_MAX};
+use remotetask::streams;
+use remotetask::workbench::screen::{wrapped, Screen};
+use remotetask::workbench::{check, edit, Bench, Fault};
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it.
 #[derive(Parser)]
@@ -17,40 +20,44 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Says whether the configuration is valid, and where its first fault is
+    /// Does everything work? Each fault with its cure
     Check {
-        /// The file to check [default: config.json beside this program]
+        /// Judges this configuration alone, and nothing else
+        #[arg(conflicts_with = "url")]
         file: Option<PathBuf>,
+        /// Makes a live request to this address as well, such as https://nas.example.org
+        #[arg(long)]
+        url: Option<String>,
+        /// For programs
+        #[arg(long)]
+        json: bool,
     },
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Check { file } => match check(file) {
-            Ok(good) => say(&good, ExitCode::SUCCESS),
-            Err(bad) => say(&bad, ExitCode::FAILURE),
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(Fault(why)) => {
+            let _ = streams::write_all(rustix::stdio::stderr(), wrapped(&format!("remotetask: {why}."), "").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Fault> {
+    match cli.command {
+        Command::Check { file: Some(file), .. } => check_file(&file).map(|()| ExitCode::SUCCESS),
+        Command::Check { file: None, url, json } => match check::run(&Bench::own()?, url.as_deref(), json)? {
+            true => Ok(ExitCode::SUCCESS),
+            false => Ok(ExitCode::FAILURE),
         },
     }
 }
 
-/// A closed output is no reason to fail.
-fn say(text: &str, code: ExitCode) -> ExitCode {
-    let _ = remotetask::streams::write_all(rustix::stdio::stdout(), format!("{text}\n").as_bytes());
-    code
-}
-
-fn check(file: Option<PathBuf>) -> Result<String, String> {
-    let path = match file {
-        Some(path) => path,
-        None => files::own_folder().map_err(|e| e.to_string())?.join("config.json"),
-    };
-    let shown = path.display();
-    let content = Regular::open(&path).and_then(|file| file.read(CONFIG_MAX));
-    let content = content.map_err(|e| format!("{shown}: {e}"))?;
-    let config = config::read(&content).map_err(|refusal| {
-        let (line, column, message) = (refusal.line, refusal.column, refusal.message);
-        format!("{shown}:{line}:{column}: {message}\nNothing can be started until this is mended.")
-    })?;
+fn check_file(path: &std::path::Path) -> Result<(), Fault> {
+    let content = Regular::open(path).and_then(|file| file.read(CONFIG_MAX)).map_err(|e| Fault::of(path, &e))?;
+    let config: config::Config<'_> = edit::valid(path, &content)?;
     let (keys, tasks) = (config.server.magic_keys.len(), config.tasks.len());
-    Ok(format!("{shown}: valid; magic keys: {keys}, tasks: {tasks}"))
+    Screen::own().literal(format_args!("{}: valid; magic keys: {keys}, tasks: {tasks}", path.display()));
+    Ok(())
 }

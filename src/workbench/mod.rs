@@ -1,0 +1,78 @@
+//! The workbench: what an owner types at a shell, as root. Nothing of it is reached by a request.
+
+pub mod screen; // what the owner sees
+
+pub mod edit; // config.json, changed as a whole or not at all
+pub mod secrets; // new keys; keys.json
+pub mod strength; // can this key be guessed?
+
+pub mod check; // does everything work?
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use crate::files;
+use screen::Screen;
+
+/// Why a command did not do what it was told: sentences for the owner, with the cure.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault(pub String);
+
+impl Fault {
+    /// These sentences.
+    pub fn new(why: impl fmt::Display) -> Fault {
+        Fault(why.to_string())
+    }
+
+    /// What the system says about a file, in the owner's words.
+    pub fn of(path: &Path, error: &std::io::Error) -> Fault {
+        Fault(format!("{}: {}", path.display(), plainly(error)))
+    }
+}
+
+/// A system's error without its number, with a cure where there is one.
+pub fn plainly(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        NotFound => "there is no such file".into(),
+        PermissionDenied => "this user may not do that; try it with sudo in front".into(),
+        StorageFull => "there is no space left on the volume; make some, then try again".into(),
+        ReadOnlyFilesystem => "the volume is read-only; DSM makes it so when the disk has a fault".into(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// An installation, and the screen of the one who works on it.
+pub struct Bench {
+    /// The folder of the programs and their files.
+    pub folder: PathBuf,
+    /// Where the answers go.
+    pub screen: Screen,
+}
+
+impl Bench {
+    /// The installation that this program belongs to, for the user that it belongs to, or root.
+    pub fn own() -> Result<Bench, Fault> {
+        let folder = files::own_folder().map_err(|e| Fault(plainly(&e)))?;
+        let owner = std::fs::metadata(&folder).map_err(|e| Fault::of(&folder, &e))?.uid();
+        let user = geteuid().as_raw();
+        match user == owner || user == 0 {
+            true => Ok(Bench { folder, screen: Screen::own() }),
+            false if owner == 0 => Err(Fault::new("this needs root: type the same again with sudo in front of it")),
+            false => {
+                Err(Fault(format!("{} belongs to uid {owner}: only that user and root may do this", folder.display())))
+            }
+        }
+    }
+
+    /// A file of the installation.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
