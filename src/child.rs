@@ -9,7 +9,8 @@ use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionbio;
-use rustix::process::{geteuid, Pid, WaitOptions, WaitStatus};
+use rustix::process::{geteuid, wait, waitpid, Pid, WaitOptions, WaitStatus};
+use signal_hook::SigId;
 
 use crate::streams;
 
@@ -52,7 +53,9 @@ pub struct Watched {
     /// Its process id, and its group's.
     pub pid: Pid,
     ended: bool,
+    adopts: bool,
     child_ended: UnixStream,
+    _telling: Telling,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
 }
@@ -64,9 +67,7 @@ impl Watched {
     /// Starts `argv` with the environment of [`environment`].
     pub fn start<'a>(argv: impl IntoIterator<Item = &'a str>) -> io::Result<Watched> {
         // Before the start, so that no end is missed. A handled signal is default again in the child.
-        let (child_ended, write) = UnixStream::pair()?;
-        child_ended.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, write)?;
+        let (child_ended, telling) = Telling::begin()?;
         let mut argv = argv.into_iter();
         let mut command = Command::new(argv.next().unwrap_or_default());
         command.args(argv).env_clear().envs(environment()).process_group(0);
@@ -76,10 +77,16 @@ impl Watched {
         for output in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
             ioctl_fionbio(output, true)?;
         }
-        Ok(Watched { pid: Pid::from_child(&child), ended: false, child_ended, stdout, stderr })
+        let pid = Pid::from_child(&child);
+        Ok(Watched { pid, ended: false, adopts: false, child_ended, _telling: telling, stdout, stderr })
     }
 
-    /// Waits for the next thing; output goes to `take`. Ended orphans are reaped on the way.
+    /// Reaps what else ends as well: for who adopts orphans and has no other children.
+    pub fn adopting(self) -> Watched {
+        Watched { adopts: true, ..self }
+    }
+
+    /// Waits for the next thing; output goes to `take`.
     pub fn next(&mut self, deadline: Option<Instant>, take: &mut dyn FnMut(From, &[u8])) -> Seen {
         if self.ended && self.stdout.is_none() && self.stderr.is_none() {
             return Seen::Quiet;
@@ -106,7 +113,11 @@ impl Watched {
         let mut told = [0; 64];
         while matches!((&self.child_ended).read(&mut told), Ok(count) if count > 0) {}
         let mut end = None;
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        let next = || match self.adopts {
+            true => wait(WaitOptions::NOHANG),
+            false => waitpid(Some(self.pid), WaitOptions::NOHANG),
+        };
+        while let Ok(Some((pid, status))) = next() {
             if pid == self.pid {
                 end = Some(of_status(status));
             }
@@ -121,6 +132,23 @@ impl Watched {
         if self.stderr.as_ref().is_some_and(|fd| !drain(fd, |bytes| take(From::Stderr, bytes))) {
             self.stderr = None;
         }
+    }
+}
+
+/// SIGCHLD, told on a pipe for as long as this lives.
+struct Telling(SigId);
+
+impl Telling {
+    fn begin() -> io::Result<(UnixStream, Telling)> {
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        Ok((read, Telling(signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, write)?)))
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.0);
     }
 }
 
@@ -257,4 +285,39 @@ impl Process {
 pub fn boot() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(code: &str) -> End {
+        let argv = ["/bin/sh", "-c", "echo said; exit \"$0\"", code];
+        match gather(argv, 64, Instant::now() + Duration::from_secs(60)) {
+            Ok(answer) if answer.stdout == b"said\n" => answer.end,
+            Ok(answer) => panic!("{:?}", answer.stdout),
+            Err(trouble) => panic!("{trouble:?}"),
+        }
+    }
+
+    #[test]
+    fn one_after_the_other_leaves_nothing_open() {
+        let open = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        let before = open();
+        for _ in 0..200 {
+            assert_eq!(exit("3"), End { exit: Some(3), signal: None });
+        }
+        // Other tests open something too.
+        assert!(open() < before + 100, "{before} descriptors became {}", open());
+    }
+
+    #[test]
+    fn two_at_a_time_keep_their_ends_apart() {
+        let threads = ["1", "2", "3"].map(|code| {
+            std::thread::spawn(move || {
+                (0..20).all(|_| exit(code).exit.map(|exit| exit.to_string()) == Some(code.into()))
+            })
+        });
+        assert!(threads.into_iter().all(|thread| thread.join().is_ok_and(|well| well)));
+    }
 }

@@ -131,7 +131,7 @@ pub fn keep() {
     let started = Watched::start(argv.iter().map(String::as_str));
     umask(Mode::from_raw_mode(0o077));
     let mut watched = match started {
-        Ok(watched) => watched,
+        Ok(watched) => watched.adopting(),
         Err(e) => return tell(&Word::NotStarted(format!("{}: {e}", argv.first().map_or("", String::as_str)))),
     };
     record.process = Process::of(watched.pid.as_raw_nonzero().get());
