@@ -140,6 +140,11 @@ impl<'c> Permit<'c> {
         self.who
     }
 
+    /// The digest of its magic key.
+    pub fn magic_key(&self) -> Digest {
+        self.presented.magickey.digest
+    }
+
     /// The keys that proved it, to be proven again by the root half.
     pub fn presented(&self) -> Presented<'c> {
         self.presented

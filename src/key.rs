@@ -44,6 +44,11 @@ impl Digest {
     pub fn sealed(&self) -> String {
         self.0.iter().fold(SEALED.to_owned(), |text, word| format!("{text}{word:016x}"))
     }
+
+    /// Its first 16 hex digits: a name for the key among an owner's few, and no way to it.
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", self.0[0])
+    }
 }
 
 impl fmt::Debug for Digest {
@@ -183,6 +188,7 @@ mod tests {
         let upper = sealed.to_uppercase().replace("SHA", "sha");
         let plain = Key::parse("12345678").expect("valid");
         assert!(!plain.sealed);
+        assert_eq!((&*plain.digest.sealed(), &*plain.digest.fingerprint()), (sealed, &sealed[7..23]));
         for text in [sealed, &upper] {
             let key = Key::parse(text).expect("valid");
             assert!(key.sealed && key.digest.matches(&plain.digest), "{text}");

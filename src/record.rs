@@ -4,7 +4,8 @@
 //! start to after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock
 //! is held, or while the process recorded for it lives, so a killed keeper does not make a second run
 //! possible; and at its very beginning, while its keeper may not have come so far. `<run>.out` is the
-//! last of what a command wrote. Nobody but the root half's user can open anything here.
+//! last of what a command wrote. `used/` has a file for each magic key that ever started something, whose
+//! time is when it last did. Nobody but the root half's user can open anything here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::child::{boot, End, Process};
+use crate::key;
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
@@ -282,6 +284,29 @@ pub fn alive_in_all(state: &Path) -> usize {
     folders.map(|entry| Runs::at(entry.path()).alive().len()).sum()
 }
 
+/// Notes that the magic key of this digest starts something now. Only the owner's list of keys is the
+/// poorer where that fails.
+pub fn note_use(state: &Path, magic_key: &key::Digest) {
+    let path = use_of(state, magic_key);
+    let folder = path.parent().unwrap_or(state);
+    let _ = fs::DirBuilder::new().mode(0o700).recursive(true).create(folder);
+    let _ = private(&path).and_then(|file| file.set_modified(SystemTime::now()));
+}
+
+/// When the magic key of this digest last started something.
+pub fn last_use(state: &Path, magic_key: &key::Digest) -> Option<SystemTime> {
+    fs::metadata(use_of(state, magic_key)).and_then(|file| file.modified()).ok()
+}
+
+/// Forgets that, for a key that has gone.
+pub fn forget_use(state: &Path, magic_key: &key::Digest) {
+    let _ = fs::remove_file(use_of(state, magic_key));
+}
+
+fn use_of(state: &Path, magic_key: &key::Digest) -> PathBuf {
+    state.join("used").join(magic_key.fingerprint())
+}
+
 /// The task's id where that is a file name, else its digest.
 fn folder_name(id: &str) -> String {
     let plain = id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
@@ -293,4 +318,28 @@ fn folder_name(id: &str) -> String {
 
 fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_use_of_a_key() {
+        let state = tempfile::tempdir().expect("a folder");
+        let [used, other] = [b"key-of-me", b"key-of-an"].map(|key| key::Digest::of(key));
+        assert_eq!(last_use(state.path(), &used), None);
+        let before = SystemTime::now() - Duration::from_secs(3600);
+        note_use(state.path(), &used);
+        let file = File::options().write(true).open(use_of(state.path(), &used)).expect("the file");
+        file.set_modified(before).expect("an hour ago");
+        note_use(state.path(), &used);
+        assert!(last_use(state.path(), &used).is_some_and(|last| last > before + Duration::from_secs(3000)));
+        assert_eq!(last_use(state.path(), &other), None);
+        forget_use(state.path(), &used);
+        forget_use(state.path(), &other);
+        assert_eq!(last_use(state.path(), &used), None);
+        // A folder that cannot be made is nobody's trouble.
+        note_use(Path::new("/dev/null"), &used);
+    }
 }

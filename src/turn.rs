@@ -2,13 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 
 use crate::config::{Starts, Task};
 use crate::judge::Permit;
+use crate::key::Digest;
 use crate::line::{Ask, Do};
 use crate::outcome::{Outcome, Run};
 use crate::record::{alive_in_all, Record, Runs};
@@ -30,6 +31,10 @@ pub struct Turn<'c> {
     pub record: Record,
     /// Held for as long as nobody else may decide.
     pub lock: File,
+    /// The folder `state/`.
+    pub state: PathBuf,
+    /// The digest of the magic key that it is taken with.
+    pub magic_key: Digest,
 }
 
 /// Takes the permitted task's turn, or says what stands against it.
@@ -61,7 +66,8 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
             return Err(Outcome::Busy { retry_after: 10, reason }); // 6c
         }
     }
-    Ok(Turn { task, record: Record::new(&task.id, who, runs.newest().as_deref()), runs, lock })
+    let record = Record::new(&task.id, who, runs.newest().as_deref());
+    Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
 }
 
 fn lock(path: &Path) -> Result<File, Outcome> {

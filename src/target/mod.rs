@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Command, Server, Starts};
 use crate::keep;
 use crate::outcome::Outcome;
-use crate::record::State;
+use crate::record::{self, State};
 use crate::turn::Turn;
 
 /// What the scheduler's programs get in all, from the first question to the start.
@@ -44,7 +44,7 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
 impl Target<'_> {
     /// Step 8, and for a command step 9: recorded durably, started, and watched for up to its `wait`.
     pub fn start(self, turn: Turn<'_>, keeper: &Path) -> Outcome {
-        let Turn { runs, mut record, lock, .. } = turn;
+        let Turn { runs, mut record, lock, state, magic_key, .. } = turn;
         runs.prune();
         let announced = match self {
             Target::Command(_) => runs.announce(&record.run),
@@ -57,6 +57,7 @@ impl Target<'_> {
             runs.release(&record.run);
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
+        record::note_use(&state, &magic_key);
         let outcome = match self {
             Target::Command(command) => match keep::start(keeper, runs.folder(), &record, &command.argv) {
                 Ok(kept) => {

@@ -106,7 +106,7 @@ fn a_keeper_that_cannot_be_started() {
 #[test]
 fn ten_megabytes_on_both_outputs() {
     let sandbox = Sandbox::with_task(
-        "head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2; echo the end; exit 7",
+        "head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2; echo the end >&2; exit 7",
         ", \"wait\": 30",
     );
     sandbox.start().is_like("500 Internal Server Error", "Task failed: t (exit code 7, * s)\n");
@@ -262,7 +262,7 @@ fn an_id_may_be_anything() {
         assert_eq!(sandbox.get(&format!("/{MAGIC}/task-key-{at}")).send().quiet().status(), "200 OK");
     }
     let folders = std::fs::read_dir(sandbox.path("state")).expect("state").count();
-    assert_eq!(folders, ids.len() + 1, "a folder each, and the lock");
+    assert_eq!(folders, ids.len() + 2, "a folder each, the lock, and the keys' last uses");
 }
 
 #[test]
