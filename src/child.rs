@@ -188,13 +188,14 @@ pub struct Gathered {
 pub enum Trouble {
     /// It could not be started.
     Start(io::Error),
-    /// It had not ended at the deadline, and was killed.
-    Late,
+    /// It had not ended at the deadline, after this long, and was killed.
+    Late(Duration),
 }
 
 /// Runs `argv` to its end and gathers its output, at most `max` bytes of each. What it leaves behind
 /// in the background is not waited for.
 pub fn gather<'a>(argv: impl IntoIterator<Item = &'a str>, max: usize, deadline: Instant) -> Result<Gathered, Trouble> {
+    let begun = Instant::now();
     let mut watched = Watched::start(argv).map_err(Trouble::Start)?;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
@@ -212,7 +213,7 @@ pub fn gather<'a>(argv: impl IntoIterator<Item = &'a str>, max: usize, deadline:
                 let _ = rustix::process::kill_process_group(watched.pid, rustix::process::Signal::KILL);
                 // It is gone at once; the reaping leaves no zombie behind.
                 watched.next(Some(Instant::now() + Duration::from_secs(1)), &mut |_, _| ());
-                return Err(Trouble::Late);
+                return Err(Trouble::Late(begun.elapsed()));
             }
         }
     }

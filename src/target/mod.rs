@@ -1,16 +1,19 @@
 //! Steps 7 and 8: the target exists; it is recorded that it starts, and then it is started.
 
-mod dsm;
+pub mod synoschedtask;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::child::{Gathered, Trouble};
 use crate::config::{Command, Server, Starts};
 use crate::keep;
 use crate::outcome::Outcome;
 use crate::record::{self, State};
+use crate::text::{cut, Quoted};
 use crate::turn::Turn;
+pub use synoschedtask::{get, list, Listed};
 
 /// What the scheduler's programs get in all, from the first question to the start.
 const DSM_TIME: Duration = Duration::from_secs(10);
@@ -20,7 +23,14 @@ pub enum Target<'c> {
     /// A command whose program is there.
     Command(&'c Command<'c>),
     /// A task that the scheduler knows.
-    Scheduled(dsm::Scheduled<'c>),
+    Scheduled {
+        /// The scheduler's program.
+        program: &'c str,
+        /// The task.
+        task: Listed,
+        /// When DSM's time is over.
+        deadline: Instant,
+    },
 }
 
 /// Step 7: the scheduler knows the number; the program is there.
@@ -36,7 +46,8 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
         }
         Starts::Scheduled(number) => {
             let deadline = Instant::now() + DSM_TIME;
-            dsm::find(&server.synoschedtask, *number, deadline).map(Target::Scheduled)
+            let program = &*server.synoschedtask;
+            synoschedtask::find(program, *number, deadline).map(|task| Target::Scheduled { program, task, deadline })
         }
     }
 }
@@ -48,7 +59,7 @@ impl Target<'_> {
         runs.prune();
         let announced = match self {
             Target::Command(_) => runs.announce(&record.run),
-            Target::Scheduled(_) => {
+            Target::Scheduled { .. } => {
                 record.state = State::Handing;
                 Ok(())
             }
@@ -66,7 +77,7 @@ impl Target<'_> {
                 }
                 Err(outcome) => outcome,
             },
-            Target::Scheduled(task) => match task.run() {
+            Target::Scheduled { program, task, deadline } => match hand_over(program, &task, deadline) {
                 Ok(()) => {
                     record.state = State::Handed;
                     Outcome::of_start(&record)
@@ -84,5 +95,31 @@ impl Target<'_> {
             let _ = runs.write_durably(&record);
         }
         outcome
+    }
+}
+
+fn hand_over(program: &str, task: &Listed, deadline: Instant) -> Result<(), Outcome> {
+    let words: &[&str] = if task.enabled { &["check_time=0"] } else { &["check_time=0", "check_status=0"] };
+    synoschedtask::run(program, task.id, words, deadline)
+}
+
+/// Why one of DSM's programs gave no result.
+fn said(program: &str, what: &str, trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Start(e) => format!("{program}: {e}"),
+        Trouble::Late(after) => format!("{program} {what} had not ended after {:.0} s", after.as_secs_f64()),
+    }
+}
+
+/// How it ended, and its first words.
+fn summary(answer: &Gathered) -> String {
+    let first = |output: &[u8]| cut(output.trim_ascii().split(|&b| b == b'\n').next().unwrap_or_default()).to_owned();
+    let words = match first(&answer.stderr) {
+        words if words.is_empty() => first(&answer.stdout),
+        words => words,
+    };
+    match (answer.end.exit, answer.end.signal) {
+        (Some(code), _) => format!("exit {code}, {}", Quoted(&words)),
+        (_, signal) => format!("killed by signal {}, {}", signal.unwrap_or(0), Quoted(&words)),
     }
 }

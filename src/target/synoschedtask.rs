@@ -1,0 +1,259 @@
+//! DSM's Task Scheduler, by `synoschedtask`.
+//!
+//! `--get id=N` proves that a task exists. A plain `--run id=N` judges the task's own schedule again
+//! and, off schedule, exits with 0 and starts nothing; `check_time=0` is what public projects found
+//! to be the cure, and `check_status=0` with it for a disabled task. No source says what a real DSM
+//! does with the latter: SECURITY.md and ARCHITECTURE.md list it as not verified.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::{said, summary};
+use crate::child::{gather, Gathered, Trouble};
+use crate::outcome::Outcome;
+
+/// What of an answer is read, in bytes: larger than any script that DSM keeps.
+const ANSWER_MAX: usize = 4 << 20;
+
+/// A task as the scheduler shows it. All but the id is DSM's and the owner's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number.
+    pub id: u32,
+    /// What its owner calls it.
+    pub name: String,
+    /// Whether its own schedule starts it.
+    pub enabled: bool,
+    /// Who it runs as.
+    pub owner: String,
+    /// The user whose store it lies in; older DSM does not say.
+    pub user: Option<String>,
+    /// When its schedule starts it next.
+    pub next: Option<String>,
+    /// When it last ran.
+    pub last: Option<String>,
+    /// What came of that.
+    pub status: Option<String>,
+}
+
+/// The task `number`, if the scheduler knows it.
+pub fn get(program: &str, number: u32, deadline: Instant) -> Result<Option<Listed>, String> {
+    let (task, answer) = ask(program, number, deadline)?;
+    match answer.end.signal {
+        None => Ok(task),
+        Some(_) => Err(format!("{program} --get: {}", summary(&answer))),
+    }
+}
+
+/// All tasks, by their numbers. A script in the list may look like a task: each is asked for by itself.
+pub fn list(program: &str, deadline: Instant) -> Result<Vec<Listed>, String> {
+    let answer = gather([program, "--get"], ANSWER_MAX, deadline).map_err(|trouble| said(program, "--get", trouble))?;
+    if answer.end.exit != Some(0) {
+        return Err(format!("{program} --get: {}", summary(&answer)));
+    }
+    if answer.stdout.len() == ANSWER_MAX {
+        return Err(format!("{program} --get: its answer is longer than {} MiB", ANSWER_MAX >> 20));
+    }
+    let mut tasks = Vec::new();
+    for number in mentioned(&String::from_utf8_lossy(&answer.stdout)) {
+        tasks.extend(get(program, number, deadline)?);
+    }
+    Ok(tasks)
+}
+
+/// Step 7a: the scheduler knows the task `number`.
+pub fn find(program: &str, number: u32, deadline: Instant) -> Result<Listed, Outcome> {
+    let (task, answer) = ask(program, number, deadline).map_err(|why| Outcome::not_started("7a", why))?;
+    task.ok_or_else(|| {
+        let reason = format!("the Task Scheduler knows no task {number}: {}", summary(&answer));
+        Outcome::not_started("7a", reason)
+    })
+}
+
+/// Step 8b: hands the task to DSM, with these further words. What comes of it only DSM knows.
+pub fn run(program: &str, number: u32, words: &[&str], deadline: Instant) -> Result<(), Outcome> {
+    let filter = format!("id={number}");
+    let argv = [program, "--run", &filter].into_iter().chain(words.iter().copied());
+    match gather(argv, ANSWER_MAX, deadline) {
+        Ok(answer) if answer.end.exit == Some(0) => Ok(()),
+        Ok(answer) => Err(Outcome::not_started("8b", format!("{program} --run: {}", summary(&answer)))),
+        Err(trouble @ Trouble::Start(_)) => Err(Outcome::not_started("8b", said(program, "--run", trouble))),
+        // It may have reached the scheduler before it was killed.
+        Err(trouble @ Trouble::Late(_)) => Err(Outcome::Unknown { reason: said(program, "--run", trouble) }),
+    }
+}
+
+fn ask(program: &str, number: u32, deadline: Instant) -> Result<(Option<Listed>, Gathered), String> {
+    let filter = format!("id={number}");
+    let answer = gather([program, "--get", &filter], ANSWER_MAX, deadline);
+    let answer = answer.map_err(|trouble| said(program, "--get", trouble))?;
+    // What is not the whole answer has no end to read.
+    let whole = answer.stdout.len() < ANSWER_MAX;
+    let task = parse(&String::from_utf8_lossy(&answer.stdout), whole).filter(|task| task.id == number);
+    Ok((task, answer))
+}
+
+/// The first record of a `--get`. Labels end at a colon, values stand in brackets.
+///
+/// Its fields count up to its `Command`: that is the owner's script and may look like anything. What
+/// DSM shows behind the script is read from the end backwards, as far as it looks like fields.
+fn parse(answer: &str, whole: bool) -> Option<Listed> {
+    let mut lines = answer.lines().skip_while(|line| line.trim().is_empty());
+    let mut head = Vec::new();
+    let mut behind = Vec::new();
+    for line in lines.by_ref() {
+        match label(line) {
+            "" => break,
+            "Command" => {
+                behind = lines.collect();
+                break;
+            }
+            name => head.push((name, value(line))),
+        }
+    }
+    let backwards = behind.iter().rev().skip_while(|line| line.trim().is_empty());
+    let tail: Vec<_> = match whole {
+        true => backwards.map_while(|line| Some((label(line), Some(value(line)?)))).collect(),
+        false => Vec::new(),
+    };
+    let first = |fields: &[(&str, Option<&str>)], name: &str| {
+        let found = fields.iter().find(|field| field.0 == name)?;
+        found.1.map(str::to_owned)
+    };
+    let told = |name: &str| first(&head, name).or_else(|| first(&tail, name)).filter(|value| !value.is_empty());
+    Some(Listed {
+        id: number(&first(&head, "ID")?)?,
+        name: first(&head, "Name").unwrap_or_default(),
+        enabled: first(&head, "State")? == "enabled",
+        owner: first(&head, "Owner").unwrap_or_default(),
+        user: first(&head, "User"),
+        next: told("Next Trigger"),
+        last: told("Last Run Time"),
+        status: told("Status"),
+    })
+}
+
+/// The numbers that an answer names anywhere, in a script too.
+fn mentioned(answer: &str) -> BTreeSet<u32> {
+    answer.lines().filter(|line| label(line) == "ID").filter_map(|line| number(value(line)?)).collect()
+}
+
+fn label(line: &str) -> &str {
+    line.split_once(':').map_or(line, |(label, _)| label).trim()
+}
+
+fn value(line: &str) -> Option<&str> {
+    line.split_once(':')?.1.trim().strip_prefix('[')?.strip_suffix(']')
+}
+
+/// A number as the scheduler writes it, in one way only.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number: &u32| number.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: &str = "             User: [root]
+               ID: [7]
+             Name: [Samsung SSD]
+            State: [enabled]
+            Owner: [anna]
+             Type: [daily]
+       Start date: [0/0/0]
+         Run time: [1]:[0]
+          Command: [/bin/true]
+           Status: [Not Available]
+";
+
+    fn seven() -> Listed {
+        Listed {
+            id: 7,
+            name: "Samsung SSD".into(),
+            enabled: true,
+            owner: "anna".into(),
+            user: Some("root".into()),
+            next: None,
+            last: None,
+            status: Some("Not Available".into()),
+        }
+    }
+
+    #[test]
+    fn the_first_record_up_to_its_command() {
+        let old = NEW.replacen("             User: [root]\n", "", 1);
+        let disabled = NEW.replace("[enabled]", "[disabled]");
+        let two = format!("{NEW}\n{}", NEW.replace("ID: [7]", "ID: [9]"));
+        let script = NEW.replace("[/bin/true]", "[echo\n               ID: [9]\n            State: [disabled]\n]");
+        let only_in_script = script.replacen("               ID: [7]\n", "", 1);
+        let app = NEW.replace("            State", "          AppName: [#common:command_line#]\n            State");
+        let late = "          Command: [x\n               ID: [7]\n            State: [enabled]\n]\n";
+        for (answer, expected) in [
+            (NEW, Some(seven())),
+            (&old, Some(Listed { user: None, ..seven() })),
+            (&disabled, Some(Listed { enabled: false, ..seven() })),
+            (&two, Some(seven())),
+            (&script, Some(seven())),
+            (&app, Some(seven())),
+            (&format!("\n\n{NEW}\n\n"), Some(seven())),
+            (&only_in_script, None),
+            (late, None),
+            ("", None),
+            ("\n\n", None),
+            ("               ID: 7\n            State: [enabled]\n", None),
+            ("               ID: [07]\n            State: [enabled]\n", None),
+            ("               ID: [+7]\n            State: [enabled]\n", None),
+            ("               ID: [7]\n", None),
+            ("Failed to get task\n", None),
+        ] {
+            assert_eq!(parse(answer, true), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_script_is_read_from_the_end() {
+        let told = |status: Option<&str>, last: Option<&str>, next: Option<&str>| {
+            let own = |text: Option<&str>| text.map(str::to_owned);
+            Some(Listed { status: own(status), last: own(last), next: own(next), ..seven() })
+        };
+        let times = "    Last Run Time: [2026-11-24 9:01]\n     Next Trigger: [2026-11-25 1:00]\n";
+        let behind = format!("{NEW}{times}");
+        let all = told(Some("Not Available"), Some("2026-11-24 9:01"), Some("2026-11-25 1:00"));
+        let status = "           Status: [Not Available]\n";
+        let before = NEW.replace(status, "").replace("          Command", &format!("{status}{times}          Command"));
+        // Scripts that look like what DSM shows.
+        let fooling = "[x\n           Status: [Success]\n     Next Trigger: [never]\n]";
+        let to_the_end = "[x\n\n           Status: [Success]";
+        for (answer, expected) in [
+            (behind.clone(), all.clone()),
+            (format!("{behind}\n\n"), all.clone()),
+            (before.clone(), all.clone()),
+            (behind.replace("[/bin/true]", fooling), all.clone()),
+            (before.replace("[/bin/true]", fooling), all.clone()),
+            (before.replace("[/bin/true]", to_the_end), all.clone()),
+            (NEW.replace("[/bin/true]", fooling), told(Some("Not Available"), None, None)),
+            (NEW.replace(status, "").replace("[/bin/true]", fooling), told(None, None, None)),
+            (NEW.replace(status, "           Status: [Error(1)]\n"), told(Some("Error(1)"), None, None)),
+            (NEW.replace(status, "           Status: []\n"), told(None, None, None)),
+            // Without a Command what follows is another record.
+            (format!("{}\n{behind}", before.split("          Command").next().unwrap_or_default()), all.clone()),
+            (
+                NEW.split("          Command").next().map(|head| format!("{head}\n{NEW}")).unwrap_or_default(),
+                told(None, None, None),
+            ),
+        ] {
+            assert_eq!(parse(&answer, true), expected, "{answer}");
+        }
+        assert_eq!(parse(&behind, false), told(None, None, None), "an answer without its end");
+    }
+
+    #[test]
+    fn every_number_that_is_named_is_a_candidate() {
+        let nine = NEW
+            .replace("ID: [7]", "ID: [9]")
+            .replace("[/bin/true]", "[x\n               ID: [12]\nID: [x]\n ID: [012]\n]");
+        assert_eq!(mentioned(&format!("{nine}\n{NEW}\n{NEW}")).into_iter().collect::<Vec<_>>(), [7, 9, 12]);
+        assert!(mentioned("").is_empty());
+    }
+}
