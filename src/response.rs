@@ -113,7 +113,8 @@ fn own_start_page(folder: &Path) -> Option<Vec<u8>> {
     Regular::open(&folder.join("start.html")).ok()?.read(START_PAGE_MAX).ok()
 }
 
-fn headline(outcome: &Outcome) -> (&'static str, &'static str) {
+/// The status line, and the words of an answer.
+pub fn headline(outcome: &Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::Started(_) => ("202 Accepted", "Task started"),
         Outcome::Finished(_) => ("200 OK", "Task finished"),
@@ -148,7 +149,7 @@ fn detail(outcome: &Outcome, reference: Option<&str>) -> String {
 }
 
 /// A run in a few words.
-fn told(run: &Run) -> String {
+pub fn told(run: &Run) -> String {
     let since = local(run.started);
     match run.state {
         State::Starting | State::Started => format!("running since {since}"),

@@ -57,8 +57,15 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
             return Err(Outcome::Again(Run::from(&last)));
         }
     }
+    is_free(task, state)?;
+    let record = Record::new(&task.id, who, runs.newest().as_deref());
+    Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
+}
+
+/// Whether nothing stands against a start of `task` now.
+pub fn is_free(task: &Task<'_>, state: &Path) -> Result<(), Outcome> {
     if matches!(task.starts, Starts::Command(_)) {
-        if let Some(running) = runs.alive().first() {
+        if let Some(running) = Runs::of(state, &task.id).alive().first() {
             return Err(Outcome::Running(Run::from(running))); // 6b
         }
         if alive_in_all(state) >= CEILING {
@@ -66,8 +73,7 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
             return Err(Outcome::Busy { retry_after: 10, reason }); // 6c
         }
     }
-    let record = Record::new(&task.id, who, runs.newest().as_deref());
-    Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<File, Outcome> {

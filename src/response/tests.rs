@@ -96,7 +96,7 @@ fn the_table_of_answers() {
         assert_eq!((json.status, body["state"].as_str()), (status, Some(word)));
         let fields: Vec<&str> =
             body.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
-        assert_eq!(fields, ["duration_ms", "exit", "reference", "run", "signal", "started", "state", "task"]);
+        assert_eq!(fields, ["task", "state", "run", "started", "duration_ms", "exit", "signal", "reference"]);
         for answer in [&plain.body, &page.body, &json.body] {
             assert!(!String::from_utf8_lossy(answer).contains("secret reason"));
         }

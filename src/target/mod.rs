@@ -53,6 +53,14 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
 }
 
 impl Target<'_> {
+    /// What would be started, for the owner.
+    pub fn describe(&self) -> String {
+        match self {
+            Target::Command(command) => format!("the command {}", command.argv[0]),
+            Target::Scheduled { task, .. } => format!("task {} of the Task Scheduler, {}", task.id, task.name),
+        }
+    }
+
     /// Step 8, and for a command step 9: recorded durably, started, and watched for up to its `wait`.
     pub fn start(self, turn: Turn<'_>, keeper: &Path) -> Outcome {
         let Turn { runs, mut record, lock, state, magic_key, .. } = turn;
