@@ -149,7 +149,7 @@ lay_out() {
     chmod 0700 "$folder/remotetask-run" "$folder/remotetask-keep"
     if [ -e "$folder/config.json" ]; then
         say "Keeping target/try/config.json as it is; delete it to get the example back."
-        "$folder/remotetask" check || err "mend it, or delete it"
+        "$folder/remotetask" check "$folder/config.json" || err "mend it, or delete it"
     else
         write_config
     fi
@@ -163,7 +163,7 @@ write_config() {
         -e "s|/usr/local/remotetask|$(printf %s "$folder" | sed 's/[\\&|"]/\\&/g')|" \
         config.json.example >"$folder/config.json"
     chmod 0640 "$folder/config.json"
-    "$folder/remotetask" check || err "the shipped configuration is refused; that is a fault of this program"
+    "$folder/remotetask" check "$folder/config.json" || err "the shipped configuration is refused; that is a fault of this program"
 }
 
 write_httpd_conf() {

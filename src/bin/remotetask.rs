@@ -1,31 +1,75 @@
 //! The workbench: what an owner types at a shell.
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use remotetask::config;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::streams;
-use remotetask::workbench::screen::{wrapped, Screen};
-use remotetask::workbench::{check, edit, Bench, Fault};
+use remotetask::workbench::people::NewKey;
+use remotetask::workbench::screen::{wrapped, Screen, WIDTH};
+use remotetask::workbench::tasks::NewTask;
+use remotetask::workbench::url::{Codes, Recipe, Wanted};
+use remotetask::workbench::{attempt, check, edit, people, seal, status, tasks, url, Bench, Fault};
 
-/// Starts tasks of this NAS by secret URLs. This is the owner's side of it.
+/// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
+/// where things stand and what to do next.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, max_term_width = WIDTH)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Where things stand, and what to do next
+    Status,
+    /// What the Task Scheduler has, and what can be started by URL
+    Tasks {
+        #[command(subcommand)]
+        command: Option<Tasks>,
+    },
+    /// People and devices: a key for each
+    Key {
+        #[command(subcommand)]
+        command: Key,
+    },
+    /// URLs, as codes for phones, and as text for curl, Home Assistant and iOS
+    Url {
+        /// The task [default: all]
+        task: Option<String>,
+        /// Whose URLs [default: everybody's]
+        #[arg(long)]
+        who: Option<String>,
+        /// Remembers that this NAS is reached there, such as https://nas.example.org
+        #[arg(long, value_name = "URL")]
+        at: Option<String>,
+        /// Text to copy, for one task and one key
+        #[arg(long = "for")]
+        recipe: Option<For>,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+    /// Makes plain keys in config.json digests, which are useless to whoever reads them
+    Seal {
+        /// Takes new keys in the place of weak ones
+        #[arg(long)]
+        renew: bool,
+    },
+    /// Reads a path or a URL and says where a request for it would end; starts nothing
+    Try {
+        /// The address that the call would come from
+        #[arg(long, value_name = "ADDRESS")]
+        from: Option<IpAddr>,
+    },
     /// Does everything work? Each fault with its cure
     Check {
         /// Judges this configuration alone, and nothing else
-        #[arg(conflicts_with = "url")]
+        #[arg(conflicts_with_all = ["url", "json"])]
         file: Option<PathBuf>,
-        /// Makes a live request to this address as well, such as https://nas.example.org
+        /// Makes live requests to this address as well, such as https://nas.example.org
         #[arg(long)]
         url: Option<String>,
         /// For programs
@@ -34,9 +78,116 @@ enum Command {
     },
 }
 
+#[derive(Subcommand)]
+enum Tasks {
+    /// Makes a task reachable: its number in the Task Scheduler, or a name and a command
+    #[command(after_help = "Examples:\n  remotetask tasks add 7\n  \
+        remotetask tasks add backup -- /volume1/scripts/backup.sh --now\n  \
+        remotetask tasks add garage --event \"Open garage share\"")]
+    Add {
+        /// The number or name of a scheduled task; for a command or an event a name of your own
+        task: String,
+        /// What callers are shown
+        #[arg(long)]
+        name: Option<String>,
+        /// The name of a triggered task
+        #[arg(long)]
+        event: Option<String>,
+        /// The command, word by word, behind --
+        #[arg(last = true)]
+        command: Vec<String>,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+    /// Takes a task's URLs back; the task itself stays
+    Remove {
+        /// Its name here
+        task: String,
+    },
+    /// Gives a task a new key, and so new URLs
+    Rotate {
+        /// Its name here
+        task: String,
+        /// Lets the old URLs go on working until the next time
+        #[arg(long)]
+        keep_old: bool,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+}
+
+#[derive(Subcommand)]
+enum Key {
+    /// Makes one, and shows its URLs
+    New {
+        /// Whose it is, such as "Anna's phone"
+        #[arg(long)]
+        label: String,
+        /// The last valid day, such as 2027-01-31
+        #[arg(long, value_name = "DAY")]
+        expires: Option<String>,
+        /// Only from these addresses or networks, such as 192.168.1.0/24
+        #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+        from: Vec<String>,
+        /// Only for these tasks, such as 7,garage
+        #[arg(long, value_name = "TASK", value_delimiter = ',')]
+        tasks: Vec<String>,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+    /// Whose keys there are, their limits and their last use; never a key
+    List,
+    /// Takes a key back
+    Revoke {
+        /// Its label, or its number such as '#2'
+        who: String,
+    },
+    /// Puts a new key in the place of an old one
+    Rotate {
+        /// Its label, or its number such as '#2'
+        who: String,
+        /// Lets the old one go on working until the end of this day, such as 2027-01-31
+        #[arg(long, value_name = "DAY")]
+        old_until: Option<String>,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+}
+
+#[derive(Args)]
+struct Drawn {
+    /// Draws codes even where the output is no terminal
+    #[arg(long, conflicts_with = "no_qr")]
+    qr: bool,
+    /// Draws no codes
+    #[arg(long)]
+    no_qr: bool,
+}
+
+impl Drawn {
+    fn codes(&self) -> Codes {
+        match (self.qr, self.no_qr) {
+            (true, _) => Codes::Always,
+            (_, true) => Codes::Never,
+            _ => Codes::Terminal,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum For {
+    /// curl, in three ways
+    Curl,
+    /// Home Assistant's rest_command
+    HomeAssistant,
+    /// Shortcuts on iOS
+    Ios,
+}
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(code) => code,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(Fault(why)) => {
             let _ = streams::write_all(rustix::stdio::stderr(), wrapped(&format!("remotetask: {why}."), "").as_bytes());
             ExitCode::FAILURE
@@ -44,19 +195,50 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode, Fault> {
-    match cli.command {
-        Command::Check { file: Some(file), .. } => check_file(&file).map(|()| ExitCode::SUCCESS),
-        Command::Check { file: None, url, json } => match check::run(&Bench::own()?, url.as_deref(), json)? {
-            true => Ok(ExitCode::SUCCESS),
-            false => Ok(ExitCode::FAILURE),
-        },
+/// Does what is asked; whether it is as the owner would have it.
+fn run(cli: Cli) -> Result<bool, Fault> {
+    if let Some(Command::Check { file: Some(file), .. }) = &cli.command {
+        return check_file(file).map(|()| true);
     }
+    let bench = &Bench::own()?;
+    match cli.command.unwrap_or(Command::Status) {
+        Command::Status => status::run(bench),
+        Command::Tasks { command: None } => tasks::show(bench),
+        Command::Tasks { command: Some(Tasks::Add { task, name, event, command, codes }) } => {
+            tasks::add(bench, NewTask { id: task, name, event, command }, codes.codes())
+        }
+        Command::Tasks { command: Some(Tasks::Remove { task }) } => tasks::remove(bench, &task),
+        Command::Tasks { command: Some(Tasks::Rotate { task, keep_old, codes }) } => {
+            tasks::rotate(bench, &task, keep_old, codes.codes())
+        }
+        Command::Key { command: Key::New { label, expires, from, tasks, codes } } => {
+            people::new(bench, NewKey { label, expires, from, tasks }, codes.codes())
+        }
+        Command::Key { command: Key::List } => people::list(bench),
+        Command::Key { command: Key::Revoke { who } } => people::revoke(bench, &who),
+        Command::Key { command: Key::Rotate { who, old_until, codes } } => {
+            people::rotate(bench, &who, old_until.as_deref(), codes.codes())
+        }
+        Command::Url { task, who, at, recipe, codes } => {
+            let recipe = recipe.map(|wanted| match wanted {
+                For::Curl => Recipe::Curl,
+                For::HomeAssistant => Recipe::HomeAssistant,
+                For::Ios => Recipe::Ios,
+            });
+            let (task, who, at) = (task.as_deref(), who.as_deref(), at.as_deref());
+            url::run(bench, &Wanted { task, who, at, recipe, codes: codes.codes() })
+        }
+        Command::Seal { renew } => seal::run(bench, renew),
+        Command::Try { from } => return attempt::run(bench, from),
+        Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
+    }
+    .map(|()| true)
 }
 
-fn check_file(path: &std::path::Path) -> Result<(), Fault> {
+/// A configuration that is not in its place yet.
+fn check_file(path: &Path) -> Result<(), Fault> {
     let content = Regular::open(path).and_then(|file| file.read(CONFIG_MAX)).map_err(|e| Fault::of(path, &e))?;
-    let config: config::Config<'_> = edit::valid(path, &content)?;
+    let config = edit::valid(path, &content)?;
     let (keys, tasks) = (config.server.magic_keys.len(), config.tasks.len());
     Screen::own().literal(format_args!("{}: valid; magic keys: {keys}, tasks: {tasks}", path.display()));
     Ok(())

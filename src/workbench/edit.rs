@@ -32,14 +32,18 @@ pub struct Edit {
     before: Option<Vec<u8>>,
     like: Like,
     value: Value,
-    // Held as long as this is open.
+    held: Held,
+}
+
+/// The right to change config.json and keys.json, as long as it lives.
+pub struct Held {
     _lock: File,
 }
 
 impl Edit {
     /// Opens the valid configuration in `folder` for a change. One changes it at a time.
     pub fn begin(folder: &Path) -> Result<Edit, Fault> {
-        let lock = lock(folder)?;
+        let held = hold(folder)?;
         let path = folder.join("config.json");
         let opened = Regular::open(&path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
@@ -51,7 +55,7 @@ impl Edit {
         let content = opened.read(CONFIG_MAX).map_err(|e| Fault::of(&path, &e))?;
         valid(&path, &content)?;
         let value = serde_json::from_slice(&content).map_err(|e| Fault(format!("{}: {e}", path.display())))?;
-        Ok(Edit { path, before: Some(content), like, value, _lock: lock })
+        Ok(Edit { path, before: Some(content), like, value, held })
     }
 
     /// The same; where there is no file, one with this magic key and no task is begun.
@@ -60,15 +64,24 @@ impl Edit {
         if path.symlink_metadata().is_ok() {
             return Edit::begin(folder);
         }
-        let lock = lock(folder)?;
-        let value = json!({ "server": { "magickey": [magic_key()?] }, "tasks": {} });
+        let held = hold(folder)?;
+        let mut server = Map::from_iter([("magickey".to_owned(), json!([magic_key()?]))]);
         let like = Like { mode: 0o640, ..Like::folder_of(&path)? }.with_web_server();
-        Ok(Edit { path, before: None, like, value, _lock: lock })
+        if like.uid != 0 {
+            server.insert("elevate".into(), json!([])); // an installation without root starts things as it is
+        }
+        let value = json!({ "server": server, "tasks": {} });
+        Ok(Edit { path, before: None, like, value, held })
     }
 
-    /// What it says now.
-    pub fn text(&self) -> String {
-        layout(&self.value)
+    /// The whole file.
+    pub fn value(&mut self) -> &mut Value {
+        &mut self.value
+    }
+
+    /// Whether there was no file before.
+    pub fn is_new(&self) -> bool {
+        self.before.is_none()
     }
 
     /// The server's fields, nested or not.
@@ -88,8 +101,8 @@ impl Edit {
         list(&mut self.server()["magickey"])
     }
 
-    /// Makes the change.
-    pub fn commit(self) -> Result<(), Fault> {
+    /// Makes the change. What goes with it (keys.json) is done before the result is dropped.
+    pub fn commit(self) -> Result<Held, Fault> {
         let text = layout(&self.value);
         if let Err(refusal) = config::read(text.as_bytes()) {
             return Err(Fault(format!("config.json stays as it is, for it would be refused: {}", refusal.message)));
@@ -106,7 +119,8 @@ impl Edit {
                 self.path.display()
             )));
         }
-        replace(&self.path, text.as_bytes(), self.like)
+        replace(&self.path, text.as_bytes(), self.like)?;
+        Ok(self.held)
     }
 }
 
@@ -148,8 +162,9 @@ fn object(value: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
-/// In state/, which is closed to the web server's user: whoever can open a file can hold its lock.
-fn lock(folder: &Path) -> Result<File, Fault> {
+/// Waits for whoever changes something now. The lock is in state/, which is closed to the web server's
+/// user: whoever can open a file can hold its lock.
+pub fn hold(folder: &Path) -> Result<Held, Fault> {
     let state = folder.join("state");
     match fs::DirBuilder::new().mode(0o700).create(&state).and_then(|()| File::open(&state)) {
         Ok(made) => Like::folder_of(&state)?.own(&made, &state)?,
@@ -162,7 +177,7 @@ fn lock(folder: &Path) -> Result<File, Fault> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Held { _lock: file }),
             Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
             Err(Errno::WOULDBLOCK) => {
                 return Err(Fault::new("another remotetask is changing the configuration; try again when it has ended"))
@@ -229,6 +244,7 @@ pub fn replace(path: &Path, content: &[u8], like: Like) -> Result<(), Fault> {
     like.own(&file, &new).inspect_err(|_| drop(fs::remove_file(&new)))?;
     file.set_permissions(fs::Permissions::from_mode(like.mode)).map_err(fault)?;
     file.sync_all().map_err(fault)?;
+    crate::drill("before a new file takes its place");
     fs::rename(&new, path).map_err(fault)?;
     // Done, whether or not the disk says when.
     if let Some(folder) = path.parent() {
@@ -365,7 +381,7 @@ mod tests {
         let folder = folder(FILE);
         let mut edit = Edit::begin(folder.path()).expect("begun");
         edit.magic_keys().push(json!("key-of-me"));
-        let refused = edit.commit().expect_err("refused").0;
+        let refused = edit.commit().map(drop).expect_err("refused").0;
         assert!(
             refused.starts_with("config.json stays as it is, for it would be refused: magickey[1]: the same"),
             "{refused}"
@@ -383,7 +399,7 @@ mod tests {
                 Some(other) => fs::write(&path, other).expect("written"),
                 None => fs::remove_file(&path).expect("removed"),
             }
-            let refused = edit.commit().expect_err("refused").0;
+            let refused = edit.commit().map(drop).expect_err("refused").0;
             assert!(refused.ends_with("it stays as it is now: type the same again"), "{refused}");
             assert_eq!(fs::read_to_string(&path).ok().as_deref(), other);
         }

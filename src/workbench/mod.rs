@@ -6,7 +6,16 @@ pub mod edit; // config.json, changed as a whole or not at all
 pub mod secrets; // new keys; keys.json
 pub mod strength; // can this key be guessed?
 
+pub mod view; // both files as the owner reads them
+
+pub mod people; // key new, list, revoke, rotate
+pub mod seal; // plain keys become digests
+pub mod tasks; // what can be started
+pub mod url; // URLs, codes, text to copy
+
+pub mod attempt; // try: everything but the start
 pub mod check; // does everything work?
+pub mod status; // where things stand, and what to do next
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -68,6 +77,16 @@ impl Bench {
             false => {
                 Err(Fault(format!("{} belongs to uid {owner}: only that user and root may do this", folder.display())))
             }
+        }
+    }
+
+    /// What the owner types in front of a command.
+    pub fn sudo(&self) -> &'static str {
+        let of_root = std::fs::metadata(&self.folder).is_ok_and(|meta| meta.uid() == 0);
+        if of_root {
+            "sudo "
+        } else {
+            ""
         }
     }
 

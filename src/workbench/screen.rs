@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use qrcode::types::Color;
 use qrcode::{EcLevel, QrCode};
 
+use super::{plainly, Fault};
 use crate::streams;
 use crate::text::printable;
 
@@ -75,6 +76,30 @@ impl Screen {
     /// An empty line.
     pub fn gap(&self) {
         self.write("\n");
+    }
+
+    /// Asks whoever sits at the terminal; where nobody does the answer is no.
+    pub fn ask(&self, question: &str) -> Result<bool, Fault> {
+        if !self.terminal || !std::io::stdin().is_terminal() {
+            return Ok(false);
+        }
+        self.write(&format!("{question} [y/N] "));
+        let answer = self.line()?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// The next line of standard input; its end is an empty one.
+    pub fn line(&self) -> Result<String, Fault> {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map_err(|e| Fault(format!("standard input: {}", plainly(&e))))?;
+        Ok(line)
+    }
+
+    /// A question without an end of its line, for [`Screen::line`] to answer.
+    pub fn prompt(&self, text: &str) {
+        if self.terminal {
+            self.write(text);
+        }
     }
 
     /// A code that a phone reads; `false` if it would be wider than the screen.
@@ -160,43 +185,6 @@ fn code(text: &str, colour: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Reads a drawing as a phone's camera would, each module some pixels wide.
-    fn read(drawn: &str, colour: bool) -> String {
-        const PIXELS: usize = 4;
-        let plain = drawn.replace("\x1b[30;107m", "").replace("\x1b[0m", "");
-        let rows: Vec<Vec<char>> = plain.lines().map(|line| line.chars().collect()).collect();
-        let (width, height) = (rows[0].len(), rows.len() * 2);
-        let mut image = rqrr::PreparedImage::prepare_from_greyscale(width * PIXELS, height * PIXELS, |x, y| {
-            let (x, y) = (x / PIXELS, y / PIXELS);
-            let full = matches!((rows[y / 2][x], y % 2), ('█', _) | ('▀', 0) | ('▄', 1));
-            if full == colour {
-                0
-            } else {
-                255
-            }
-        });
-        let grids = image.detect_grids();
-        assert_eq!(grids.len(), 1, "{drawn}");
-        grids[0].decode().expect("it can be read").1
-    }
-
-    #[test]
-    fn a_code_is_read_as_it_was_meant() {
-        let key = "abcdefghjkmnpqrstuvwxyz2345";
-        for text in [
-            "http://127.0.0.1:10765/76sdf7678fds687/hjhass665s".to_owned(),
-            format!("https://nas.example.org/{key}/{key}"),
-            format!("https://{}.example.org:8443/{key}/{}", "n".repeat(60), "k".repeat(128)),
-        ] {
-            for colour in [true, false] {
-                let drawn = code(&text, colour).expect("it fits");
-                assert!(drawn.lines().all(|line| line.chars().filter(|c| "█▀▄ ".contains(*c)).count() <= WIDTH));
-                assert_eq!(read(&drawn, colour), text);
-            }
-        }
-        assert_eq!(code(&"x".repeat(2000), false), None);
-    }
 
     #[test]
     fn lines_are_no_wider_than_the_screen() {

@@ -118,3 +118,30 @@ impl Secrets {
         replace(&self.path, text.as_bytes(), like)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::well_formed;
+    use crate::workbench::strength::weakness;
+
+    #[test]
+    fn a_new_key_is_one_of_very_many() {
+        let keys: Vec<String> = (0..500).map(|_| new_key().expect("a key")).collect();
+        for key in &keys {
+            assert!(well_formed(key.as_bytes()).is_ok() && weakness(key).is_none(), "{key}");
+            assert!(key.len() == 26 && key.bytes().all(|b| ALPHABET.contains(&b)), "{key}");
+        }
+        let mut different = keys.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), keys.len());
+        // All of the alphabet, in each place.
+        for place in 0..LENGTH {
+            let mut seen: Vec<u8> = keys.iter().map(|key| key.as_bytes()[place]).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), ALPHABET.len(), "place {place}");
+        }
+    }
+}

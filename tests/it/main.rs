@@ -7,5 +7,6 @@ mod refusals;
 mod root_half;
 mod scheduler;
 mod support;
+mod terminal;
 mod web_half;
 mod workbench;

@@ -1,6 +1,7 @@
 //! On a pretend NAS (tests/nas/enter): real users, real sudo with the shipped text, real web servers.
 
 mod boundary;
+mod first_hour;
 mod installer;
 mod servers;
 mod tasks;
@@ -33,7 +34,7 @@ impl Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // What a test that failed may have left.
-        for mounted in ["state", "log.txt"] {
+        for mounted in ["state", "log.txt", ""] {
             let _ = Command::new("umount").arg(at(mounted)).stderr(Stdio::null()).status();
         }
         let _ = fs::remove_dir_all(FOLDER);

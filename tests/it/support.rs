@@ -122,7 +122,8 @@ impl Drop for Sandbox {
         }
         walk(self.folder.path(), &mut |path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name != "config.json" && !name.starts_with("remotetask") {
+            // The two files whose keys they are; keys.json is its owner's alone.
+            if !matches!(&*name, "config.json" | "keys.json") && !name.starts_with("remotetask") {
                 assert_no_key(&fs::read(path).unwrap_or_default(), &path.display().to_string());
             }
         });
@@ -316,6 +317,34 @@ pub fn like(text: &str, pattern: &str) -> bool {
         }
     }
     rest.is_empty()
+}
+
+/// Reads a code that stands in a terminal's lines as a phone's camera would; what is drawn is dark or light.
+#[track_caller]
+pub fn decoded(screen: &str, drawn_is_dark: bool) -> String {
+    const PIXELS: usize = 4; // a module's
+    const QUIET: usize = 8; // and what a terminal trims of the light around a code
+    let part_of_code =
+        |line: &&str| line.chars().any(|c| "█▀▄".contains(c)) && line.chars().all(|c| "█▀▄ ".contains(c));
+    let rows: Vec<Vec<char>> = screen.lines().filter(part_of_code).map(|line| line.chars().collect()).collect();
+    let width = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let dark = |x: usize, y: usize| {
+        let (Some(x), Some(y)) = (x.checked_sub(QUIET), y.checked_sub(QUIET)) else { return false };
+        let Some(row) = rows.get(y / 2) else { return false };
+        let drawn = matches!((row.get(x).unwrap_or(&' '), y % 2), ('█', _) | ('▀', 0) | ('▄', 1));
+        x < width && drawn == drawn_is_dark
+    };
+    let side = |modules: usize| (modules + 2 * QUIET) * PIXELS;
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(side(width), side(2 * rows.len()), |x, y| {
+        if dark(x / PIXELS, y / PIXELS) {
+            0
+        } else {
+            255
+        }
+    });
+    let grids = image.detect_grids();
+    assert_eq!(grids.len(), 1, "one code:\n{screen}");
+    grids[0].decode().expect("it can be read").1
 }
 
 /// Waits until something is so, by looking again; for ends of processes that are nobody's children.

@@ -44,7 +44,7 @@ fn apache(module: &str, rest: &str) -> Server {
 }
 
 /// By `ScriptAlias`: the drop-in for a port of its own, as it is.
-fn by_port(module: &str) -> Server {
+pub fn by_port(module: &str) -> Server {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation/remotetask.conf");
     fs::copy(shipped, "/etc/remotetask.conf").expect("the drop-in");
     apache(module, "Include /etc/remotetask.conf\n")

@@ -1,0 +1,133 @@
+//! `try`: a request's way, step by step, with everything but the start.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+
+use super::screen::Tone;
+use super::secrets::Secrets;
+use super::{Bench, Fault};
+use crate::config;
+use crate::judge::{judge, Denied, Permit};
+use crate::outcome::Outcome;
+use crate::request::Request;
+use crate::trust;
+use crate::{target, turn};
+
+/// Asks for a path, or a whole URL, and says where a request for it would end, and why. Whether it would
+/// come to a start is the result.
+///
+/// The path is read from the terminal or from standard input: an argument could be read by every user,
+/// and stays in the shell's history.
+pub fn run(bench: &Bench, from: Option<IpAddr>) -> Result<bool, Fault> {
+    bench.screen.prompt("Paste the URL, or its part from the third slash on: ");
+    let line = bench.screen.line()?;
+    let secrets = Secrets::read(&bench.folder)?;
+    let path = path_of(line.trim(), secrets.url().unwrap_or_default());
+    if path.is_empty() {
+        return Err(Fault::new("nothing was given; remotetask try reads a URL, or its path, from standard input"));
+    }
+    let says = |tone, mark: &str, text: String| bench.screen.mark(tone, mark, text);
+    match way(bench, &path, from, &|text| says(Tone::Good, "holds ", text)) {
+        Ok(end) => {
+            says(Tone::Good, "start ", end);
+            bench.screen.say(
+                "Nothing was started. Whether the web server and sudo let a request through to here, remotetask check \
+                 --url tells.",
+            );
+            Ok(true)
+        }
+        Err(Stop { why, answer }) => {
+            says(Tone::Fault, "ends  ", why);
+            bench.screen.say(format_args!("       The caller sees {answer}."));
+            Ok(false)
+        }
+    }
+}
+
+/// Where it ends without a start.
+struct Stop {
+    why: String,
+    answer: String,
+}
+
+const START_PAGE: &str = "the start page, as every stranger does";
+
+/// The steps of the two halves, in their order. The numbers are those of SECURITY.md.
+fn way(bench: &Bench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(String)) -> Result<String, Stop> {
+    let refused = |why: String| Stop { why, answer: START_PAGE.into() };
+    let variable = |name: &str| match name {
+        "REQUEST_METHOD" => Some(OsString::from("GET")),
+        "PATH_INFO" => Some(OsString::from(path)),
+        "REMOTE_ADDR" => from.map(|address| address.to_string().into()),
+        _ => None,
+    };
+    let request = Request::from_variables(variable);
+    if request.is_doorstep() {
+        return Err(Stop { why: "this is the doorstep: no key was given".into(), answer: "the start page".into() });
+    }
+    let fault = |outcome: Outcome| match outcome {
+        Outcome::NotStarted { step, reason } => {
+            Stop { why: format!("{step} {reason}"), answer: "\"Task not started\", and a reference to the log".into() }
+        }
+        outcome => Stop { why: crate::response::state(&outcome).into(), answer: "an answer that says so".into() },
+    };
+    let owner = std::fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
+    let home = trust::home(owner).map_err(fault)?;
+    let (content, state) = (home.config().map_err(fault)?, home.state().map_err(fault)?);
+    holds("2 the files are the owner's alone".into());
+    let config = config::read(&content).map_err(|refusal| refused(format!("4 {refusal}")))?;
+    holds("4 the configuration is valid".into());
+
+    let (presented, flaw) = request.presented();
+    let today = chrono::Local::now().date_naive();
+    let permit = judge(&config, presented, flaw, request.from, today).map_err(|Denied { why, who }| {
+        let whose = who.map_or_else(String::new, |who| format!("; the magic key is that of {who}"));
+        let address = match (why, request.from) {
+            (crate::judge::Denial::Network, None) => {
+                "; say where the call comes from: remotetask try --from 192.168.1.7"
+            }
+            _ => "",
+        };
+        refused(format!("{why}{whose}{address}"))
+    })?;
+    holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));
+    turn::is_free(permit.task(), &state)
+        .map_err(|outcome| Stop { why: "6 it runs already, or too many do".into(), answer: said(&permit, &outcome) })?;
+    holds("6 nothing stands against a start now".into());
+    let target = target::find(&permit.task().starts, &config.server).map_err(fault)?;
+    Ok(format!("7 it exists: {}", target.describe()))
+}
+
+fn said(permit: &Permit<'_>, outcome: &Outcome) -> String {
+    format!("\"{}: {}\"", crate::response::headline(outcome).1, permit.task().shown())
+}
+
+/// The path of a URL behind the address `base`, without its query; a path stays one.
+fn path_of(text: &str, base: &str) -> String {
+    let text = text.strip_prefix(base).unwrap_or(text);
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let path = match rest {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => text,
+    };
+    path.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_path_of_a_url() {
+        for (text, expected) in [
+            ("https://nas.example.org/a/b", "/a/b"),
+            ("https://base.example.org/tasks/a/b?status", "/a/b"),
+            ("https://nas.example.org:8443/a/b/?status", "/a/b/"),
+            ("http://nas", "/"),
+            ("/a/b", "/a/b"),
+            ("a/b", "a/b"),
+            ("", ""),
+        ] {
+            assert_eq!(super::path_of(text, "https://base.example.org/tasks"), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! People and devices: a magic key for each, so that one can be taken back alone.
+
+use chrono::{Local, NaiveDate};
+use serde_json::{json, Map, Value};
+
+use super::edit::{digests, Edit};
+use super::secrets::{new_key, Secrets};
+use super::url::{show_urls, Codes};
+use super::view::{who, View};
+use super::{Bench, Fault};
+use crate::config;
+use crate::key::{Digest, Key};
+use crate::record;
+
+/// What a new key may do.
+pub struct NewKey {
+    /// Whose it is.
+    pub label: String,
+    /// The last valid day.
+    pub expires: Option<String>,
+    /// Networks.
+    pub from: Vec<String>,
+    /// The only tasks.
+    pub tasks: Vec<String>,
+}
+
+/// `key new`: one more person or device.
+pub fn new(bench: &Bench, new: NewKey, codes: Codes) -> Result<(), Fault> {
+    let mut edit = Edit::begin(&bench.folder)?;
+    let label = label(&new.label)?;
+    if let Some(taken) = find(edit.magic_keys(), label) {
+        let shown = name(edit.magic_keys(), taken);
+        return Err(Fault(format!(
+            "there is a key of {shown} already; choose another label, or remotetask key rotate it"
+        )));
+    }
+    let mut entry = Map::new();
+    let key = new_key()?;
+    entry.insert("label".into(), label.into());
+    entry.insert("key".into(), Digest::of(key.as_bytes()).sealed().into());
+    if let Some(day) = &new.expires {
+        entry.insert("expires".into(), day_to_come(day)?.into());
+    }
+    if !new.from.is_empty() {
+        entry.insert("from".into(), new.from.into());
+    }
+    if !new.tasks.is_empty() {
+        known(edit.tasks(), &new.tasks)?;
+        entry.insert("tasks".into(), new.tasks.into());
+    }
+    edit.magic_keys().push(entry.into());
+    keep(bench, &[&key])?;
+    drop(edit.commit()?);
+
+    bench.screen.say(format_args!("{label} has a key now."));
+    show_urls(bench, Some(label), None, codes)
+}
+
+/// `key list`: whose keys there are; never a key.
+pub fn list(bench: &Bench) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let today = Local::now().date_naive();
+    for (number, entry) in config.server.magic_keys.iter().enumerate() {
+        bench.screen.heading(who(number, entry.label.as_deref()));
+        let made = view.secrets.made(&entry.key.digest);
+        let made = made.map_or_else(|| "not known".into(), |made| made.format("%Y-%m-%d %H:%M").to_string());
+        let last = record::last_use(&bench.path("state"), &entry.key.digest);
+        let last = last.map(|time| chrono::DateTime::<Local>::from(time).format("%Y-%m-%d %H:%M").to_string());
+        bench.screen.say(format_args!("  made {made}; last start {}", last.unwrap_or_else(|| "never".into())));
+        let mut limits = Vec::new();
+        if let Some(day) = entry.expires {
+            limits.push(match day < today {
+                true => format!("expired since the end of {day}"),
+                false => format!("until the end of {day}"),
+            });
+        }
+        if !entry.from.is_empty() {
+            let networks: Vec<String> = entry.from.iter().map(ToString::to_string).collect();
+            limits.push(format!("from {} alone", networks.join(", ")));
+        }
+        match &entry.tasks {
+            Some(tasks) => limits.push(format!("tasks: {}", tasks.join(", "))),
+            None => limits.push("every task".into()),
+        }
+        bench.screen.say(format_args!("  {}", limits.join("; ")));
+        if !entry.key.sealed {
+            bench.screen.say("  not sealed: remotetask seal keeps it from whoever reads config.json");
+        }
+    }
+    Ok(())
+}
+
+/// `key revoke`: takes a key back. It is refused from the next request on.
+pub fn revoke(bench: &Bench, wanted: &str) -> Result<(), Fault> {
+    let mut edit = Edit::begin(&bench.folder)?;
+    let keys = edit.magic_keys();
+    let at = find_or_say(keys, wanted)?;
+    if keys.len() == 1 {
+        return Err(Fault::new(
+            "this is the only key there is, and without one nobody could start anything. Make another first with \
+             remotetask key new, or replace this one with remotetask key rotate",
+        ));
+    }
+    let shown = name(keys, at);
+    let gone = keys.remove(at);
+    let digest = digest_of(&gone);
+    let _held = edit.commit()?;
+    forget(bench, digest.as_slice())?;
+    bench.screen.say(format_args!("The key of {shown} is refused from the next request on."));
+    Ok(())
+}
+
+/// `key rotate`: a new key in the place of an old one, which stays valid until the end of a day, or not.
+pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes) -> Result<(), Fault> {
+    let mut edit = Edit::begin(&bench.folder)?;
+    let keys = edit.magic_keys();
+    let at = find_or_say(keys, wanted)?;
+    let shown = name(keys, at);
+    let old = keys[at].clone();
+    let key = new_key()?;
+    let sealed = Value::from(Digest::of(key.as_bytes()).sealed());
+    match &mut keys[at] {
+        Value::Object(entry) => drop(entry.insert("key".into(), sealed)),
+        plain => *plain = sealed,
+    }
+    // What an earlier rotation left in its place ends with this one.
+    let old_label = format!("{} (old)", keys[at]["label"].as_str().unwrap_or("#"));
+    let mut gone = Vec::new();
+    if let Some(older) = keys.iter().position(|entry| entry["label"] == old_label) {
+        gone.extend(digest_of(&keys.remove(older)));
+    }
+    match old_until {
+        None => gone.extend(digest_of(&old)),
+        Some(day) => {
+            let day = day_to_come(day)?;
+            let mut entry = match old {
+                Value::Object(entry) => entry,
+                key => Map::from_iter([("key".to_owned(), key)]),
+            };
+            entry.insert("label".into(), old_label.into());
+            // Never longer than it was to be valid anyway; days in this form sort as texts.
+            let earlier = entry.get("expires").and_then(Value::as_str).filter(|expires| *expires < &*day);
+            entry.insert("expires".into(), earlier.map_or(day.clone(), str::to_owned).into());
+            keys.push(entry.into());
+        }
+    }
+    keep(bench, &[&key])?;
+    let _held = edit.commit()?;
+    forget(bench, &gone)?;
+
+    bench.screen.say(match old_until {
+        Some(day) => format!("{shown} has a new key; the old one is valid until the end of {day}."),
+        None => format!("{shown} has a new key; the old one is refused from the next request on."),
+    });
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let new = Digest::of(key.as_bytes());
+    let number = config.server.magic_keys.iter().position(|entry| entry.key.digest == new);
+    let number = number.ok_or_else(|| Fault::new("the new key is not in config.json; somebody else has changed it"))?;
+    show_urls(bench, Some(&who(number, config.server.magic_keys[number].label.as_deref())), None, codes)
+}
+
+/// A magic key of the owner's own, for a first configuration.
+pub fn first(key: &str) -> Value {
+    json!({ "label": "me", "key": Digest::of(key.as_bytes()).sealed() })
+}
+
+/// Keeps plain keys before the configuration knows them, for they cannot be found again. An [`Edit`] is open.
+pub fn keep(bench: &Bench, keys: &[&str]) -> Result<(), Fault> {
+    let mut secrets = Secrets::read(&bench.folder)?;
+    keys.iter().for_each(|key| secrets.keep(key));
+    secrets.write()
+}
+
+/// Forgets what the configuration does not know any more. The change is still held.
+pub fn forget(bench: &Bench, gone: &[Digest]) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    let known = digests(&view.config()?);
+    let mut secrets = view.secrets;
+    secrets.retain(&known);
+    secrets.write()?;
+    gone.iter().for_each(|digest| record::forget_use(&bench.path("state"), digest));
+    Ok(())
+}
+
+fn digest_of(entry: &Value) -> Option<Digest> {
+    let key = if entry.is_object() { &entry["key"] } else { entry };
+    Key::parse(key.as_str()?).ok().map(|key| key.digest)
+}
+
+fn label(text: &str) -> Result<&str, Fault> {
+    let text = text.trim();
+    match () {
+        () if text.is_empty() => {
+            Err(Fault::new("a label says whose key it is; write one such as --label \"Anna's phone\""))
+        }
+        () if text.starts_with('#') => {
+            Err(Fault::new("a label that begins with # would be taken for a key's number; choose another"))
+        }
+        () if text.chars().any(char::is_control) => {
+            Err(Fault::new("a label is one line of plain text; choose another"))
+        }
+        () => Ok(text),
+    }
+}
+
+fn day_to_come(text: &str) -> Result<String, Fault> {
+    let today = Local::now().date_naive();
+    match text.parse::<NaiveDate>() {
+        Ok(day) if day >= today => Ok(day.to_string()),
+        Ok(day) => Err(Fault(format!("{day} is over; today is {today}"))),
+        Err(_) => Err(Fault(format!("\"{text}\" is no day; write year, month and day such as {today}"))),
+    }
+}
+
+fn known(tasks: &Map<String, Value>, wanted: &[String]) -> Result<(), Fault> {
+    match wanted.iter().find(|id| !tasks.contains_key(*id)) {
+        Some(id) => Err(no_task(tasks, id)),
+        None => Ok(()),
+    }
+}
+
+/// That there is no such task, and which there are.
+pub fn no_task(tasks: &Map<String, Value>, id: &str) -> Fault {
+    let there: Vec<&str> = tasks.keys().map(String::as_str).collect();
+    Fault(match there[..] {
+        [] => format!("there is no task \"{id}\", nor any other yet; remotetask tasks add makes one reachable"),
+        _ => format!(
+            "there is no task \"{id}\" here; there are: {}. remotetask tasks add makes another reachable",
+            there.join(", ")
+        ),
+    })
+}
+
+fn find(keys: &[Value], wanted: &str) -> Option<usize> {
+    let number = wanted.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
+    let by_label = |same: &dyn Fn(&str) -> bool| keys.iter().position(|key| key["label"].as_str().is_some_and(same));
+    match number {
+        Some(number) => (1..=keys.len()).contains(&number).then(|| number - 1),
+        None => by_label(&|label| label == wanted)
+            .or_else(|| by_label(&|label| label.to_lowercase() == wanted.to_lowercase())),
+    }
+}
+
+fn find_or_say(keys: &[Value], wanted: &str) -> Result<usize, Fault> {
+    find(keys, wanted).ok_or_else(|| {
+        let there: Vec<String> = (0..keys.len()).map(|at| name(keys, at)).collect();
+        Fault(format!("there is no key of {wanted}; there are: {}", there.join(", ")))
+    })
+}
+
+fn name(keys: &[Value], at: usize) -> String {
+    who(at, keys[at]["label"].as_str())
+}
+
+/// The entry of a configuration that this label or number means.
+pub fn person<'c, 't>(
+    config: &'c config::Config<'t>,
+    wanted: &str,
+) -> Result<(String, &'c config::MagicKey<'t>), Fault> {
+    let labels: Vec<Value> = config.server.magic_keys.iter().map(|key| json!({ "label": key.label })).collect();
+    let at = find_or_say(&labels, wanted)?;
+    Ok((name(&labels, at), &config.server.magic_keys[at]))
+}

@@ -1,0 +1,78 @@
+//! `remotetask` alone: where things stand, and what to do next.
+
+use chrono::Local;
+
+use super::view::{who, View};
+use super::{Bench, Fault};
+use crate::record::Runs;
+
+/// Shows it. The first thing that is missing is what comes next.
+pub fn run(bench: &Bench) -> Result<(), Fault> {
+    let screen = &bench.screen;
+    screen.heading(format_args!("Remote task starter {}", env!("CARGO_PKG_VERSION")));
+    let path = bench.path("config.json");
+    if path.symlink_metadata().is_err() {
+        screen.say(format_args!("In {}, without a configuration yet: no URL starts anything.", bench.folder.display()));
+        next(bench, "See what there is, and make the first URL:", &["remotetask tasks", "remotetask tasks add 7"]);
+        return Ok(());
+    }
+    let view = match View::read(&bench.folder) {
+        Ok(view) => view,
+        Err(Fault(why)) => {
+            screen.say(format_args!("{why}."));
+            next(bench, "When that is done:", &["remotetask check"]);
+            return Ok(());
+        }
+    };
+    let config = view.config()?;
+    let today = Local::now().date_naive();
+    screen.say(format_args!("In {}; the configuration is valid.", bench.folder.display()));
+    let people = config.server.magic_keys.iter().enumerate();
+    let names: Vec<String> = people
+        .map(|(at, key)| {
+            let expired = key.expires.is_some_and(|last| last < today);
+            who(at, key.label.as_deref()) + if expired { " (expired)" } else { "" }
+        })
+        .collect();
+    screen.say(format_args!("Keys: {}", names.join(", ")));
+    for task in &config.tasks {
+        let last = Runs::of(&bench.path("state"), &task.id).last();
+        let last = last.map_or_else(|| "never started by URL".into(), |run| crate::response::told(&(&run).into()));
+        screen.say(format_args!("Task {}: {last}", task.id));
+    }
+
+    let plain = config.server.magic_keys.iter().any(|key| !key.key.sealed)
+        || config.tasks.iter().any(|task| task.identifiers.iter().any(|key| !key.sealed));
+    match () {
+        () if config.tasks.is_empty() => next(
+            bench,
+            "No task can be reached yet. See what there is, and make one reachable:",
+            &["remotetask tasks", "remotetask tasks add 7"],
+        ),
+        () if plain => next(
+            bench,
+            "Keys stand in config.json as they are, where every web application on the NAS can read them:",
+            &["remotetask seal"],
+        ),
+        () if view.secrets.url().is_none() => next(
+            bench,
+            "Say once by which name this NAS is reached, so that URLs are shown as they are used:",
+            &["remotetask url --at https://nas.example.org"],
+        ),
+        () => next(
+            bench,
+            "See whether everything works, from the web server to the task:",
+            &[&format!("remotetask check --url {}", view.base(&config)), "remotetask --help"],
+        ),
+    }
+    Ok(())
+}
+
+fn next(bench: &Bench, why: &str, commands: &[&str]) {
+    bench.screen.gap();
+    bench.screen.heading("Next");
+    bench.screen.say(why);
+    for command in commands {
+        bench.screen.literal(format_args!("  {}{command}", bench.sudo()));
+    }
+}

@@ -1,0 +1,285 @@
+//! `url`: a task's URL as a phone, curl, Home Assistant and iOS want it.
+
+use super::edit::hold;
+use super::people::{no_task, person};
+use super::secrets::Secrets;
+use super::view::{who, View};
+use super::{Bench, Fault};
+use crate::config::{Config, MagicKey, Task};
+
+/// Whether a URL is shown as a code as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codes {
+    /// On a terminal.
+    Terminal,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// For whom the ready text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// curl, in three ways.
+    Curl,
+    /// Home Assistant.
+    HomeAssistant,
+    /// Shortcuts on iOS.
+    Ios,
+}
+
+/// What `url` is asked for.
+pub struct Wanted<'w> {
+    /// One task, or all.
+    pub task: Option<&'w str>,
+    /// One person, or all.
+    pub who: Option<&'w str>,
+    /// Remember that this NAS is reached there.
+    pub at: Option<&'w str>,
+    /// Ready text as well.
+    pub recipe: Option<Recipe>,
+    /// Codes as well.
+    pub codes: Codes,
+}
+
+/// `url`.
+pub fn run(bench: &Bench, wanted: &Wanted<'_>) -> Result<(), Fault> {
+    if let Some(at) = wanted.at {
+        let at = address(at)?;
+        let _held = hold(&bench.folder)?;
+        let mut secrets = Secrets::read(&bench.folder)?;
+        secrets.set_url(at);
+        secrets.write()?;
+    }
+    match wanted.recipe {
+        Some(recipe) => show_recipe(bench, wanted, recipe),
+        None => show_urls(bench, wanted.who, wanted.task, wanted.codes),
+    }
+}
+
+/// Where a NAS is reached: scheme, host, perhaps port and path; without a slash at its end.
+fn address(text: &str) -> Result<String, Fault> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]".contains(c);
+    match rest {
+        Some(host) if !host.is_empty() && !host.starts_with(['/', ':']) && host.chars().all(allowed) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(Fault(format!(
+            "\"{text}\" is no address; write one such as https://nas.example.org or http://192.168.1.20:10765"
+        ))),
+    }
+}
+
+/// Each URL of this person, or of everybody; of this task, or of all that they may start.
+pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: Codes) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let screen = &bench.screen;
+    let base = view.base(&config);
+    let people = people(&config, only)?;
+    let tasks = tasks(&config, task)?;
+    let (mut shown, mut unknown) = (0, 0);
+    for (name, magic_key) in &people {
+        for task in tasks.iter().filter(|task| may(magic_key, task)) {
+            screen.gap();
+            screen.heading(format_args!("{}: {}", name, task.shown()));
+            let Some((magic, identifier)) = view.keys(magic_key, task) else {
+                unknown += 1;
+                let part = match view.plain(&magic_key.key.digest) {
+                    None => format!("remotetask key rotate {}", quoted(name)),
+                    Some(_) => format!("remotetask tasks rotate {}", quoted(&task.id)),
+                };
+                screen.say(format_args!(
+                    "  One of its keys stands in config.json as a digest, and was never known here. Its URL works, but \
+                     cannot be shown; a new one can: {part}"
+                ));
+                continue;
+            };
+            shown += 1;
+            let url = format!("{base}/{magic}/{identifier}");
+            screen.literal(format_args!("  {url}"));
+            let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal;
+            if draw && !screen.code(&url) {
+                screen.say("  This URL is too long for a code of 80 columns.");
+            }
+        }
+    }
+    if shown + unknown == 0 {
+        screen.gap();
+        screen.say(match config.tasks.is_empty() {
+            true => "No task can be reached yet; remotetask tasks add makes one reachable.",
+            false => "Nobody of these may start this.",
+        });
+    }
+    if shown > 0 {
+        screen.gap();
+        screen.say("Whoever has such a URL can start its task: send it by no chat, for a preview would open it.");
+        if view.secrets.url().is_none() {
+            screen.say(format_args!(
+                "{base} is where the web server listens by itself. If the NAS is reached by another name, say so once: \
+                 remotetask url --at https://nas.example.org"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn people<'c, 't>(config: &'c Config<'t>, only: Option<&str>) -> Result<Vec<(String, &'c MagicKey<'t>)>, Fault> {
+    match only {
+        Some(wanted) => Ok(vec![person(config, wanted)?]),
+        None => {
+            let all = config.server.magic_keys.iter().enumerate();
+            Ok(all.map(|(number, key)| (who(number, key.label.as_deref()), key)).collect())
+        }
+    }
+}
+
+fn tasks<'c, 't>(config: &'c Config<'t>, only: Option<&str>) -> Result<Vec<&'c Task<'t>>, Fault> {
+    let found: Vec<&Task<'t>> = config.tasks.iter().filter(|task| only.is_none_or(|id| task.id == id)).collect();
+    match only {
+        Some(id) if found.is_empty() => {
+            let ids = config.tasks.iter().map(|task| (task.id.to_string(), serde_json::Value::Null)).collect();
+            Err(no_task(&ids, id))
+        }
+        _ => Ok(found),
+    }
+}
+
+fn may(key: &MagicKey<'_>, task: &Task<'_>) -> bool {
+    key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
+}
+
+/// A word for a shell.
+pub fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    match plain {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// Text to copy, for one person and one task.
+fn show_recipe(bench: &Bench, wanted: &Wanted<'_>, recipe: Recipe) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let pairs: Vec<_> = tasks(&config, wanted.task)?
+        .into_iter()
+        .flat_map(|task| people(&config, wanted.who).into_iter().flatten().map(move |(name, key)| (name, key, task)))
+        .filter(|(_, key, task)| may(key, task))
+        .collect();
+    if let Some(only) = wanted.who {
+        person(&config, only)?;
+    }
+    let [(name, key, task)] = &pairs[..] else {
+        return Err(Fault(match pairs.len() {
+            0 => "nobody of these may start this".into(),
+            _ => "this text is for one task and one key: name them, such as remotetask url garage --who \"Anna's phone\" \
+                  --for curl. remotetask tasks and remotetask key list show the names"
+                .to_owned(),
+        }));
+    };
+    let Some((magic, identifier)) = view.keys(key, task) else {
+        return Err(Fault(format!(
+            "the keys of {name} for {} are not known here; remotetask url says what to do",
+            task.shown()
+        )));
+    };
+    let base = view.base(&config);
+    let text = match recipe {
+        Recipe::Curl => curl(&base, magic, identifier, &task.id),
+        Recipe::HomeAssistant => home_assistant(&base, magic, identifier, &task.id),
+        Recipe::Ios => ios(&base, magic, identifier, task.shown()),
+    };
+    for line in text.lines() {
+        bench.screen.literal(line);
+    }
+    Ok(())
+}
+
+fn curl(base: &str, magic: &str, identifier: &str, id: &str) -> String {
+    let file = format!("{}.curl", slug(id));
+    format!(
+        "# The keys in the path. Other users of that machine see them while curl runs.\n\
+         curl -X POST '{base}/{magic}/{identifier}'\n\
+         \n\
+         # The keys in headers: no web server writes them to its log.\n\
+         curl -X POST -H 'X-Magic-Key: {magic}' -H 'X-Task-Key: {identifier}' '{base}/'\n\
+         \n\
+         # No key among the arguments: make this file once, then only the last line is needed.\n\
+         (umask 077; cat >{file}) <<'END'\n\
+         url = \"{base}/\"\n\
+         request = \"POST\"\n\
+         header = \"X-Magic-Key: {magic}\"\n\
+         header = \"X-Task-Key: {identifier}\"\n\
+         END\n\
+         curl -K {file}\n"
+    )
+}
+
+fn home_assistant(base: &str, magic: &str, identifier: &str, id: &str) -> String {
+    let name = slug(id);
+    format!(
+        "# secrets.yaml\n\
+         remotetask_{name}_magic_key: \"{magic}\"\n\
+         remotetask_{name}_task_key: \"{identifier}\"\n\
+         \n\
+         # configuration.yaml; then it is the action rest_command.remotetask_{name}\n\
+         rest_command:\n\
+         \x20 remotetask_{name}:\n\
+         \x20   url: \"{base}/\"\n\
+         \x20   method: post\n\
+         \x20   headers:\n\
+         \x20     X-Magic-Key: !secret remotetask_{name}_magic_key\n\
+         \x20     X-Task-Key: !secret remotetask_{name}_task_key\n"
+    )
+}
+
+fn ios(base: &str, magic: &str, identifier: &str, shown: &str) -> String {
+    format!(
+        "In the app Shortcuts, a new shortcut \"{shown}\" with one action, Get Contents of URL:\n\
+         \x20 URL      {base}/\n\
+         \x20 Method   POST (tap the arrow to see it)\n\
+         \x20 Headers  X-Magic-Key   {magic}\n\
+         \x20          X-Task-Key    {identifier}\n"
+    )
+}
+
+/// A name that a file, and Home Assistant, takes.
+fn slug(id: &str) -> String {
+    let name: String =
+        id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    format!("task_{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_an_address() {
+        for (text, expected) in [
+            ("https://nas.example.org", Some("https://nas.example.org")),
+            ("https://nas.example.org:8443/", Some("https://nas.example.org:8443")),
+            ("http://[fd00::1]:10765/tasks/", Some("http://[fd00::1]:10765/tasks")),
+            ("nas.example.org", None),
+            ("https://", None),
+            ("https:///x", None),
+            ("https://nas.example.org/?x", None),
+            ("https://nas example.org", None),
+            ("ftp://nas", None),
+        ] {
+            assert_eq!(address(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_for_a_shell() {
+        for (word, expected) in
+            [("backup", "backup"), ("Anna's phone", r"'Anna'\''s phone'"), ("#2", "'#2'"), ("", "''")]
+        {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}

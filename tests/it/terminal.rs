@@ -1,0 +1,159 @@
+//! The workbench in a real terminal of 80 columns: tmux.
+
+use std::process::Command;
+
+use crate::support::*;
+
+/// A terminal of a test's own; its end is the test's end.
+struct Terminal {
+    folder: tempfile::TempDir,
+}
+
+impl Terminal {
+    /// A terminal of 80 columns in which this shell line runs; `$P` is the program.
+    fn running(sandbox: &Sandbox, line: &str) -> Terminal {
+        let terminal = Terminal { folder: tempfile::tempdir().expect("a folder") };
+        let line = line.replace("$P", &sandbox.path("remotetask").display().to_string());
+        // It stays open, so that the last screen can be seen.
+        let line = format!("{line}; echo \"[$?]\"; exec sleep 600");
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "120", "/bin/sh", "-c", &line]);
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("tmux");
+        command.env_remove("TMUX").env("LC_ALL", "C.UTF-8").arg("-u").arg("-S").arg(self.folder.path().join("socket"));
+        let done = command.args(arguments).output().expect("tmux");
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// The screen, once this stands on it.
+    #[track_caller]
+    fn showing(&self, wanted: &str) -> String {
+        until(wanted, || {
+            let screen = self.tmux(&["capture-pane", "-p"]);
+            screen.contains(wanted).then_some(screen)
+        })
+    }
+
+    /// The same with its colours.
+    fn coloured(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    fn types(&self, keys: &str) {
+        self.tmux(&["send-keys", keys, "Enter"]);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = Command::new("tmux").arg("-S").arg(self.folder.path().join("socket")).arg("kill-server").output();
+    }
+}
+
+fn weak() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.raw_config(
+        "{\"magickey\": \"76sdf7678fds687\", \"elevate\": [], \"tasks\": {\"t\": {\"identifier\": \"hjhass665s\", \"command\": [\"/bin/true\"]}}}",
+    );
+    sandbox
+}
+
+#[test]
+fn a_code_is_read_off_the_screen() {
+    let sandbox = Sandbox::with_command("true");
+    let expected = format!("http://127.0.0.1:10765/{MAGIC}/{TASK}");
+    let terminal = Terminal::running(&sandbox, "$P url");
+    let screen = terminal.showing("[0]");
+    assert_eq!(decoded(&screen, true), expected);
+    // Black on white, whatever the terminal's own colours are.
+    assert!(terminal.coloured().contains("\x1b[30m\x1b[107m"), "{}", terminal.coloured());
+    // A line that is wider than the terminal would have become two.
+    assert!(screen
+        .contains("\nWhoever has such a URL can start its task: send it by no chat, for a preview\nwould open it.\n"));
+
+    let terminal = Terminal::running(&sandbox, "NO_COLOR=1 $P url");
+    assert_eq!(decoded(&terminal.showing("[0]"), false), expected);
+    assert!(!terminal.coloured().contains('\x1b'), "{}", terminal.coloured());
+    let terminal = Terminal::running(&sandbox, "$P url | cat");
+    assert!(!terminal.showing("[0]").contains('█'));
+}
+
+#[test]
+fn seal_asks_about_a_weak_key() {
+    let sandbox = weak();
+    let terminal = Terminal::running(&sandbox, "$P seal");
+    terminal.showing("The key of #1 is weak: it stands in a published example, where everybody can\nread it.");
+    terminal.showing("Take a new one in its place? Its URLs change then. [y/N]");
+    terminal.types("y");
+    terminal.showing("The key of task t is weak");
+    terminal.types("n");
+    let screen = terminal.showing("[0]");
+    assert!(screen.contains("Replaced: 1. Their old URLs are refused from the next request on.\n"), "{screen}");
+    let config = sandbox.read("config.json");
+    sandbox.get("/76sdf7678fds687/hjhass665s").send().is_refusal();
+    assert_eq!(config.matches("sha256:").count(), 2);
+    assert!(sandbox.read("keys.json").contains("hjhass665s"));
+}
+
+/// Whoever changes the file while a question stands open wins; so does nobody who waits for too long.
+#[test]
+fn a_change_while_a_question_stands_open() {
+    let sandbox = weak();
+    let terminal = Terminal::running(&sandbox, "$P seal");
+    terminal.showing("[y/N]");
+    let other = crate::workbench::remotetask(&sandbox, &["key", "new", "--label", "x"]);
+    let busy = "remotetask: another remotetask is changing the configuration; try again when it has ended.";
+    assert_eq!(other.refused(), busy);
+    let edited = sandbox.read("config.json").replace("/bin/true", "/bin/false");
+    sandbox.raw_config(&edited);
+    terminal.types("n");
+    terminal.showing("The key of task t is weak");
+    terminal.types("n");
+    let screen = terminal.showing("[1]").replace('\n', " ");
+    assert!(
+        screen.contains("was changed by somebody else meanwhile, an editor perhaps; it stays as it is now"),
+        "{screen}"
+    );
+    assert_eq!(sandbox.read("config.json"), edited);
+}
+
+#[test]
+fn ctrl_c_at_a_question_changes_nothing() {
+    let sandbox = weak();
+    let before = sandbox.read("config.json");
+    let terminal = Terminal::running(&sandbox, "trap '' INT; (trap - INT; exec $P seal)");
+    terminal.showing("[y/N]");
+    terminal.tmux(&["send-keys", "C-c"]);
+    terminal.showing("[130]");
+    assert_eq!(sandbox.read("config.json"), before);
+    assert!(!sandbox.path("keys.json").exists());
+}
+
+#[test]
+fn try_asks_for_the_path() {
+    let sandbox = Sandbox::with_command("true");
+    let terminal = Terminal::running(&sandbox, "$P try");
+    terminal.showing("Paste the URL, or its part from the third slash on:");
+    terminal.types(&format!("https://nas.example.org/{MAGIC}/{TASK}"));
+    let screen = terminal.showing("[0]");
+    assert!(screen.contains("start  7 it exists: the command /bin/sh\n"), "{screen}");
+    assert!(terminal.coloured().contains("\x1b[32mholds"), "{}", terminal.coloured());
+}
+
+#[test]
+fn where_things_stand_fits_on_the_screen() {
+    let sandbox = Sandbox::with_task(
+        "true",
+        ", \"name\": \"A name that is rather long, so that a line with it has to be wrapped\"",
+    );
+    for command in ["", "tasks", "key list", "--help", "key new --help"] {
+        let terminal = Terminal::running(&sandbox, &format!("$P {command}"));
+        let screen = terminal.showing("[0]");
+        let piped = crate::workbench::remotetask(&sandbox, &command.split_whitespace().collect::<Vec<_>>());
+        // As it was written, line for line: nothing was broken by the terminal.
+        assert_eq!(screen.split("[0]").next(), Some(piped.ok()), "{command}");
+    }
+}
