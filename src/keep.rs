@@ -1,4 +1,4 @@
-//! The keeper: stays with a command until it has ended, so that no web request has to.
+//! The keeper: stays with a command, or a scheduled task's script, until it has ended, so that no web request has to.
 //!
 //! `remotetask-run` gives it a job on its stdin and reads two words from its stdout: that the command
 //! has started (or could not be), and that it has ended. It holds the run's lock, reads the
@@ -34,6 +34,8 @@ struct Job {
     state: PathBuf,
     record: Record,
     argv: Vec<String>,
+    /// A file that is nothing any more when the run has ended.
+    script: Option<PathBuf>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,9 +57,15 @@ pub struct Kept {
 }
 
 /// Step 8: starts the keeper, and through it the command; it has started when this returns.
-pub fn start(program: &Path, state: &Path, record: &Record, argv: &[impl AsRef<str>]) -> Result<Kept, Outcome> {
+pub fn start(
+    program: &Path,
+    state: &Path,
+    record: &Record,
+    argv: &[impl AsRef<str>],
+    script: Option<&Path>,
+) -> Result<Kept, Outcome> {
     let argv = argv.iter().map(|word| word.as_ref().to_owned()).collect();
-    let job = Job { state: state.to_owned(), record: record.clone(), argv };
+    let job = Job { state: state.to_owned(), record: record.clone(), argv, script: script.map(Path::to_owned) };
     let fault = |e: std::io::Error| Outcome::not_started("8", format!("{}: {e}", program.display()));
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -114,7 +122,7 @@ fn word(words: &mut Lines<ChildStdout>, time: Duration) -> Result<Word, NoLine> 
 /// `remotetask-keep`: one job, from its start to its end.
 pub fn keep() {
     let Ok(line) = streams::read_line(rustix::stdio::stdin(), JOB_MAX, Instant::now() + START_TIME) else { return };
-    let Ok(Job { state: folder, mut record, argv }) = serde_json::from_slice(&line) else { return };
+    let Ok(Job { state: folder, mut record, argv, script }) = serde_json::from_slice(&line) else { return };
     let runs = Runs::at(folder);
 
     // Nothing that ends the web server, its shell or its session ends this one.
@@ -146,6 +154,9 @@ pub fn keep() {
             Seen::Ended(end) => {
                 record.ended(end, begun.elapsed().as_millis() as u64);
                 record_end(&runs, &record, &tail);
+                if let Some(script) = &script {
+                    let _ = std::fs::remove_file(script);
+                }
                 runs.release(&record.run);
                 let _ = flock(&held, FlockOperation::Unlock);
                 tell(&Word::Ended(Box::new(record.clone())));

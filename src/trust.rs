@@ -4,7 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{fstat, openat, Mode, OFlags, Stat, CWD};
+use rustix::fs::{chmodat, fstat, mkdirat, openat, AtFlags, Mode, OFlags, Stat, CWD};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -73,6 +73,21 @@ impl Home {
     /// The keeper's program.
     pub fn keeper(&self) -> PathBuf {
         self.path.join("remotetask-keep")
+    }
+
+    /// Step 8e, scripts/: the user's, and nobody else can write or list it; a task's owner passes through
+    /// to the own script. The first script makes it.
+    pub fn scripts(&self) -> Result<PathBuf, Outcome> {
+        let path = self.path.join("scripts");
+        let fault = |e: Errno| untrusted("8e", &path, e);
+        match mkdirat(&self.folder, "scripts", Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(e) => return Err(fault(e)),
+        }
+        let folder = open_folder(Some(&self.folder), Path::new("scripts")).map_err(fault)?;
+        owned(&stat(&folder, &path)?, "8e", &path, self.user)?;
+        chmodat(&self.folder, "scripts", Mode::from_raw_mode(0o711), AtFlags::empty()).map_err(fault)?;
+        Ok(path)
     }
 
     fn check_file(&self, name: &str, step: &'static str) -> Result<Regular, Outcome> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 
-use crate::config::{Starts, Task};
+use crate::config::{Server, Task};
 use crate::judge::Permit;
 use crate::key::Digest;
 use crate::line::{Ask, Do};
@@ -38,18 +38,19 @@ pub struct Turn<'c> {
 }
 
 /// Takes the permitted task's turn, or says what stands against it.
-pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>, Outcome> {
+pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, server: &Server<'_>, state: &Path) -> Result<Turn<'c>, Outcome> {
     let task = permit.task();
+    let kept = server.keeps(task);
     let runs = Runs::of(state, &task.id);
     if ask.what == Do::Look {
         return Err(Outcome::Last { run: runs.last().as_ref().map(Run::from) });
     }
     runs.prepare().map_err(|e| Outcome::not_started("6a", format!("{}: {e}", runs.folder().display())))?;
-    let lock = match &task.starts {
-        // The ceiling is over all commands, so that they take turns together: some milliseconds.
-        Starts::Command(_) => lock(&state.join("commands.turn"))?,
+    let lock = match kept {
+        // The ceiling is over all that is kept, so that it takes turns together: some milliseconds.
+        true => lock(&state.join("commands.turn"))?,
         // DSM may take seconds, and only about this task.
-        Starts::Scheduled(_) => lock(&runs.folder().join("turn"))?,
+        false => lock(&runs.folder().join("turn"))?,
     };
     let who = permit.who().to_string();
     if ask.browser {
@@ -57,14 +58,14 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, state: &Path) -> Result<Turn<'c>
             return Err(Outcome::Again(Run::from(&last)));
         }
     }
-    is_free(task, state)?;
+    is_free(task, state, kept)?;
     let record = Record::new(&task.id, who, runs.newest().as_deref());
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
 }
 
-/// Whether nothing stands against a start of `task` now.
-pub fn is_free(task: &Task<'_>, state: &Path) -> Result<(), Outcome> {
-    if matches!(task.starts, Starts::Command(_)) {
+/// Whether nothing stands against a start of `task` now; DSM decides about those that are not `kept`.
+pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome> {
+    if kept {
         if let Some(running) = Runs::of(state, &task.id).alive().first() {
             return Err(Outcome::Running(Run::from(running))); // 6b
         }

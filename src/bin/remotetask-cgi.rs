@@ -104,7 +104,7 @@ fn ask(config: &Config<'_>, permit: &Permit<'_>, request: &Request, folder: &Pat
         return Reply::Outcome(Outcome::not_started("sudo", e));
     }
     let program: PathBuf = folder.join("remotetask-run");
-    let wait = std::time::Duration::from_secs(permit.task().wait());
+    let wait = std::time::Duration::from_secs(config.server.wait(permit.task()));
     elevate::ask(&config.server.elevate(), &program, &question, wait)
 }
 

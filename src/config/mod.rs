@@ -41,14 +41,36 @@ pub struct Server<'t> {
     pub debug: bool,
     /// The argv prefix that reaches root; `None` is [`ELEVATE`].
     pub elevate: Option<Vec<Cow<'t, str>>>,
+    /// How a scheduled task is started.
+    pub scheduler: Scheduler,
     /// Path of DSM's scheduler program.
     pub synoschedtask: Cow<'t, str>,
+    /// Path of DSM's program for its web API.
+    pub synowebapi: Cow<'t, str>,
+    /// Path of the scheduler's store.
+    pub synoschedule: Cow<'t, str>,
+}
+
+/// How a scheduled task is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheduler {
+    /// By the scheduler's own program.
+    #[default]
+    Synoschedtask,
+    /// By DSM's web API, as the Run button of its page does.
+    Synowebapi,
+    /// By the task's own script, read from the scheduler's store.
+    Direct,
 }
 
 /// `elevate`, if the file does not say otherwise.
 pub const ELEVATE: [&str; 2] = ["/usr/bin/sudo", "-n"];
 /// `synoschedtask`, if the file does not say otherwise.
 pub const SYNOSCHEDTASK: &str = "/usr/syno/bin/synoschedtask";
+/// `synowebapi`, if the file does not say otherwise.
+pub const SYNOWEBAPI: &str = "/usr/syno/bin/synowebapi";
+/// `synoschedule`, if the file does not say otherwise.
+pub const SYNOSCHEDULE: &str = "/usr/syno/etc/synoschedule.d";
 /// `listen` and `port`, if the file does not say otherwise.
 pub const LISTEN: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 10765);
 /// `wait`, if the file does not say otherwise, in seconds.
@@ -62,6 +84,25 @@ impl Server<'_> {
         match &self.elevate {
             Some(argv) => argv.iter().map(Cow::as_ref).collect(),
             None => ELEVATE.to_vec(),
+        }
+    }
+
+    /// Whether a keeper stays with what this task starts: then its end is known, and it is not started
+    /// twice at a time. Of what DSM runs, DSM alone knows.
+    pub fn keeps(&self, task: &Task<'_>) -> bool {
+        match &task.starts {
+            Starts::Command(_) => true,
+            Starts::Scheduled(_) => self.scheduler == Scheduler::Direct,
+            Starts::Event(_) => false,
+        }
+    }
+
+    /// How long an answer waits for the end of this task, in seconds.
+    pub fn wait(&self, task: &Task<'_>) -> u64 {
+        match &task.starts {
+            Starts::Command(command) => command.wait,
+            _ if self.keeps(task) => WAIT,
+            _ => 0,
         }
     }
 }
@@ -99,6 +140,8 @@ pub struct Task<'t> {
 pub enum Starts<'t> {
     /// The task of DSM's Task Scheduler that has this number.
     Scheduled(u32),
+    /// The triggered task of this name.
+    Event(Cow<'t, str>),
     /// This command.
     Command(Command<'t>),
 }
@@ -116,14 +159,6 @@ impl Task<'_> {
     /// What a caller is shown: the name, or else the id.
     pub fn shown(&self) -> &str {
         self.name.as_ref().unwrap_or(&self.id)
-    }
-
-    /// How long an answer waits for the end, in seconds; DSM's tasks are never waited for.
-    pub fn wait(&self) -> u64 {
-        match &self.starts {
-            Starts::Scheduled(_) => 0,
-            Starts::Command(command) => command.wait,
-        }
     }
 }
 

@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Command, Config, MagicKey, Refusal, Server, Starts, Task, LISTEN, SYNOSCHEDTASK, WAIT, WAIT_MAX};
+use super::{Command, Config, MagicKey, Refusal, Scheduler, Server, Starts, Task};
+use super::{LISTEN, SYNOSCHEDTASK, SYNOSCHEDULE, SYNOWEBAPI, WAIT, WAIT_MAX};
 use crate::key::{Digest, Key, Sought};
 
 /// Reads `text` in one of the ways of [`Reading`].
@@ -152,6 +153,31 @@ fn program(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
         false => Err("a program is named by its whole path, which begins with /, such as \"/bin/sh\"".into()),
     }
 }
+
+fn folder(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
+    match text.starts_with('/') {
+        true => plain(text),
+        false => Err("a folder is named by its whole path, which begins with /, such as \"/usr/syno/etc\"".into()),
+    }
+}
+
+fn event(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
+    match text.is_empty() {
+        true => Err("the name is empty; write that of a triggered task, as DSM's Task Scheduler shows it".into()),
+        false => plain(text),
+    }
+}
+
+fn scheduler(text: Cow<'_, str>) -> Result<Scheduler, String> {
+    match &*text {
+        "synoschedtask" => Ok(Scheduler::Synoschedtask),
+        "synowebapi" => Ok(Scheduler::Synowebapi),
+        "direct" => Ok(Scheduler::Direct),
+        _ => Err(format!("write {SCHEDULERS}")),
+    }
+}
+
+const SCHEDULERS: &str = "\"synoschedtask\", \"synowebapi\" or \"direct\"";
 
 fn key(text: Cow<'_, str>) -> Result<Key, String> {
     Key::parse(&text)
@@ -425,8 +451,10 @@ struct ServerFields<'de> {
     magic_keys: Option<Vec<MagicKey<'de>>>,
     debug: Option<bool>,
     elevate: Option<Vec<Cow<'de, str>>>,
-    scheduler: Option<()>,
+    scheduler: Option<Scheduler>,
     synoschedtask: Option<Cow<'de, str>>,
+    synowebapi: Option<Cow<'de, str>>,
+    synoschedule: Option<Cow<'de, str>>,
 }
 
 impl<'de> Object<'de> for ServerFields<'de> {
@@ -457,23 +485,17 @@ impl<'de> Object<'de> for ServerFields<'de> {
                 once(map, name, &mut self.elevate, list)?;
                 first_is_program(self.elevate.as_deref(), name)
             }
-            "scheduler" => once(
-                map,
-                name,
-                &mut self.scheduler,
-                Str("\"synoschedtask\"", |text: Cow<'de, str>| match &*text {
-                    "synoschedtask" => Ok(()),
-                    "synowebapi" | "direct" => Err(format!("\"{text}\" is {NOT_YET}")),
-                    _ => Err("write \"synoschedtask\"".to_owned()),
-                }),
-            ),
+            "scheduler" => once(map, name, &mut self.scheduler, Str(SCHEDULERS, scheduler)),
             "synoschedtask" => {
                 once(map, name, &mut self.synoschedtask, Str("a program's whole path in quotes", program))
             }
-            "panel" | "synowebapi" | "synoschedule" => refuse(name, NOT_YET),
+            "synowebapi" => once(map, name, &mut self.synowebapi, Str("a program's whole path in quotes", program)),
+            "synoschedule" => once(map, name, &mut self.synoschedule, Str("a folder's whole path in quotes", folder)),
+            "panel" => refuse(name, NOT_YET),
             _ => refuse(
                 name,
-                "no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask",
+                "no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask, \
+                 synowebapi, synoschedule",
             ),
         }
     }
@@ -486,7 +508,10 @@ impl<'de> Object<'de> for ServerFields<'de> {
             magic_keys,
             debug: self.debug.unwrap_or(false),
             elevate: self.elevate.take(),
+            scheduler: self.scheduler.unwrap_or_default(),
             synoschedtask: self.synoschedtask.take().unwrap_or(Cow::Borrowed(SYNOSCHEDTASK)),
+            synowebapi: self.synowebapi.take().unwrap_or(Cow::Borrowed(SYNOWEBAPI)),
+            synoschedule: self.synoschedule.take().unwrap_or(Cow::Borrowed(SYNOSCHEDULE)),
         })
     }
 }
@@ -639,6 +664,7 @@ struct TaskFields<'l, 'de> {
     name: Option<Cow<'de, str>>,
     /// `Some(None)` is the original's `""`.
     command: Option<Option<Vec<Cow<'de, str>>>>,
+    event: Option<Cow<'de, str>>,
     get: Option<()>,
     overlap: Option<()>,
     wait: Option<u64>,
@@ -646,7 +672,17 @@ struct TaskFields<'l, 'de> {
 
 impl<'l, 'de> TaskFields<'l, 'de> {
     fn of(id: Cow<'de, str>, list: &'l mut Vec<Task<'de>>) -> Self {
-        TaskFields { id, list, identifiers: None, name: None, command: None, get: None, overlap: None, wait: None }
+        TaskFields {
+            id,
+            list,
+            identifiers: None,
+            name: None,
+            command: None,
+            event: None,
+            get: None,
+            overlap: None,
+            wait: None,
+        }
     }
 }
 
@@ -667,31 +703,35 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
                 once(map, name, &mut self.command, Argv)?;
                 first_is_program(self.command.as_ref().and_then(|c| c.as_deref()), name)
             }
+            "event" => once(map, name, &mut self.event, Str("a triggered task's name in quotes", event)),
             "get" => once(map, name, &mut self.get, choice("\"run\"", "run", "confirm")),
             "overlap" => once(map, name, &mut self.overlap, choice("\"skip\"", "skip", "parallel")),
             "wait" => once(map, name, &mut self.wait, Number("seconds", 0, WAIT_MAX)),
-            "event" | "cooldown" | "timeout" | "output" => refuse(name, NOT_YET),
-            _ => refuse(name, "no such field; there are identifier, name, command, get, overlap, wait"),
+            "cooldown" | "timeout" | "output" => refuse(name, NOT_YET),
+            _ => refuse(name, "no such field; there are identifier, name, command, event, get, overlap, wait"),
         }
     }
     fn finish(&mut self) -> Result<(), String> {
         let identifiers = self.identifiers.take().ok_or("there is no \"identifier\"; add one, the task's key")?;
-        let starts = match self.command.take().flatten() {
-            Some(argv) => Starts::Command(Command { argv, wait: self.wait.unwrap_or(WAIT) }),
-            None => {
-                for (field, given) in [("overlap", self.overlap.is_some()), ("wait", self.wait.is_some())] {
-                    if given {
-                        let why = "is for a task with a \"command\"; DSM decides it for a scheduled one: take it out";
-                        return Err(format!("\"{field}\" {why}"));
-                    }
-                }
-                let number = task_number(&self.id).ok_or(
-                    "without a \"command\" the id is the number of a task in DSM's Task Scheduler, \
-                     1 to 9 digits, such as \"7\"; rename it, or add a \"command\"",
-                )?;
-                Starts::Scheduled(number)
+        let starts = match (self.command.take().flatten(), self.event.take()) {
+            (Some(_), Some(_)) => {
+                return Err("there are both \"command\" and \"event\"; a task starts one of them: take one out".into());
             }
+            (Some(argv), None) => Starts::Command(Command { argv, wait: self.wait.unwrap_or(WAIT) }),
+            (None, Some(event)) => Starts::Event(event),
+            (None, None) => Starts::Scheduled(task_number(&self.id).ok_or(
+                "without a \"command\" or an \"event\" the id is the number of a task in DSM's Task Scheduler, \
+                 1 to 9 digits, such as \"7\"; rename it, or add one of the two",
+            )?),
         };
+        if !matches!(starts, Starts::Command(_)) {
+            for (field, given) in [("overlap", self.overlap.is_some()), ("wait", self.wait.is_some())] {
+                if given {
+                    let why = "is for a task with a \"command\"; DSM decides it for its own tasks: take it out";
+                    return Err(format!("\"{field}\" {why}"));
+                }
+            }
+        }
         let (id, name) = (std::mem::take(&mut self.id), self.name.take());
         self.list.push(Task { id, identifiers, name, starts });
         Ok(())

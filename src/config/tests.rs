@@ -39,21 +39,24 @@ fn what_is_not_said_has_its_default() {
     let config = accepted(&text);
     assert_eq!(config.server.elevate(), ELEVATE);
     assert_eq!((config.server.listen, config.server.port), LISTEN);
-    assert_eq!(config.server.synoschedtask, SYNOSCHEDTASK);
-    assert_eq!((config.tasks[0].shown(), config.tasks[0].wait()), ("a", 2));
+    let server = &config.server;
+    assert_eq!((&*server.synoschedtask, &*server.synowebapi), (SYNOSCHEDTASK, SYNOWEBAPI));
+    assert_eq!((server.scheduler, &*server.synoschedule), (Scheduler::Synoschedtask, SYNOSCHEDULE));
+    assert_eq!((config.tasks[0].shown(), server.wait(&config.tasks[0])), ("a", 2));
     assert!(accepted(&text.replace("\"magickey\"", "\"elevate\": [], \"magickey\"")).server.elevate().is_empty());
 }
 
 #[test]
 fn every_field_that_there_is() {
     let server = format!(
-        r#""listen": "::1", "port": 8080, "debug": false, "elevate": ["/opt/sudo", "-n"], "scheduler": "synoschedtask",
-        "synoschedtask": "/opt/s", "magickey": ["plain-key-1", "{DIGEST}", {{"key": "plain-key-2", "label": "Änne",
+        r#""listen": "::1", "port": 8080, "debug": false, "elevate": ["/opt/sudo", "-n"], "scheduler": "synowebapi",
+        "synoschedtask": "/opt/s", "synowebapi": "/opt/w", "synoschedule": "/opt/d", "magickey": ["plain-key-1", "{DIGEST}", {{"key": "plain-key-2", "label": "Änne",
         "expires": "2028-02-29", "from": ["192.168.1.0/24", "fd00::/8", "10.0.0.1", "::ffff:10.0.0.2"],
         "tasks": ["7", "b"]}}]"#
     );
     let tasks = r#""7": {"identifier": ["plain-key-3", "plain-key-4"], "name": "N", "get": "run"},
-        "b": {"identifier": "plain-key-5", "command": ["/x"], "overlap": "skip", "wait": 30}"#;
+        "b": {"identifier": "plain-key-5", "command": ["/x"], "overlap": "skip", "wait": 30},
+        "any name": {"identifier": "plain-key-6", "command": "", "event": "Ör \"x\"\n"}"#;
     let text = file(&server, tasks);
     let config = accepted(&text);
     let person = &config.server.magic_keys[2];
@@ -65,7 +68,27 @@ fn every_field_that_there_is() {
     );
     assert!(config.server.magic_keys[1].key.sealed && !config.server.magic_keys[0].key.sealed);
     assert_eq!(config.tasks[0].identifiers.len(), 2);
-    assert_eq!(config.tasks[1].wait(), 30);
+    assert_eq!(config.server.wait(&config.tasks[1]), 30);
+    let paths = [&*config.server.synoschedtask, &*config.server.synowebapi, &*config.server.synoschedule];
+    assert_eq!((config.server.scheduler, paths), (Scheduler::Synowebapi, ["/opt/s", "/opt/w", "/opt/d"]));
+    assert!(matches!(&config.tasks[2].starts, Starts::Event(name) if name == "Ör \"x\"\n"));
+}
+
+/// A keeper stays with commands, and with a scheduled task's own script.
+#[test]
+fn what_is_kept() {
+    let tasks = r#""7": {"identifier": "plain-key-3"}, "e": {"identifier": "plain-key-4", "event": "E"},
+        "c": {"identifier": "plain-key-5", "command": ["/x"]}"#;
+    for (scheduler, kept, wait) in [
+        ("synoschedtask", [false, false, true], [0, 0, 2]),
+        ("synowebapi", [false, false, true], [0, 0, 2]),
+        ("direct", [true, false, true], [2, 0, 2]),
+    ] {
+        let text = file(&format!("\"magickey\": \"key-of-me\", \"scheduler\": \"{scheduler}\""), tasks);
+        let Config { server, tasks } = accepted(&text);
+        assert_eq!(tasks.iter().map(|task| server.keeps(task)).collect::<Vec<_>>(), kept, "{scheduler}");
+        assert_eq!(tasks.iter().map(|task| server.wait(task)).collect::<Vec<_>>(), wait, "{scheduler}");
+    }
 }
 
 #[test]
@@ -109,14 +132,14 @@ fn refusals_name_place_field_and_cure() {
         (&server(&format!("{key}, \"debug\": \"yes\"")), "config.json:1:51: server.debug: this is the text \"yes\", expected true or false, without quotes"),
         (&server(&format!("{key}, \"elevate\": [\"sudo\"]")), "config.json:1:57: server.elevate[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&server(&format!("{key}, \"elevate\": \"/usr/bin/sudo -n\"")), "config.json:1:66: server.elevate: this is the text \"/usr/bin/sudo -n\", expected a list of words such as [\"/usr/bin/sudo\", \"-n\"], or [] for none"),
-        (&server(&format!("{key}, \"scheduler\": \"cron\"")), "config.json:1:56: server.scheduler: write \"synoschedtask\""),
-        (&server(&format!("{key}, \"scheduler\": \"direct\"")), "config.json:1:58: server.scheduler: \"direct\" is not in this version; take it out"),
-        (&server(&format!("{key}, \"scheduler\": \"synowebapi\"")), "config.json:1:62: server.scheduler: \"synowebapi\" is not in this version; take it out"),
+        (&server(&format!("{key}, \"scheduler\": \"cron\"")), "config.json:1:56: server.scheduler: write \"synoschedtask\", \"synowebapi\" or \"direct\""),
+        (&server(&format!("{key}, \"scheduler\": 7")), "config.json:1:51: server.scheduler: this is the number `7`, expected \"synoschedtask\", \"synowebapi\" or \"direct\""),
         (&server(&format!("{key}, \"panel\": \"key-of-panel\"")), "config.json:1:44: server.panel: not in this version; take it out"),
-        (&server(&format!("{key}, \"synowebapi\": \"/x\"")), "config.json:1:49: server.synowebapi: not in this version; take it out"),
-        (&server(&format!("{key}, \"synoschedule\": \"/x\"")), "config.json:1:51: server.synoschedule: not in this version; take it out"),
+        (&server(&format!("{key}, \"synowebapi\": \"w\"")), "config.json:1:54: server.synowebapi: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&server(&format!("{key}, \"synoschedule\": \"d\"")), "config.json:1:56: server.synoschedule: a folder is named by its whole path, which begins with /, such as \"/usr/syno/etc\""),
+        (&server(&format!("{key}, \"synoschedule\": \"/d\\u0000\"")), "config.json:1:63: server.synoschedule: a NUL byte cannot stand here; take it out"),
         (&server(&format!("{key}, \"synoschedtask\": \"s\"")), "config.json:1:57: server.synoschedtask: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
-        (&server(&format!("{key}, \"magicKey\": 1")), "config.json:1:47: server.magicKey: no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask"),
+        (&server(&format!("{key}, \"magicKey\": 1")), "config.json:1:47: server.magicKey: no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule"),
         (&server(&format!("{key}, {key}")), "config.json:1:47: server.magickey: is given twice; keep one of the two"),
         (&file(key, r#""": {"identifier": "key-of-7"}"#), "config.json:1:50: tasks.\"\": a task's id cannot be empty; give it a number or a name"),
         (&file(key, r#""7": {}"#), "config.json:1:55: tasks.\"7\": there is no \"identifier\"; add one, the task's key"),
@@ -125,8 +148,8 @@ fn refusals_name_place_field_and_cure() {
         (&file(key, r#""7": {"identifier": "key-of-me"}"#), "config.json:1:79: tasks.\"7\".identifier: the same key stands in this file already; every key must be its own"),
         (&file(key, r#""7": {"identifier": ["key-of-7", "key-of-7"]}"#), "config.json:1:92: tasks.\"7\".identifier[1]: the same key stands in this file already; every key must be its own"),
         (&file(key, &format!("\"7\": {{\"identifier\": \"12345678\"}}, \"8\": {{\"identifier\": \"{DIGEST}\"}}")), "config.json:1:174: tasks.\"8\".identifier: the same key stands in this file already; every key must be its own"),
-        (&file(key, r#""x": {"identifier": "key-of-7"}"#), "config.json:1:79: tasks.\"x\": without a \"command\" the id is the number of a task in DSM's Task Scheduler, 1 to 9 digits, such as \"7\"; rename it, or add a \"command\""),
-        (&file(key, r#""07": {"identifier": "key-of-7"}"#), "config.json:1:80: tasks.\"07\": without a \"command\" the id is the number of a task in DSM's Task Scheduler, 1 to 9 digits, such as \"7\"; rename it, or add a \"command\""),
+        (&file(key, r#""x": {"identifier": "key-of-7"}"#), "config.json:1:79: tasks.\"x\": without a \"command\" or an \"event\" the id is the number of a task in DSM's Task Scheduler, 1 to 9 digits, such as \"7\"; rename it, or add one of the two"),
+        (&file(key, r#""07": {"identifier": "key-of-7"}"#), "config.json:1:80: tasks.\"07\": without a \"command\" or an \"event\" the id is the number of a task in DSM's Task Scheduler, 1 to 9 digits, such as \"7\"; rename it, or add one of the two"),
         (&task(r#""command": "/volume1/x.sh --now""#), "config.json:1:112: tasks.\"7\".command: a command is a list of words, without a shell; write [\"/volume1/x.sh\",\"--now\"]"),
         (&task(r#""command": "echo hi > /tmp/x""#), "config.json:1:109: tasks.\"7\".command: a command is a list of words, without a shell; write [\"/bin/sh\",\"-c\",\"echo hi > /tmp/x\"]"),
         (&task(r#""command": []"#), "config.json:1:93: tasks.\"7\".command: the list is empty; name the program, or take \"command\" out"),
@@ -134,18 +157,24 @@ fn refusals_name_place_field_and_cure() {
         (&task(r#""command": [""]"#), "config.json:1:96: tasks.\"7\".command[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&task(r#""command": ["/x", "a\u0000b"]"#), "config.json:1:108: tasks.\"7\".command[1]: a NUL byte cannot stand here; take it out"),
         (&task(r#""command": ["/x", 5]"#), "config.json:1:99: tasks.\"7\".command[1]: this is the number `5`, expected a word in quotes"),
-        (&task(r#""wait": 5"#), "config.json:1:90: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for a scheduled one: take it out"),
-        (&task(r#""overlap": "skip""#), "config.json:1:98: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for a scheduled one: take it out"),
+        (&task(r#""wait": 5"#), "config.json:1:90: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
+        (&task(r#""overlap": "skip""#), "config.json:1:98: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
         (&task(r#""command": ["/x"], "wait": 31"#), "config.json:1:109: tasks.\"7\".wait: this is the number `31`, expected seconds, a whole number from 0 to 30, without quotes"),
         (&task(r#""command": ["/x"], "wait": 1.5"#), "config.json:1:110: tasks.\"7\".wait: this is the number `1.5`, expected seconds, a whole number from 0 to 30, without quotes"),
         (&task(r#""command": ["/x"], "overlap": "parallel""#), "config.json:1:120: tasks.\"7\".overlap: \"parallel\" is not in this version; take it out"),
         (&task(r#""get": "confirm""#), "config.json:1:96: tasks.\"7\".get: \"confirm\" is not in this version; take it out"),
         (&task(r#""get": "post""#), "config.json:1:93: tasks.\"7\".get: write \"run\""),
-        (&task(r#""event": "E""#), "config.json:1:87: tasks.\"7\".event: not in this version; take it out"),
+        (&task(r#""event": """#), "config.json:1:91: tasks.\"7\".event: the name is empty; write that of a triggered task, as DSM's Task Scheduler shows it"),
+        (&task(r#""event": ["E"]"#), "config.json:1:89: tasks.\"7\".event: this is a list [ … ], expected a triggered task's name in quotes"),
+        (&task(r#""event": "a\u0000b""#), "config.json:1:99: tasks.\"7\".event: a NUL byte cannot stand here; take it out"),
+        (&task(r#""event": "E", "event": "F""#), "config.json:1:101: tasks.\"7\".event: is given twice; keep one of the two"),
+        (&task(r#""event": "E", "command": ["/x"]"#), "config.json:1:112: tasks.\"7\": there are both \"command\" and \"event\"; a task starts one of them: take one out"),
+        (&task(r#""event": "E", "wait": 5"#), "config.json:1:104: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
+        (&task(r#""event": "E", "overlap": "skip""#), "config.json:1:112: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
         (&task(r#""cooldown": 60"#), "config.json:1:90: tasks.\"7\".cooldown: not in this version; take it out"),
         (&task(r#""timeout": 60"#), "config.json:1:89: tasks.\"7\".timeout: not in this version; take it out"),
         (&task(r#""output": true"#), "config.json:1:88: tasks.\"7\".output: not in this version; take it out"),
-        (&task(r#""commnd": []"#), "config.json:1:88: tasks.\"7\".commnd: no such field; there are identifier, name, command, get, overlap, wait"),
+        (&task(r#""commnd": []"#), "config.json:1:88: tasks.\"7\".commnd: no such field; there are identifier, name, command, event, get, overlap, wait"),
     ] {
         let found = refusal(text);
         if found != expected {
@@ -170,7 +199,7 @@ fn a_glance_finds_the_task_and_no_other() {
     let tasks = format!(
         r#""7": {{"identifier": "{DIGEST}"}}, "b": {{"identifier": ["plain-key-5", "plain-key-6"], "name": "B",
         "command": ["/x", "y"], "wait": 7}}, "c": {{"identifier": "plain-key-7", "command": ["/x"]}},
-        "8": {{"identifier": "plain-key-8", "command": ""}}"#
+        "8": {{"identifier": "plain-key-8", "command": ""}}, "e": {{"event": "E", "identifier": "plain-key-e"}}"#
     );
     let text = file("\"magickey\": \"key-of-me\"", &tasks);
     let seen = |key: &str| -> Vec<(String, String, u64)> {
@@ -178,7 +207,11 @@ fn a_glance_finds_the_task_and_no_other() {
             Ok(config) => config,
             Err(refusal) => panic!("{refusal}"),
         };
-        config.tasks.iter().map(|task| (task.id.to_string(), task.shown().to_owned(), task.wait())).collect()
+        config
+            .tasks
+            .iter()
+            .map(|task| (task.id.to_string(), task.shown().to_owned(), config.server.wait(task)))
+            .collect()
     };
     let task = |id: &str, name: &str, wait| vec![(id.to_owned(), name.to_owned(), wait)];
     for (key, expected) in [
@@ -187,6 +220,7 @@ fn a_glance_finds_the_task_and_no_other() {
         ("plain-key-6", task("b", "B", 7)),
         ("plain-key-7", task("c", "c", 2)),
         ("plain-key-8", task("8", "8", 0)),
+        ("plain-key-e", task("e", "e", 0)),
         ("plain-key-9", vec![]),
         (DIGEST, vec![]),
         ("", vec![]),

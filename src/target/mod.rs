@@ -1,53 +1,85 @@
 //! Steps 7 and 8: the target exists; it is recorded that it starts, and then it is started.
+//!
+//! A target is kept, or handed to DSM. A keeper stays with a command and with a scheduled task's own
+//! script. What is handed to DSM, by one of its two programs, DSM alone knows more of.
 
-pub mod synoschedtask;
+pub mod script; // a scheduled task's own script, run without DSM
+pub mod store; // where DSM keeps it
+pub mod synoschedtask; // DSM's scheduler, by its program
+pub mod synowebapi; // the same by its web API; triggered tasks
+pub mod way; // each known way by itself
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::child::{Gathered, Trouble};
-use crate::config::{Command, Server, Starts};
-use crate::keep;
+use crate::config::{Command, Scheduler, Server, Starts, WAIT};
+use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
-use crate::record::{self, State};
+use crate::record::{self, Record, Runs, State};
 use crate::text::{cut, Quoted};
+use crate::trust::Home;
 use crate::turn::Turn;
+pub use script::Script;
 pub use synoschedtask::{get, list, Listed};
+pub use way::Way;
 
-/// What the scheduler's programs get in all, from the first question to the start.
+/// What DSM's programs get in all, from the first question to the start.
 const DSM_TIME: Duration = Duration::from_secs(10);
 
 /// A target that was found.
 pub enum Target<'c> {
     /// A command whose program is there.
     Command(&'c Command<'c>),
-    /// A task that the scheduler knows.
+    /// A scheduled task's own script.
+    Script(Script),
+    /// A task that the scheduler knows, to be handed to DSM.
     Scheduled {
-        /// The scheduler's program.
-        program: &'c str,
         /// The task.
         task: Listed,
+        /// How DSM is told.
+        way: Way,
+        /// Where DSM's programs are.
+        server: &'c Server<'c>,
+        /// When DSM's time is over.
+        deadline: Instant,
+    },
+    /// A triggered task, to be handed to DSM.
+    Event {
+        /// Its name.
+        name: &'c str,
+        /// The program for DSM's web API, which is there.
+        program: &'c str,
         /// When DSM's time is over.
         deadline: Instant,
     },
 }
 
-/// Step 7: the scheduler knows the number; the program is there.
+/// Step 7: the scheduler, or its store, knows the number; the program is there.
 pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target<'c>, Outcome> {
-    match starts {
-        Starts::Command(command) => {
-            let program = Path::new(&*command.argv[0]);
-            match std::fs::metadata(program) {
-                Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => Ok(Target::Command(command)),
-                Ok(_) => Err(Outcome::not_started("7b", format!("{} is not an executable file", program.display()))),
-                Err(e) => Err(Outcome::not_started("7b", format!("{}: {e}", program.display()))),
-            }
+    let deadline = Instant::now() + DSM_TIME;
+    match (starts, server.scheduler) {
+        (Starts::Command(command), _) => {
+            executable("7b", Path::new(&*command.argv[0]))?;
+            Ok(Target::Command(command))
         }
-        Starts::Scheduled(number) => {
-            let deadline = Instant::now() + DSM_TIME;
-            let program = &*server.synoschedtask;
-            synoschedtask::find(program, *number, deadline).map(|task| Target::Scheduled { program, task, deadline })
+        (Starts::Scheduled(number), Scheduler::Direct) => {
+            let script = store::find(Path::new(&*server.synoschedule), *number)?;
+            script.can_start(deadline)?;
+            Ok(Target::Script(script))
+        }
+        (Starts::Scheduled(number), _) => {
+            let task = synoschedtask::find(&server.synoschedtask, *number, deadline)?;
+            let way = Way::of(server.scheduler, &task);
+            if way == Way::WebApi {
+                executable("7c", Path::new(&*server.synowebapi))?;
+            }
+            Ok(Target::Scheduled { task, way, server, deadline })
+        }
+        (Starts::Event(name), _) => {
+            executable("7c", Path::new(&*server.synowebapi))?;
+            Ok(Target::Event { name, program: &server.synowebapi, deadline })
         }
     }
 }
@@ -57,17 +89,21 @@ impl Target<'_> {
     pub fn describe(&self) -> String {
         match self {
             Target::Command(command) => format!("the command {}", command.argv[0]),
-            Target::Scheduled { task, .. } => format!("task {} of the Task Scheduler, {}", task.id, task.name),
+            Target::Script(script) => format!("the script of task {}, without DSM", script.number),
+            Target::Scheduled { task, way, .. } => {
+                format!("task {} of the Task Scheduler, {}, handed to DSM by {way}", task.id, task.name)
+            }
+            Target::Event { name, .. } => format!("the triggered task {name}, handed to DSM by its web API"),
         }
     }
 
-    /// Step 8, and for a command step 9: recorded durably, started, and watched for up to its `wait`.
-    pub fn start(self, turn: Turn<'_>, keeper: &Path) -> Outcome {
+    /// Step 8, and for what is kept step 9: recorded durably, started, and watched for up to its `wait`.
+    pub fn start(self, turn: Turn<'_>, home: &Home) -> Outcome {
         let Turn { runs, mut record, lock, state, magic_key, .. } = turn;
         runs.prune();
         let announced = match self {
-            Target::Command(_) => runs.announce(&record.run),
-            Target::Scheduled { .. } => {
+            Target::Command(_) | Target::Script(_) => runs.announce(&record.run),
+            Target::Scheduled { .. } | Target::Event { .. } => {
                 record.state = State::Handing;
                 Ok(())
             }
@@ -77,21 +113,16 @@ impl Target<'_> {
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
         record::note_use(&state, &magic_key);
-        let outcome = match self {
-            Target::Command(command) => match keep::start(keeper, runs.folder(), &record, &command.argv) {
-                Ok(kept) => {
-                    drop(lock);
-                    return kept.outcome(&runs, Duration::from_secs(command.wait));
-                }
-                Err(outcome) => outcome,
-            },
-            Target::Scheduled { program, task, deadline } => match hand_over(program, &task, deadline) {
-                Ok(()) => {
-                    record.state = State::Handed;
-                    Outcome::of_start(&record)
-                }
-                Err(outcome) => outcome,
-            },
+        let outcome = match self.begin(&runs, &record, &state, home) {
+            Ok(Begun::Kept(kept, wait)) => {
+                drop(lock);
+                return kept.outcome(&runs, wait);
+            }
+            Ok(Begun::Handed) => {
+                record.state = State::Handed;
+                Outcome::of_start(&record)
+            }
+            Err(outcome) => outcome,
         };
         if matches!(outcome, Outcome::NotStarted { .. }) {
             record.state = State::NotStarted;
@@ -104,14 +135,56 @@ impl Target<'_> {
         }
         outcome
     }
+
+    fn begin(self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Begun, Outcome> {
+        match self {
+            Target::Command(command) => {
+                let kept = keep::start(&home.keeper(), runs.folder(), record, &command.argv, None)?;
+                Ok(Begun::Kept(kept, Duration::from_secs(command.wait)))
+            }
+            Target::Script(script) => {
+                let scripts = home.scripts()?;
+                script::sweep(&scripts, state);
+                let laid = script.lay(&scripts, &record.run)?;
+                match keep::start(&home.keeper(), runs.folder(), record, &laid.argv, Some(&laid.path)) {
+                    Ok(kept) => Ok(Begun::Kept(kept, Duration::from_secs(WAIT))),
+                    Err(outcome) => {
+                        // Where nobody knows, the keeper may still need it; a later start sweeps it away.
+                        if matches!(outcome, Outcome::NotStarted { .. }) {
+                            laid.remove();
+                        }
+                        Err(outcome)
+                    }
+                }
+            }
+            Target::Scheduled { task, way, server, deadline } => {
+                way.hand_over(server, &task, deadline).map(|()| Begun::Handed)
+            }
+            Target::Event { name, program, deadline } => {
+                synowebapi::run_event(program, name, deadline).map(|()| Begun::Handed)
+            }
+        }
+    }
 }
 
-fn hand_over(program: &str, task: &Listed, deadline: Instant) -> Result<(), Outcome> {
-    let words: &[&str] = if task.enabled { &["check_time=0"] } else { &["check_time=0", "check_status=0"] };
-    synoschedtask::run(program, task.id, words, deadline)
+/// What has begun.
+enum Begun {
+    /// A keeper stays with it; the answer waits this long for its end.
+    Kept(Kept, Duration),
+    /// DSM has it.
+    Handed,
 }
 
-/// Why one of DSM's programs gave no result.
+/// Steps 7b and 7c: a program that is to be started is an executable file.
+fn executable(step: &str, program: &Path) -> Result<(), Outcome> {
+    match std::fs::metadata(program) {
+        Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => Ok(()),
+        Ok(_) => Err(Outcome::not_started(step, format!("{} is not an executable file", program.display()))),
+        Err(e) => Err(Outcome::not_started(step, format!("{}: {e}", program.display()))),
+    }
+}
+
+/// Why a program gave no result.
 fn said(program: &str, what: &str, trouble: Trouble) -> String {
     match trouble {
         Trouble::Start(e) => format!("{program}: {e}"),
@@ -119,7 +192,7 @@ fn said(program: &str, what: &str, trouble: Trouble) -> String {
     }
 }
 
-/// How it ended, and its first words.
+/// How a program ended, and its first words.
 fn summary(answer: &Gathered) -> String {
     let first = |output: &[u8]| cut(output.trim_ascii().split(|&b| b == b'\n').next().unwrap_or_default()).to_owned();
     let words = match first(&answer.stderr) {

@@ -92,7 +92,7 @@ fn way(bench: &Bench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(String)) 
         refused(format!("{why}{whose}{address}"))
     })?;
     holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));
-    turn::is_free(permit.task(), &state)
+    turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
         .map_err(|outcome| Stop { why: "6 it runs already, or too many do".into(), answer: said(&permit, &outcome) })?;
     holds("6 nothing stands against a start now".into());
     let target = target::find(&permit.task().starts, &config.server).map_err(fault)?;

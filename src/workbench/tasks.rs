@@ -82,6 +82,7 @@ pub fn show(bench: &Bench) -> Result<(), Fault> {
 fn starts(starts: &Starts<'_>) -> String {
     match starts {
         Starts::Scheduled(number) => format!("task {number} of the Task Scheduler"),
+        Starts::Event(name) => format!("the triggered task \"{name}\""),
         Starts::Command(command) => {
             command.argv.iter().map(|word| super::url::quoted(word)).collect::<Vec<_>>().join(" ")
         }

@@ -1,4 +1,6 @@
-//! A scheduler program that answers anything at all; the strict stand-in's place is `nas`.
+//! Programs and a store of DSM's that answer anything at all; the strict stand-ins' place is `nas`.
+
+use std::os::unix::fs::{symlink, PermissionsExt};
 
 use crate::support::*;
 
@@ -88,4 +90,334 @@ fn a_scheduled_tasks_turn_is_not_a_run() {
     use std::os::unix::fs::MetadataExt;
     let now = std::fs::metadata(sandbox.path("state/task-7/turn")).expect("its turn");
     assert_eq!(now.ino(), turn.metadata().expect("open").ino());
+}
+
+/// A sandbox whose task 7 goes by the web API, and with it a triggered task of this name.
+fn with_web_api(line: &str, event: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let scheduler = sandbox.script("syno", &format!("echo \"$*\" >>$T/asked; {SHOWN}"));
+    let program = sandbox.script("webapi", &format!("printf '%s\\n' \"$@\" >>$T/called; {line}"));
+    let server = format!(
+        "\"scheduler\": \"synowebapi\", \"synoschedtask\": \"{}\", \"synowebapi\": \"{}\",",
+        scheduler.display(),
+        program.display()
+    );
+    let event = serde_json::to_string(event).expect("JSON");
+    let tasks = format!(
+        "\"7\": {{\"identifier\": \"{TASK}\"}}, \"door\": {{\"identifier\": \"another-key-e\", \"event\": {event}}}"
+    );
+    sandbox.config(&server, &tasks);
+    sandbox
+}
+
+const SUCCESS: &str = "echo 'Exec WebAPI: …' >&2; echo '{\"success\":true}'";
+
+#[test]
+fn what_the_web_api_is_asked() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    assert_eq!(sandbox.read("asked"), "--get id=7\n");
+    let tasks = "tasks=[{\"id\":7,\"real_owner\":\"root\"}]";
+    let asked = format!("--exec\napi=SYNO.Core.TaskScheduler\nmethod=run\nversion=2\n{tasks}\n");
+    assert_eq!(sandbox.read("called"), asked);
+    // The store is that of the user whom the scheduler names.
+    for (user, owner) in [("anna", "anna"), ("an\"a", "an\\\"a"), ("", "root")] {
+        let sandbox = with_web_api(SUCCESS, "Open door");
+        sandbox.script("syno", &format!("printf '%17s [%s]\\n' User: '{user}'; {SHOWN}"));
+        sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+        assert!(sandbox.read("called").ends_with(&format!("\"real_owner\":\"{owner}\"}}]\n")), "{user}");
+    }
+}
+
+/// A triggered task goes by the web API whatever `scheduler` says, and its name is one word of JSON.
+#[test]
+fn what_an_event_is_asked() {
+    for (name, json) in [
+        ("Open door", "\"Open door\""),
+        ("a\"b\\c", "\"a\\\"b\\\\c\""),
+        ("Gärtchen\nzwei", "\"Gärtchen\\nzwei\""),
+        ("$(id) ; 'x'", "\"$(id) ; 'x'\""),
+    ] {
+        let sandbox = with_web_api(SUCCESS, name);
+        for scheduler in ["synowebapi", "synoschedtask", "direct"] {
+            let config = sandbox.read("config.json");
+            sandbox.raw_config(
+                &config.replace("\"scheduler\": \"synowebapi\"", &format!("\"scheduler\": \"{scheduler}\"")),
+            );
+            let answer = sandbox.get(&format!("/{MAGIC}/another-key-e")).send();
+            answer.is("202 Accepted", "Task started: door (handed to DSM)\n");
+            let asked = format!("-s\n--exec\napi=SYNO.Core.EventScheduler\nmethod=run\nversion=1\ntask_name={json}\n");
+            assert_eq!(sandbox.read("called"), asked);
+            std::fs::remove_file(sandbox.path("called")).expect("remove");
+            sandbox.raw_config(&config);
+        }
+        assert!(!sandbox.path("asked").exists(), "the scheduler knows no triggered tasks");
+    }
+}
+
+#[test]
+fn a_web_api_that_says_no_or_nothing() {
+    for (line, why) in [
+        ("echo '{\"error\":{\"code\":103},\"success\":false}'", "DSM refuses with error 103"),
+        ("echo '{\"success\":false}'", "DSM refuses without a reason"),
+        ("echo '{}'", "its reply is nonsense: exit 0, \\\"{}\\\""),
+        ("echo '{\"success\":\"true\"}'", "its reply is nonsense: exit 0, "),
+        ("echo '{\"success\":true} trailing'", "its reply is nonsense: exit 0, "),
+        ("echo chatter >&2; exit 0", "its reply is nonsense: exit 0, \\\"chatter\\\""),
+        ("echo denied >&2; exit 7", "its reply is nonsense: exit 7, \\\"denied\\\""),
+        ("kill -9 $$", "its reply is nonsense: killed by signal 9, \\\"\\\""),
+        ("head -c 5000000 /dev/zero", "its reply is nonsense: exit 0, "),
+    ] {
+        let sandbox = with_web_api(line, "Open door");
+        for (path, name) in [(TASK, "7"), ("another-key-e", "door")] {
+            let answer = sandbox.get(&format!("/{MAGIC}/{path}")).send();
+            answer.is_like(
+                "500 Internal Server Error",
+                &format!("Task not started: {name} (reference *, see the log)\n"),
+            );
+            let log = sandbox.log();
+            let last = log.lines().last().unwrap_or_default();
+            let program = sandbox.path("webapi").display().to_string();
+            assert!(last.contains(&format!("why=8b \"{program}: {why}")), "{line}: {last}");
+        }
+    }
+    let sandbox = with_web_api("exec sleep 60", "Open door");
+    let answer = sandbox.get(&format!("/{MAGIC}/another-key-e")).send();
+    let unknown = "Task state unknown: door (reference *; ask for the status before trying again)\n";
+    answer.is_like("500 Internal Server Error", unknown);
+    assert!(sandbox.log().contains("webapi --exec had not ended after 10 s"), "{}", sandbox.log());
+}
+
+#[test]
+fn a_web_api_program_that_is_none() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    let program = sandbox.path("webapi");
+    let refused = |why: &str| {
+        for path in [TASK, "another-key-e"] {
+            let answer = sandbox.get(&format!("/{MAGIC}/{path}")).send();
+            answer.is_like("500 Internal Server Error", "Task not started: * (reference *, see the log)\n");
+            let log = sandbox.log();
+            let last = log.lines().last().unwrap_or_default();
+            assert!(last.ends_with(why), "{last}");
+        }
+    };
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).expect("chmod");
+    refused(&format!("why=7c \"{} is not an executable file\"", program.display()));
+    std::fs::remove_file(&program).expect("remove");
+    refused(&format!("why=7c \"{}: No such file or directory (os error 2)\"", program.display()));
+    let state = sandbox.files();
+    assert!(!state.iter().any(|name| name.ends_with(".json") && name.contains("state")), "{state:?}");
+}
+
+/// A sandbox whose task 7 is started by its own script.
+fn with_script(script: &[u8]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    // DSM's programs are not asked.
+    let program = sandbox.script("syno", "echo asked >>$T/asked");
+    let server = format!(
+        "\"scheduler\": \"direct\", \"synoschedtask\": \"{0}\", \"synowebapi\": \"{0}\", \"synoschedule\": \"{1}\",",
+        program.display(),
+        sandbox.path("store").display()
+    );
+    sandbox.config(&server, &format!("\"7\": {{\"identifier\": \"{TASK}\"}}"));
+    std::fs::create_dir_all(sandbox.path("store/root")).expect("the store");
+    let folder = sandbox.path("").display().to_string();
+    let script = match std::str::from_utf8(script) {
+        Ok(text) => text.replace("$T", &folder).into_bytes(),
+        Err(_) => script.to_vec(),
+    };
+    store(&sandbox, &record(&script));
+    sandbox
+}
+
+fn store(sandbox: &Sandbox, record: &str) {
+    let path = sandbox.path("store/root/7.task");
+    let _ = std::fs::remove_file(&path);
+    std::fs::write(&path, record).expect("the record");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).expect("chmod");
+}
+
+fn record(script: &[u8]) -> String {
+    let owner = rustix::process::geteuid().as_raw();
+    format!("id=7\nname=Seven\nstate=disabled\ntype=daily\nowner={owner}\ncmd={}\n", base64(script))
+}
+
+/// The scripts that still lie there.
+fn left(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.files().into_iter().filter(|name| name.starts_with("scripts/")).collect()
+}
+
+fn status(sandbox: &Sandbox) -> serde_json::Value {
+    sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").accept("application/json").send().json()
+}
+
+#[test]
+fn a_script_is_kept_like_a_command() {
+    let sandbox = with_script(b"echo out; echo err >&2; ps -o args= $$ >$T/seen; echo $0 >$T/name; exit 3");
+    sandbox.start().is_like("500 Internal Server Error", "Task failed: 7 (exit code 3, * s)\n");
+    assert_eq!(status(&sandbox)["exit"], 3);
+    assert!(status(&sandbox)["duration_ms"].is_number());
+    let output = sandbox.files().into_iter().find(|name| name.ends_with(".out")).expect("its output");
+    assert_eq!(sandbox.read(&output), "out\nerr\n");
+    // Its words are in no argument list, and its file is gone.
+    let name = sandbox.read("name");
+    assert_eq!(sandbox.read("seen"), format!("/bin/sh {name}"));
+    assert!(like(&name, &format!("{}*.sh\n", sandbox.path("scripts/7-").display())), "{name}");
+    assert!(left(&sandbox).is_empty() && !sandbox.path("asked").exists());
+    let mode = std::fs::metadata(sandbox.path("scripts")).expect("the folder").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o711);
+
+    // It is not started twice at a time.
+    let sandbox = with_script(b"echo started >>$T/effect; read -r word <$T/gate; echo $word >>$T/effect");
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox.start().is("202 Accepted", "Task started: 7\n");
+    assert_eq!(left(&sandbox).len(), 1);
+    sandbox.start().is_like("409 Conflict", "Task is already running: 7 (since *)\n");
+    sandbox.write("gate", "word\n");
+    until("its end", || (status(&sandbox)["state"] == "finished").then_some(()));
+    assert_eq!(sandbox.read("effect"), "started\nword\n");
+    assert!(left(&sandbox).is_empty());
+}
+
+#[test]
+fn a_script_may_be_anything() {
+    let long = format!("x='{}'\necho ${{#x}}", "y".repeat(200_000));
+    for (script, output) in [
+        (&b"echo a\n\0\necho b"[..], &b"a\nb\n"[..]),
+        (b"printf '\xff\xfe'", b"\xff\xfe"),
+        (long.as_bytes(), b"200000\n"),
+        (b"#!/bin/sh\necho $#", b"0\n"),
+        (b"#! /bin/cat", b"#! /bin/cat"),
+        (b"#!/usr/bin/env -S sh -e\necho e", b"e\n"),
+        (b"# no program\necho shell", b"shell\n"),
+        (b"echo 'carriage'\r\n", b"carriage\r\n"),
+        (b"echo last", b"last\n"),
+    ] {
+        let sandbox = with_script(script);
+        let answer = sandbox.start();
+        assert_eq!(answer.status(), "200 OK", "{}: {}", script[..script.len().min(40)].escape_ascii(), answer.text());
+        let found = sandbox.files().into_iter().find(|name| name.ends_with(".out")).expect("its output");
+        let found = std::fs::read(sandbox.path(&found)).expect("its output");
+        // What a shell makes of a NUL byte it may say first.
+        assert!(found.ends_with(output), "{}", found.escape_ascii());
+        assert!(left(&sandbox).is_empty());
+    }
+}
+
+#[test]
+fn a_script_that_cannot_be_started() {
+    for (script, why) in [
+        (&b"#!/no/such/program\n"[..], "why=7b \"/no/such/program: No such file or directory (os error 2)\""),
+        (b"#!/bin/sh\r\necho x\r\n", "why=7b \"/bin/sh\\r: No such file or directory (os error 2)\""),
+        (b"#!/etc/passwd\n", "why=7b \"/etc/passwd is not an executable file\""),
+        (b"#!\necho x\n", "why=7b \": No such file or directory (os error 2)\""),
+        (b"#!/bin\necho x\n", "why=7b \"/bin is not an executable file\""),
+    ] {
+        let sandbox = with_script(script);
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        assert!(sandbox.log().ends_with(&format!("{why}\n")), "{}", sandbox.log());
+    }
+    // A file in the folder's place; then a folder that others may write.
+    let sandbox = with_script(b"echo started >>$T/effect");
+    let folder = sandbox.path("scripts");
+    let not_started = |why: &str| {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        let log = sandbox.log();
+        assert!(log.ends_with(&format!("why=8e \"{}: {why}\"\n", folder.display())), "{log}");
+        assert_eq!(status(&sandbox)["state"], "not_started");
+    };
+    sandbox.write("scripts", "");
+    not_started("Not a directory (os error 20)");
+    std::fs::remove_file(&folder).expect("remove");
+    symlink("/tmp", &folder).expect("a link");
+    not_started("Not a directory (os error 20)");
+    std::fs::remove_file(&folder).expect("remove");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o733)).expect("chmod");
+    not_started("others can write it (mode 0733); take that away: chmod go-w");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).expect("chmod");
+    sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    assert_eq!(sandbox.read("effect"), "started\n");
+}
+
+/// Whatever the store has to say beside the truth, nothing runs.
+#[test]
+fn a_store_that_cannot_be_believed() {
+    let sandbox = with_script(b"echo started >>$T/effect");
+    let path = sandbox.path("store/root/7.task");
+    let sound = sandbox.read("store/root/7.task");
+    let not_started = |why: &str| {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        let log = sandbox.log();
+        assert!(log.ends_with(&format!("why=7d \"{}: {why}\"\n", path.display())), "{why}: {log}");
+    };
+    let cmd = sound.lines().find(|line| line.starts_with("cmd=")).expect("cmd=");
+    for (damaged, why) in [
+        (String::new(), "it has no line id="),
+        (sound.replace("id=7", "id=9"), "its line id= is \\\"9\\\", not 7"),
+        (format!("{sound}id=7\n"), "it has two lines id="),
+        (format!("{sound}{cmd}\n"), "it has two lines cmd="),
+        (sound.replace("owner=", "owner=x"), "its line owner= is *, no user's number"),
+        (sound.replace("cmd=", "cmd=*"), "its line cmd= is no base64: *"),
+        (sound.replace(cmd, "cmd="), "its line cmd= is empty: the task has no script"),
+        (format!("{sound}{}", "#".repeat(1 << 20)), "it is larger than 1024 KiB"),
+    ] {
+        store(&sandbox, &damaged);
+        let answer = sandbox.start();
+        answer.is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        let log = sandbox.log();
+        let last = log.lines().last().unwrap_or_default();
+        assert!(like(last, &format!("*why=7d \"{}: {why}\"", path.display())), "{why}: {last}");
+    }
+    store(&sandbox, &sound);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o662)).expect("chmod");
+    not_started("others can write it (mode 0662); take that away: chmod o-w");
+    store(&sandbox, &sound);
+    std::fs::rename(&path, sandbox.path("store/root/real")).expect("rename");
+    symlink("real", &path).expect("a link");
+    not_started("it is a link; put the file itself there");
+    std::fs::remove_file(&path).expect("remove");
+    not_started("No such file or directory (os error 2)");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    not_started("it is not a regular file");
+    std::fs::remove_file(&path).expect("remove");
+    std::fs::create_dir(&path).expect("a folder");
+    not_started("it is not a regular file");
+    std::fs::remove_dir(&path).expect("remove");
+    assert!(!sandbox.path("effect").exists() && left(&sandbox).is_empty());
+    // Other lines may be there or not.
+    for fine in
+        [sound.replace("state=disabled\n", ""), format!("{sound}name=again\n\nx\n"), sound.trim_end().to_owned()]
+    {
+        store(&sandbox, &fine);
+        sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    }
+    assert_eq!(sandbox.read("effect"), "started\n".repeat(3));
+}
+
+/// Its keeper cannot take the file away any more: the next start does, once the run is over.
+#[test]
+fn a_script_whose_keeper_was_killed() {
+    let sandbox = with_script(b"echo $$ >$T/pid; exec sleep 60");
+    sandbox.start().is("202 Accepted", "Task started: 7\n");
+    let pid = awaited(&sandbox.path("pid"));
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).expect("its parent");
+    let keeper = stat.split(' ').nth(3).expect("its parent").to_owned();
+    let kill =
+        |pid: &str| assert!(std::process::Command::new("kill").args(["-KILL", pid]).status().expect("kill").success());
+    kill(&keeper);
+    until("its keeper's end", || (!std::path::Path::new(&format!("/proc/{keeper}")).exists()).then_some(()));
+    sandbox.start().is_like("409 Conflict", "Task is already running: 7 (since *)\n");
+    let first = left(&sandbox);
+    assert_eq!(first.len(), 1);
+    kill(pid.trim());
+    until("its end", || (status(&sandbox)["state"] == "interrupted").then_some(()));
+    sandbox.write("scripts/nobodys", "");
+    std::fs::remove_file(sandbox.path("pid")).expect("remove");
+    sandbox.start().is("202 Accepted", "Task started: 7\n");
+    let second = left(&sandbox);
+    assert!(second.len() == 1 && second != first, "{second:?}");
+    kill(awaited(&sandbox.path("pid")).trim());
+    until("its end", || (status(&sandbox)["state"] == "failed").then_some(()));
+    assert!(left(&sandbox).is_empty());
 }

@@ -297,6 +297,19 @@ impl Answer {
     }
 }
 
+/// As the scheduler's store has a script.
+pub fn base64(bytes: &[u8]) -> String {
+    let mut encoder = Command::new("base64").arg("-w0").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let encoder = encoder.as_mut().expect("base64");
+    let (mut stdin, bytes) = (encoder.stdin.take().expect("stdin"), bytes.to_owned());
+    let writer = std::thread::spawn(move || stdin.write_all(&bytes).expect("written"));
+    let mut text = String::new();
+    encoder.stdout.take().expect("stdout").read_to_string(&mut text).expect("base64");
+    writer.join().expect("written");
+    encoder.wait().expect("base64");
+    text
+}
+
 /// Whether a text matches a pattern in which `*` stands for anything within a line.
 pub fn like(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');

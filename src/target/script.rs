@@ -1,0 +1,152 @@
+//! A scheduled task's own script, started without DSM, as the task's owner.
+//!
+//! It goes through a file of its own that nobody but that owner can read: an argument list could be
+//! read by everybody, and holds neither every byte nor much of them. The keeper removes the file when
+//! the run has ended.
+
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{fchown, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::geteuid;
+
+use super::{executable, said, summary};
+use crate::child::{gather, Trouble};
+use crate::config::ELEVATE;
+use crate::outcome::Outcome;
+use crate::record::{Runs, State};
+
+/// What runs a script that names no program of its own.
+const SHELL: &str = "/bin/sh";
+/// What of a program's output is read, in bytes.
+const OUTPUT_MAX: usize = 64 << 10;
+
+/// A script as DSM's store has it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The task's number.
+    pub number: u32,
+    /// The uid that it runs as.
+    pub owner: u32,
+    /// Its bytes, whatever they are.
+    pub bytes: Vec<u8>,
+}
+
+/// A script in its file.
+pub struct Laid {
+    /// The file.
+    pub path: PathBuf,
+    /// What starts it as its owner.
+    pub argv: Vec<String>,
+}
+
+impl Script {
+    /// Step 7e: this process can become the script's owner. And 7b: the program that it names is there.
+    pub fn can_start(&self, deadline: Instant) -> Result<(), Outcome> {
+        let user = geteuid().as_raw();
+        if self.owner != user && user != 0 {
+            let reason =
+                format!("task {} is uid {}'s; this installation is uid {user}'s alone", self.number, self.owner);
+            return Err(Outcome::not_started("7e", reason));
+        }
+        if let Some(program) = self.interpreter() {
+            executable("7b", program)?;
+        }
+        let become_owner = self.become_owner();
+        if become_owner.is_empty() {
+            return Ok(());
+        }
+        // A later refusal of sudo could not be told from the script's own end.
+        let argv = become_owner.iter().map(String::as_str).chain([SHELL, "-c", ":"]);
+        match gather(argv, OUTPUT_MAX, deadline) {
+            Ok(answer) if answer.end.exit == Some(0) => Ok(()),
+            Ok(answer) => Err(Outcome::not_started("7e", format!("{}: {}", ELEVATE[0], summary(&answer)))),
+            Err(trouble) => Err(Outcome::not_started("7e", said(ELEVATE[0], "-u", trouble))),
+        }
+    }
+
+    /// Step 8f: lays it into a file of its own, which its owner alone can read.
+    pub fn lay(&self, folder: &Path, run: &str) -> Result<Laid, Outcome> {
+        let path = folder.join(format!("{}-{run}.sh", self.number));
+        let fault = |e: &dyn std::fmt::Display| Outcome::not_started("8f", format!("{}: {e}", path.display()));
+        let Some(name) = path.to_str() else { return Err(fault(&"its name is not UTF-8")) };
+        let mut argv = self.become_owner();
+        if !self.bytes.starts_with(b"#!") {
+            argv.push(SHELL.into());
+        }
+        argv.push(name.into());
+        let laid = Laid { path: path.clone(), argv };
+        self.write(&path).map_err(|e| {
+            laid.remove();
+            fault(&e)
+        })?;
+        Ok(laid)
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(&self.bytes)?;
+        // Not the other way round: the owner could open it to write meanwhile, and it could not be executed.
+        file.set_permissions(Permissions::from_mode(0o500))?;
+        match self.owner == geteuid().as_raw() {
+            true => Ok(()),
+            false => fchown(&file, Some(self.owner), None),
+        }
+    }
+
+    /// The first words of what runs as the owner, with the owner's groups; none for this very user.
+    fn become_owner(&self) -> Vec<String> {
+        match self.owner == geteuid().as_raw() {
+            true => Vec::new(),
+            false => [ELEVATE[0], ELEVATE[1], "-H", "-u", &format!("#{}", self.owner), "--"].map(str::to_owned).into(),
+        }
+    }
+
+    /// The program behind `#!`, as the kernel reads it (execve(2)).
+    fn interpreter(&self) -> Option<&Path> {
+        let line = self.bytes.strip_prefix(b"#!")?.split(|&b| b == b'\n').next()?;
+        let blank = |b: &u8| matches!(b, b' ' | b'\t');
+        let begin = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
+        let program = line[begin..].split(blank).next()?;
+        Some(Path::new(OsStr::from_bytes(program)))
+    }
+}
+
+impl Laid {
+    /// Takes the file away.
+    pub fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Runs a script to its end, without a record; however it ends is well.
+pub fn run(script: &Script, folder: &Path, deadline: Instant) -> Result<(), Outcome> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let laid = script.lay(folder, &format!("{:012x}", now.as_millis()))?;
+    let ran = gather(laid.argv.iter().map(String::as_str), OUTPUT_MAX, deadline);
+    laid.remove();
+    match ran {
+        Ok(_) => Ok(()),
+        Err(trouble @ Trouble::Start(_)) => Err(Outcome::not_started("8", said(&laid.argv[0], "script", trouble))),
+        Err(trouble @ Trouble::Late(_)) => Err(Outcome::Unknown { reason: said(&laid.argv[0], "script", trouble) }),
+    }
+}
+
+/// Removes the files of scripts whose run is over: of those whose keeper was killed.
+pub fn sweep(folder: &Path, state: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let run = name.to_str().and_then(|name| name.strip_suffix(".sh")?.split_once('-'));
+        let alive = run.is_some_and(|(number, run)| {
+            let record = Runs::of(state, number).get(run);
+            record.is_some_and(|record| matches!(record.state, State::Starting | State::Started))
+        });
+        if !alive {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
