@@ -3,7 +3,9 @@
 mod boundary;
 mod first_hour;
 mod installer;
+mod scripts;
 mod servers;
+mod stand_ins;
 mod tasks;
 
 use std::fs;
@@ -20,6 +22,7 @@ use crate::support::*;
 pub const FOLDER: &str = "/usr/local/remotetask";
 pub const HTTP: u32 = 1023;
 const STORE: &str = "/usr/syno/etc/synoschedule.d/root";
+const EVENTS: &str = "/usr/syno/etc/stand-in-events";
 
 /// The one installation, for one test at a time.
 pub struct Nas {
@@ -34,6 +37,9 @@ impl Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // What a test that failed may have left.
+        for program in ["synoschedtask", "synowebapi"] {
+            let _ = fs::rename(format!("/usr/syno/bin/{program}.away"), format!("/usr/syno/bin/{program}"));
+        }
         for mounted in ["state", "log.txt", ""] {
             let _ = Command::new("umount").arg(at(mounted)).stderr(Stdio::null()).status();
         }
@@ -50,7 +56,7 @@ impl Nas {
         let _ = fs::remove_dir_all("/etc/sudoers.d");
         fs::create_dir("/etc/sudoers.d").expect("sudoers.d");
         sudoers("remotetask", include_str!("../../webstation/sudoers"));
-        for folder in [STORE, "/run/effects"] {
+        for folder in [STORE, EVENTS, "/run/effects"] {
             let _ = fs::remove_dir_all(folder);
             fs::create_dir_all(folder).expect("a folder");
         }
@@ -71,7 +77,13 @@ impl Nas {
     }
 
     pub fn config(&self, tasks: &str) {
-        self.raw_config(&format!("{{\"server\": {{\"magickey\": \"{MAGIC}\"}}, \"tasks\": {{{tasks}}}}}"));
+        self.config_by("synoschedtask", tasks);
+    }
+
+    /// With scheduled tasks started this way.
+    pub fn config_by(&self, scheduler: &str, tasks: &str) {
+        let server = format!("{{\"scheduler\": \"{scheduler}\", \"magickey\": \"{MAGIC}\"}}");
+        self.raw_config(&format!("{{\"server\": {server}, \"tasks\": {{{tasks}}}}}"));
     }
 
     /// As `seal` leaves it: with digests in place of the keys, which `http` may read.
@@ -89,12 +101,22 @@ impl Nas {
 
     /// A task of the scheduler's, as its page would make it.
     pub fn scheduled(&self, id: u32, state: &str, script: &str) {
-        let mut encoder =
-            Command::new("base64").arg("-w0").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("base64");
-        encoder.stdin.take().expect("stdin").write_all(script.as_bytes()).expect("written");
-        let cmd = String::from_utf8(encoder.wait_with_output().expect("base64").stdout).expect("UTF-8");
-        let task = format!("id={id}\nname=Task {id}\nstate={state}\ntype=daily\nowner=0\ncmd={cmd}\n");
-        fs::write(format!("{STORE}/{id}.task"), task).expect("the task");
+        self.scheduled_of(0, id, state, script.as_bytes());
+    }
+
+    /// The same of another owner.
+    pub fn scheduled_of(&self, owner: u32, id: u32, state: &str, script: &[u8]) {
+        let cmd = base64(script);
+        let task = format!("id={id}\nname=Task {id}\nstate={state}\ntype=daily\nowner={owner}\ncmd={cmd}\n");
+        let path = format!("{STORE}/{id}.task");
+        fs::write(&path, task).expect("the task");
+        mode(&path, 0o660);
+    }
+
+    /// A triggered task.
+    pub fn event(&self, name: &str, script: &str) {
+        let digits = name.bytes().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+        fs::write(format!("{EVENTS}/{digits}"), script).expect("the event");
     }
 
     pub fn effect(&self, name: &str) -> String {
@@ -146,6 +168,21 @@ impl Drop for Nas {
             }
         }
     }
+}
+
+/// Makes it another box: lines that the stand-ins understand.
+pub fn box_is(how: &str) {
+    fs::write("/usr/syno/etc/stand-in", format!("{how}\n")).expect("stand-in");
+}
+
+/// A box without this program of DSM's.
+pub fn box_without(program: &str) {
+    let path = format!("/usr/syno/bin/{program}");
+    fs::rename(&path, format!("{path}.away")).expect("rename");
+}
+
+pub fn count(name: &str) -> usize {
+    fs::read_to_string(format!("/run/effects/{name}")).unwrap_or_default().lines().count()
 }
 
 pub fn at(name: &str) -> String {

@@ -1,50 +1,12 @@
-//! Scheduled tasks by a strict stand-in for DSM's scheduler; commands as root; what outlives what.
+//! What DSM runs, by strict stand-ins for its programs; commands as root; what outlives what.
 
 use super::*;
-
-const SYNO: &str = "/usr/syno/bin/synoschedtask";
-
-fn box_is(how: &str) {
-    fs::write("/usr/syno/etc/stand-in", format!("{how}\n")).expect("stand-in");
-}
 
 fn scheduler(nas: &Nas) {
     nas.config(&format!(
         "\"7\": {{\"identifier\": \"{TASK}\", \"name\": \"Check off\"}}, \"8\": {{\"identifier\": \"another-key-8\"}}, \
          \"9\": {{\"identifier\": \"another-key-9\"}}"
     ));
-}
-
-fn count(name: &str) -> usize {
-    fs::read_to_string(format!("/run/effects/{name}")).unwrap_or_default().lines().count()
-}
-
-#[test]
-fn the_stand_in_is_as_strict_as_dsm() {
-    let nas = Nas::new();
-    nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");
-    nas.scheduled(8, "disabled", "echo ran >>/run/effects/eight");
-    let syno = |arguments: &[&str]| {
-        let done = Command::new(SYNO).args(arguments).output().expect("the stand-in");
-        (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned())
-    };
-    let shown = "            User: [root]\n              ID: [7]\n            Name: [Task 7]\n";
-    let (code, text) = syno(&["--get", "id=7"]);
-    assert_eq!(code, Some(0));
-    assert!(text.starts_with(shown) && text.contains("           State: [enabled]\n"), "{text}");
-    // A plain --run, off schedule: exit 0, not a word, and nothing runs. Nor without check_status.
-    assert_eq!(syno(&["--run", "id=7"]), (Some(0), String::new()));
-    assert_eq!(syno(&["--run", "id=8", "check_time=0"]), (Some(0), String::new()));
-    assert_eq!(syno(&["--run", "id=9", "check_time=0"]), (Some(0), String::new()));
-    assert_eq!(syno(&["--get", "id=9"]), (Some(0), String::new()));
-    // Not even a moment later: the next one, which does run, comes to its end first.
-    assert_eq!(syno(&["--run", "id=7", "check_time=0"]), (Some(0), String::new()));
-    nas.effect_awaited("seven");
-    assert_eq!(syno(&["--run", "id=8", "check_time=0", "check_status=0"]), (Some(0), String::new()));
-    nas.effect_awaited("eight");
-    assert_eq!((count("seven"), count("eight")), (1, 1));
-    let other = nas.http("/usr/syno/bin/synoschedtask --run id=7 check_time=0; /usr/syno/bin/synoschedtask --get", &[]);
-    assert_eq!(other.stderr, "Task does not exist\nTask does not exist\n");
 }
 
 #[test]
@@ -96,10 +58,143 @@ fn a_scheduler_that_is_missing_fails_or_hangs() {
     not_started("why=8b \"/usr/syno/bin/synoschedtask --run: exit 255, \\\"Failed to run task\\\"\"");
     box_is("hang");
     not_started("why=7a \"/usr/syno/bin/synoschedtask --get had not ended after 10 s\"");
-    fs::rename(SYNO, "/usr/syno/bin/away").expect("rename");
+    box_without("synoschedtask");
     not_started("why=7a \"/usr/syno/bin/synoschedtask: No such file or directory (os error 2)\"");
-    fs::rename("/usr/syno/bin/away", SYNO).expect("rename");
     assert_eq!(count("seven"), 0);
+}
+
+#[test]
+fn by_the_web_api() {
+    let nas = Nas::new();
+    nas.config_by(
+        "synowebapi",
+        &format!("\"7\": {{\"identifier\": \"{TASK}\"}}, \"9\": {{\"identifier\": \"another-key-9\"}}"),
+    );
+    nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
+    nas.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    assert_eq!(nas.effect_awaited("seven"), "ran\n");
+    // What does not exist is not asked of the web API, which would say that all is well.
+    nas.call(&format!("/{MAGIC}/another-key-9"))
+        .is_like("500 Internal Server Error", "Task not started: 9 (reference *, see the log)\n");
+    assert!(nas.log().contains("why=7a \"the Task Scheduler knows no task 9: exit 0, \\\"\\\"\""), "{}", nas.log());
+    // Handed over is all that is ever said.
+    box_is("webapi-idle");
+    nas.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    let not_started = |why: &str| {
+        nas.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        let log = nas.log();
+        assert!(log.lines().last().unwrap_or_default().contains(why), "{why}: {log}");
+    };
+    box_is("webapi-fail");
+    not_started("why=8b \"/usr/syno/bin/synowebapi: DSM refuses with error 103\"");
+    box_is("webapi-nonsense");
+    not_started("why=8b \"/usr/syno/bin/synowebapi: its reply is nonsense: exit 0, ");
+    box_is("webapi-hang");
+    nas.start().is_like(
+        "500 Internal Server Error",
+        "Task state unknown: 7 (reference *; ask for the status before trying again)\n",
+    );
+    box_without("synowebapi");
+    not_started("why=7c \"/usr/syno/bin/synowebapi: No such file or directory (os error 2)\"");
+    assert_eq!(count("seven"), 1);
+}
+
+/// As the workbench tries them out.
+#[test]
+fn each_way_by_itself() {
+    use remotetask::target::{get, Way};
+    let nas = Nas::new();
+    let config = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{}}}}");
+    let server = remotetask::config::read(config.as_bytes()).expect("valid").server;
+    let scripts = Path::new("/run/effects");
+    let soon = || std::time::Instant::now() + Duration::from_secs(10);
+    nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
+    let run = |way: Way| {
+        let task = get(&server.synoschedtask, 7, soon()).expect("an answer").expect("a task");
+        way.run(&server, &task, scripts, soon())
+    };
+    // What this box starts, and what another does; which it was the caller sees by what the task did.
+    for (how, starting) in [
+        ("", &[Way::AnyTimeAnyState, Way::WebApi, Way::Script][..]),
+        ("deaf", &[Way::WebApi, Way::Script]),
+        ("webapi-idle", &[Way::AnyTimeAnyState, Way::Script]),
+    ] {
+        box_is(how);
+        for way in Way::ALL {
+            assert_eq!(run(way), Ok(()), "{how} {way:?}");
+            if starting.contains(&way) {
+                assert_eq!(nas.effect_awaited("seven"), "ran\n", "{how} {way:?}");
+                until("its end", || (!Path::new(&format!("{STORE}/7.last.new")).exists()).then_some(()));
+                fs::remove_file("/run/effects/seven").expect("remove");
+            }
+        }
+        assert_eq!(fs::read_dir("/run/effects").expect("effects").count(), 0, "{how}");
+    }
+    nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");
+    box_is("plain-runs");
+    assert_eq!(run(Way::OnSchedule), Ok(()));
+    assert_eq!(nas.effect_awaited("seven"), "ran\n");
+}
+
+#[test]
+fn the_list_of_tasks() {
+    use remotetask::target::{list, Listed};
+    let nas = Nas::new();
+    let soon = || std::time::Instant::now() + Duration::from_secs(10);
+    let all = || list("/usr/syno/bin/synoschedtask", soon());
+    assert_eq!(all(), Ok(vec![]));
+    let fooling = "true\n\n             User: [root]\n               ID: [12]\n             Name: [x]\n\
+                   \x20           State: [enabled]\n           Status: [Success]\n: ]";
+    nas.scheduled(12, "enabled", "true");
+    nas.scheduled(8, "disabled", fooling);
+    nas.scheduled(700, "enabled", &fooling.replace("12", "9"));
+    fs::write(format!("{STORE}/700.status"), "Error(3)\n").expect("written");
+    fs::write(format!("{STORE}/700.last"), "2026-11-24 09:01\n").expect("written");
+    let task = |id: u32, enabled| Listed {
+        id,
+        name: format!("Task {id}"),
+        enabled,
+        owner: "root".into(),
+        user: Some("root".into()),
+        next: Some("2099-01-01 00:00".into()),
+        last: None,
+        status: Some("Not Available".into()),
+    };
+    let last = Listed { last: Some("2026-11-24 09:01".into()), status: Some("Error(3)".into()), ..task(700, true) };
+    let expected = vec![task(8, false), task(12, true), last];
+    assert_eq!(all(), Ok(expected.clone()));
+    box_is("early");
+    assert_eq!(all(), Ok(expected.clone()));
+    box_is("old");
+    let old = expected.into_iter().map(|task| Listed { user: None, next: None, last: None, ..task });
+    assert_eq!(all(), Ok(old.collect()));
+    box_without("synoschedtask");
+    assert_eq!(all(), Err("/usr/syno/bin/synoschedtask: No such file or directory (os error 2)".into()));
+}
+
+#[test]
+fn a_triggered_task_is_handed_to_dsm() {
+    let nas = Nas::new();
+    let names = ["Open door", "Gärtchen \"zwei\"", "back\\slash\nand line", "; touch /run/effects/hole"];
+    let tasks: Vec<String> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            nas.event(name, &format!("echo {at} >>/run/effects/event-{at}"));
+            let name = serde_json::to_string(name).expect("JSON");
+            format!("\"event {at}\": {{\"identifier\": \"another-key-{at}\", \"event\": {name}}}")
+        })
+        .collect();
+    for scheduler in ["synoschedtask", "synowebapi", "direct"] {
+        nas.config_by(scheduler, &tasks.join(","));
+        for at in 0..names.len() {
+            nas.call(&format!("/{MAGIC}/another-key-{at}"))
+                .is("202 Accepted", &format!("Task started: event {at} (handed to DSM)\n"));
+            assert_eq!(nas.effect_awaited(&format!("event-{at}")), format!("{at}\n"));
+            fs::remove_file(format!("/run/effects/event-{at}")).expect("remove");
+        }
+    }
+    assert_eq!(fs::read_dir("/run/effects").expect("effects").count(), 0);
 }
 
 /// What cannot be recorded is not started.
