@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use remotetask::files::{Regular, CONFIG_MAX};
@@ -11,7 +12,7 @@ use remotetask::workbench::people::NewKey;
 use remotetask::workbench::screen::{wrapped, Screen, WIDTH};
 use remotetask::workbench::tasks::NewTask;
 use remotetask::workbench::url::{Codes, Recipe, Wanted};
-use remotetask::workbench::{attempt, check, edit, people, seal, status, tasks, url, Bench, Fault};
+use remotetask::workbench::{attempt, check, edit, people, probe, seal, status, tasks, url, Bench, Fault};
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
 /// where things stand and what to do next.
@@ -63,6 +64,17 @@ enum Command {
         /// The address that the call would come from
         #[arg(long, value_name = "ADDRESS")]
         from: Option<IpAddr>,
+    },
+    /// Which way starts a scheduled task on this box? Tries each with a harmless one, and remembers
+    Probe {
+        /// The harmless task's number; without one it says how to make one
+        task: Option<u32>,
+        /// Starts it without asking
+        #[arg(long)]
+        yes: bool,
+        /// How long each way is watched
+        #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=600))]
+        watch: u64,
     },
     /// Does everything work? Each fault with its cure
     Check {
@@ -230,6 +242,9 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         }
         Command::Seal { renew } => seal::run(bench, renew),
         Command::Try { from } => return attempt::run(bench, from),
+        Command::Probe { task, yes, watch } => {
+            return probe::run(bench, &probe::Wanted { task, yes, watch: Duration::from_secs(watch) })
+        }
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }
     .map(|()| true)

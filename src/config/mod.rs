@@ -63,6 +63,17 @@ pub enum Scheduler {
     Direct,
 }
 
+impl Scheduler {
+    /// As config.json has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Scheduler::Synoschedtask => "synoschedtask",
+            Scheduler::Synowebapi => "synowebapi",
+            Scheduler::Direct => "direct",
+        }
+    }
+}
+
 /// `elevate`, if the file does not say otherwise.
 pub const ELEVATE: [&str; 2] = ["/usr/bin/sudo", "-n"];
 /// `synoschedtask`, if the file does not say otherwise.

@@ -14,7 +14,9 @@ pub mod tasks; // what can be started
 pub mod url; // URLs, codes, text to copy
 
 pub mod attempt; // try: everything but the start
+pub mod boxes; // what this box is, for docs/boxes.md
 pub mod check; // does everything work?
+pub mod probe; // which way starts a scheduled task here?
 pub mod status; // where things stand, and what to do next
 
 use std::fmt;

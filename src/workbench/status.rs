@@ -4,6 +4,7 @@ use chrono::Local;
 
 use super::view::{who, View};
 use super::{Bench, Fault};
+use crate::config::Starts;
 use crate::record::Runs;
 
 /// Shows it. The first thing that is missing is what comes next.
@@ -43,6 +44,7 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
 
     let plain = config.server.magic_keys.iter().any(|key| !key.key.sealed)
         || config.tasks.iter().any(|task| task.identifiers.iter().any(|key| !key.sealed));
+    let scheduled = config.tasks.iter().any(|task| matches!(task.starts, Starts::Scheduled(_)));
     match () {
         () if config.tasks.is_empty() => next(
             bench,
@@ -53,6 +55,11 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
             bench,
             "Keys stand in config.json as they are, where every web application on the NAS can read them:",
             &["remotetask seal"],
+        ),
+        () if scheduled && !view.scheduler_chosen => next(
+            bench,
+            "Which way starts a scheduled task on this box has not been tried yet. With a harmless one:",
+            &["remotetask probe"],
         ),
         () if view.secrets.url().is_none() => next(
             bench,

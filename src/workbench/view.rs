@@ -19,6 +19,8 @@ pub struct View {
     /// keys.json.
     pub secrets: Secrets,
     plain: HashMap<Digest, String>,
+    /// Whether a probe, or the owner, has chosen how scheduled tasks are started.
+    pub scheduler_chosen: bool,
 }
 
 impl View {
@@ -35,9 +37,10 @@ impl View {
         })?;
         edit::valid(&path, &content)?;
         let secrets = Secrets::read(folder)?;
-        let value = serde_json::from_slice(&content).map_err(|e| Fault(e.to_string()))?;
+        let value: Value = serde_json::from_slice(&content).map_err(|e| Fault(e.to_string()))?;
+        let scheduler_chosen = value.get("server").unwrap_or(&value).get("scheduler").is_some();
         let plain = plain_keys(value).into_iter().map(|key| (Digest::of(key.as_bytes()), key)).collect();
-        Ok(View { path, content, secrets, plain })
+        Ok(View { path, content, secrets, plain, scheduler_chosen })
     }
 
     /// The configuration.

@@ -3,6 +3,7 @@
 mod boundary;
 mod first_hour;
 mod installer;
+mod probe;
 mod scripts;
 mod servers;
 mod stand_ins;
