@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{fchown, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::geteuid;
 
@@ -24,6 +24,8 @@ use crate::record::{Runs, State};
 const SHELL: &str = "/bin/sh";
 /// What of a program's output is read, in bytes.
 const OUTPUT_MAX: usize = 64 << 10;
+/// How long sudo may take to say that it would: other starts wait meanwhile.
+const SUDO_TIME: Duration = Duration::from_secs(4);
 
 /// A script as DSM's store has it.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Script {
         }
         // A later refusal of sudo could not be told from the script's own end.
         let argv = become_owner.iter().map(String::as_str).chain([SHELL, "-c", ":"]);
-        match gather(argv, OUTPUT_MAX, deadline) {
+        match gather(argv, OUTPUT_MAX, deadline.min(Instant::now() + SUDO_TIME)) {
             Ok(answer) if answer.end.exit == Some(0) => Ok(()),
             Ok(answer) => Err(Outcome::not_started("7e", format!("{}: {}", ELEVATE[0], summary(&answer)))),
             Err(trouble) => Err(Outcome::not_started("7e", said(ELEVATE[0], "-u", trouble))),
