@@ -19,7 +19,11 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 ///
 /// The working directory must be `/` already; the environment is empty.
 pub fn ask(elevate: &[&str], program: &Path, ask: &Ask, wait: Duration) -> Reply {
-    let deadline = Instant::now() + wait + PATIENCE;
+    exchange(command(elevate, program), &ask.to_line(), wait)
+}
+
+/// `program` by way of `elevate`.
+pub fn command(elevate: &[&str], program: &Path) -> Command {
     let mut command = match elevate {
         [first, rest @ ..] => {
             let mut command = Command::new(first);
@@ -29,12 +33,18 @@ pub fn ask(elevate: &[&str], program: &Path, ask: &Ask, wait: Duration) -> Reply
         [] => Command::new(program),
     };
     command.env_clear().process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let name = elevate.first().map_or_else(|| program.display().to_string(), |first| first.to_string());
+    command
+}
+
+/// One question, one answer.
+pub fn exchange(mut command: Command, question: &[u8], wait: Duration) -> Reply {
+    let deadline = Instant::now() + wait + PATIENCE;
+    let name = command.get_program().to_string_lossy().into_owned();
     let child = match command.spawn() {
         Ok(child) => child,
         Err(e) => return Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
     };
-    let answer = answer(child, &ask.to_line(), deadline);
+    let answer = answer(child, question, deadline);
     answer.unwrap_or_else(|silence| Reply::Outcome(silence.outcome(&name)))
 }
 

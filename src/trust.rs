@@ -112,31 +112,53 @@ fn stat(file: &OwnedFd, path: &Path) -> Result<Stat, Outcome> {
     fstat(file).map_err(|e| untrusted("2", path, e))
 }
 
+/// What speaks against a file or a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It belongs to somebody else.
+    Owner,
+    /// Others can write it.
+    Writable,
+}
+
 /// A folder above: the user's or root's, and writable to others only if it is sticky, as /tmp is:
 /// nobody can rename what is not theirs there.
+pub fn flaw_above(uid: u32, mode: u32, user: u32) -> Option<Flaw> {
+    match () {
+        () if uid != user && uid != 0 => Some(Flaw::Owner),
+        () if mode & 0o022 != 0 && mode & 0o1000 == 0 => Some(Flaw::Writable),
+        () => None,
+    }
+}
+
+/// What is believed: the user's, and nobody else's to write.
+pub fn flaw(uid: u32, mode: u32, user: u32) -> Option<Flaw> {
+    match () {
+        () if uid != user => Some(Flaw::Owner),
+        () if mode & 0o022 != 0 => Some(Flaw::Writable),
+        () => None,
+    }
+}
+
 fn above(folder: &OwnedFd, path: &Path, user: u32) -> Result<(), Outcome> {
     let stat = stat(folder, path)?;
-    if stat.st_uid != user && stat.st_uid != 0 {
-        return Err(untrusted("2a", path, format!("it belongs to uid {}, not to root or uid {user}", stat.st_uid)));
-    }
-    match stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0 {
-        true => Err(untrusted("2a", path, writable(&stat))),
-        false => Ok(()),
-    }
+    let flaw = flaw_above(stat.st_uid, stat.st_mode, user);
+    told(flaw, "2a", path, &stat, &format!("root or uid {user}"))
 }
 
 fn owned(stat: &Stat, step: &'static str, path: &Path, user: u32) -> Result<(), Outcome> {
-    if stat.st_uid != user {
-        return Err(untrusted(step, path, format!("it belongs to uid {}, not to uid {user}", stat.st_uid)));
-    }
-    match stat.st_mode & 0o022 {
-        0 => Ok(()),
-        _ => Err(untrusted(step, path, writable(stat))),
-    }
+    told(flaw(stat.st_uid, stat.st_mode, user), step, path, stat, &format!("uid {user}"))
 }
 
-fn writable(stat: &Stat) -> String {
-    format!("others can write it (mode {:04o}); take that away: chmod go-w", stat.st_mode & 0o7777)
+fn told(flaw: Option<Flaw>, step: &'static str, path: &Path, stat: &Stat, whose: &str) -> Result<(), Outcome> {
+    let why = match flaw {
+        None => return Ok(()),
+        Some(Flaw::Owner) => format!("it belongs to uid {}, not to {whose}", stat.st_uid),
+        Some(Flaw::Writable) => {
+            format!("others can write it (mode {:04o}); take that away: chmod go-w", stat.st_mode & 0o7777)
+        }
+    };
+    Err(untrusted(step, path, why))
 }
 
 fn untrusted(step: &'static str, path: &Path, why: impl std::fmt::Display) -> Outcome {

@@ -17,6 +17,7 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 
 use crate::key::{Digest, Key, Sought};
+pub use reader::as_argv;
 use reader::Reading;
 
 /// A valid configuration. It borrows from the file's text.

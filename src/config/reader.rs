@@ -885,7 +885,7 @@ impl<'de> Visitor<'de> for Argv {
 }
 
 /// The array that does what this line would do in a shell.
-fn as_argv(line: &str) -> String {
+pub fn as_argv(line: &str) -> String {
     let words: Vec<&str> = match line.contains(|c: char| "'\"\\$`|&;<>()*?[]#~{}=\n".contains(c)) {
         true => vec!["/bin/sh", "-c", line],
         false => line.split_ascii_whitespace().collect(),
