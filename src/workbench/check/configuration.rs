@@ -1,4 +1,4 @@
-//! config.json: there, and valid.
+//! config.json: there, and valid, and something in it.
 
 use std::io;
 use std::path::Path;
@@ -7,27 +7,45 @@ use super::finding::{Found, Kind, Level};
 use crate::config::{Config, Refusal};
 use crate::workbench::plainly;
 
+static MISSING: Kind = Kind {
+    code: "config-missing",
+    level: Level::Fault,
+    says: "There is no <file>, so no URL starts anything.",
+    cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7; that makes \
+           the file too: `sudo remotetask tasks` `sudo remotetask tasks add 7`",
+};
 static UNREADABLE: Kind = Kind {
     code: "config-unreadable",
     level: Level::Fault,
     says: "<file> cannot be read: <why>.",
-    cure: "Put a configuration there; remotetask tasks add makes a first one.",
+    cure: "Put a regular file of at most 1 MiB in its place; nothing can be started until then. This shows what is \
+           there now: `sudo ls -ld <file>`",
 };
 static REFUSED: Kind = Kind {
     code: "config-refused",
     level: Level::Fault,
     says: "<file>, line <line>, column <column>: <what>.",
-    cure: "Mend that place. Nothing can be started until then.",
+    cure: "Mend that place. Nothing can be started until then: `sudo vi <file>`",
+};
+static NO_TASKS: Kind = Kind {
+    code: "tasks-none",
+    level: Level::Advice,
+    says: "There is no task in <file>, so no URL starts anything.",
+    cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7: `sudo \
+           remotetask tasks` `sudo remotetask tasks add 7`",
 };
 
 /// What can be found here.
-pub static KINDS: &[&Kind] = &[&UNREADABLE, &REFUSED];
+pub static KINDS: &[&Kind] = &[&MISSING, &UNREADABLE, &REFUSED, &NO_TASKS];
 
 /// Looks at the file.
 pub fn look(path: &Path, unreadable: Option<&io::Error>, config: Option<&Result<Config<'_>, Refusal>>) -> Vec<Found> {
     let file = path.display().to_string();
     if let Some(e) = unreadable {
-        return vec![UNREADABLE.found(&[("file", &file), ("why", &plainly(e))])];
+        return vec![match e.kind() {
+            io::ErrorKind::NotFound => MISSING.found(&[("file", &file)]),
+            _ => UNREADABLE.found(&[("file", &file), ("why", &plainly(e))]),
+        }];
     }
     match config {
         Some(Err(refusal)) => {
@@ -35,6 +53,7 @@ pub fn look(path: &Path, unreadable: Option<&io::Error>, config: Option<&Result<
             let names = [("file", &*file), ("line", &line), ("column", &column), ("what", &refusal.message)];
             vec![REFUSED.found(&names)]
         }
+        Some(Ok(config)) if config.tasks.is_empty() => vec![NO_TASKS.found(&[("file", &file)])],
         _ => Vec::new(),
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::workbench::url::quoted;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -21,7 +23,8 @@ pub struct Kind {
     pub level: Level,
     /// What is wrong, in a sentence.
     pub says: &'static str,
-    /// What to do.
+    /// What to do. What is to be typed stands in backticks: a command, in which names are quoted as words
+    /// of a shell, or a piece of config.json, which begins with a double quote.
     pub cure: &'static str,
 }
 
@@ -41,9 +44,29 @@ pub struct Found {
 impl Kind {
     /// This kind, found; `names` are put in the places of its texts, `("file", "/etc/x")` for `<file>`.
     pub fn found(&'static self, names: &[(&str, &str)]) -> Found {
-        let filled = |text: &str| filled(text, names);
-        Found { code: self.code, level: self.level, says: filled(self.says), cure: filled(self.cure) }
+        let words: Vec<(&str, String)> = names.iter().map(|(name, value)| (*name, quoted(value))).collect();
+        let words: Vec<(&str, &str)> = words.iter().map(|(name, value)| (*name, &**value)).collect();
+        let cure = parts(self.cure).map(|part| match part {
+            Part::Prose(text) => filled(text, names),
+            Part::Typed(text) if text.starts_with('"') => format!("`{}`", filled(text, names)),
+            Part::Typed(text) => format!("`{}`", filled(text, &words)),
+        });
+        Found { code: self.code, level: self.level, says: filled(self.says, names), cure: cure.collect() }
     }
+}
+
+/// A part of a cure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'t> {
+    /// Words.
+    Prose(&'t str),
+    /// What is to be typed.
+    Typed(&'t str),
+}
+
+/// The parts of a cure, without the backticks.
+pub fn parts(cure: &str) -> impl Iterator<Item = Part<'_>> {
+    cure.split('`').enumerate().map(|(at, part)| if at % 2 == 0 { Part::Prose(part) } else { Part::Typed(part) })
 }
 
 /// Each place is filled from the template alone, so that no name can hold a place itself.
@@ -67,4 +90,26 @@ fn filled(template: &str, names: &[(&str, &str)]) -> String {
         };
     }
     text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static KIND: Kind = Kind {
+        code: "a-kind",
+        level: Level::Fault,
+        says: "<file> is < <what>, says <who>.",
+        cure: "Look at <file>: `cat <file> <file>.new` Write `\"key\": <what>`.",
+    };
+
+    #[test]
+    fn names_are_words_where_they_are_typed() {
+        let found = KIND.found(&[("file", "/a b/<what>"), ("what", "\"x\"")]);
+        assert_eq!(found.says, "/a b/<what> is < \"x\", says <who>.");
+        let cure = "Look at /a b/<what>: `cat '/a b/<what>' '/a b/<what>'.new` Write `\"key\": \"x\"`.";
+        assert_eq!(found.cure, cure);
+        let typed: Vec<Part<'_>> = parts("a `b` c").collect();
+        assert_eq!(typed, [Part::Prose("a "), Part::Typed("b"), Part::Prose(" c")]);
+    }
 }

@@ -3,17 +3,38 @@
 
 pub mod finding;
 
-mod configuration; // config.json: valid, whole, nothing over
+mod accounts; // users and groups
 
-use std::path::Path;
+mod clock;
+mod commands; // the programs that tasks start
+mod configuration; // config.json: valid, whole, nothing over
+mod installation; // programs, folders and files: there, whose, open to whom
+mod journal; // log.txt
+mod keys; // can they be read, or guessed?
+mod passage; // and whether it gets through
+mod room; // space to write in
+mod scheduler; // the tasks of DSM's Task Scheduler
+mod sudoers; // what sudo lets the web server's user do // and the time
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::screen::Tone;
+use super::secrets::Secrets;
+use super::url::quoted;
+use super::view::plain_keys;
 use super::{Bench, Fault};
 use crate::config::{self, Config, Refusal};
 use crate::files::{Regular, CONFIG_MAX};
-use finding::{Found, Kind, Level};
+use accounts::Accounts;
+use finding::{parts, Found, Kind, Level, Part};
+
+/// Where an installation lies; anything else may be a trial.
+const INSTALLED: &str = "/usr/local/remotetask";
+/// The name that an owner types.
+const LINK: &str = "/usr/local/bin/remotetask";
 
 /// What is looked at.
 pub struct Subject<'s> {
@@ -21,11 +42,49 @@ pub struct Subject<'s> {
     pub folder: &'s Path,
     /// The configuration, where it is valid.
     pub config: Option<&'s Config<'s>>,
+    /// The keys that stand in it as they are.
+    plain: Vec<String>,
+    /// keys.json, or why it cannot be used.
+    secrets: Result<Secrets, Fault>,
+    accounts: Accounts,
+    /// Whose everything must be: root's, or in a trial its owner's.
+    user: u32,
+    /// It becomes nobody else, on whatever machine: what needs a NAS is not looked at.
+    trial: bool,
+}
+
+impl<'s> Subject<'s> {
+    fn new(folder: &'s Path, content: &[u8], config: Option<&'s Config<'s>>) -> Subject<'s> {
+        let owner = std::fs::metadata(folder).map_or(0, |meta| meta.uid());
+        let installed = owner == 0 && folder == Path::new(INSTALLED);
+        let trial = !installed && config.is_none_or(|config| config.server.elevate().is_empty());
+        let user = if trial { owner } else { 0 };
+        let plain = config.and_then(|_| serde_json::from_slice(content).ok()).map(plain_keys).unwrap_or_default();
+        Subject { folder, config, plain, secrets: Secrets::read(folder), accounts: Accounts::read(), user, trial }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
 }
 
 /// Every kind of finding that there is, in the order in which they are looked for.
 pub fn catalogue() -> impl Iterator<Item = &'static Kind> {
-    [configuration::KINDS].into_iter().flatten().copied()
+    [
+        configuration::KINDS,
+        keys::KINDS,
+        installation::KINDS,
+        journal::KINDS,
+        sudoers::KINDS,
+        passage::KINDS,
+        scheduler::KINDS,
+        commands::KINDS,
+        room::KINDS,
+        clock::KINDS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// Looks at everything and shows what it found; whether everything would work.
@@ -33,10 +92,13 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
     let path = bench.path("config.json");
     let content = Regular::open(&path).and_then(|file| file.read(CONFIG_MAX));
     let config: Option<Result<Config<'_>, Refusal>> = content.as_ref().ok().map(|content| config::read(content));
-    let subject = Subject { folder: &bench.folder, config: config.as_ref().and_then(|config| config.as_ref().ok()) };
+    let valid = config.as_ref().and_then(|config| config.as_ref().ok());
+    let subject = Subject::new(&bench.folder, content.as_deref().unwrap_or_default(), valid);
     let mut found = configuration::look(&path, content.as_ref().err(), config.as_ref());
-    let _ = (url, &subject);
+    found.extend(on_this_machine(&subject));
+    let _ = url;
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
+    found.iter_mut().for_each(|found| found.cure = typed_here(bench, &found.cure));
     match as_json {
         true => bench.screen.raw(&json!({ "works": works(&found), "findings": found }).to_string()),
         false => show(bench, &found),
@@ -44,8 +106,50 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
     Ok(works(&found))
 }
 
+fn on_this_machine(subject: &Subject<'_>) -> Vec<Found> {
+    let mut found = keys::look(subject);
+    let mut way = installation::look(subject);
+    way.extend(journal::look(subject));
+    way.extend(sudoers::look(subject));
+    // It would fail for what was found already.
+    if works(&way) {
+        way.extend(passage::look(subject));
+    }
+    found.extend(way);
+    found.extend(scheduler::look(subject));
+    found.extend(commands::look(subject));
+    found.extend(room::look(subject));
+    found.extend(clock::look(subject));
+    found
+}
+
 fn works(found: &[Found]) -> bool {
     found.iter().all(|found| found.level != Level::Fault)
+}
+
+/// A cure's commands as they work for this owner: without sudo where nothing is root's, and by the whole
+/// path where the program's name alone is not known.
+fn typed_here(bench: &Bench, cure: &str) -> String {
+    let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == bench.path("remotetask"));
+    let typed = parts(cure).map(|part| match part {
+        Part::Prose(text) => text.to_owned(),
+        Part::Typed(text) => {
+            let bare = text.strip_prefix("sudo ").unwrap_or(text);
+            // Nobody but root gives files away.
+            let sudo = if bare.len() == text.len() || bench.sudo().is_empty() && !bare.starts_with("chown ") {
+                ""
+            } else {
+                "sudo "
+            };
+            match bare.strip_prefix("remotetask ") {
+                Some(rest) if !linked => {
+                    format!("`{sudo}{} {rest}`", quoted(&bench.path("remotetask").display().to_string()))
+                }
+                _ => format!("`{sudo}{bare}`"),
+            }
+        }
+    });
+    typed.collect()
 }
 
 fn show(bench: &Bench, found: &[Found]) {
@@ -56,7 +160,15 @@ fn show(bench: &Bench, found: &[Found]) {
             Level::Advice => (Tone::Advice, "advice"),
         };
         screen.mark(tone, mark, &found.says);
-        screen.say(format_args!("       {}", found.cure));
+        for part in parts(&found.cure) {
+            match part {
+                Part::Prose(text) if text.contains(char::is_alphanumeric) => {
+                    screen.say(format_args!("       {}", text.trim()))
+                }
+                Part::Prose(_) => {}
+                Part::Typed(text) => screen.literal(format_args!("         {text}")),
+            }
+        }
     }
     let count = |level| found.iter().filter(|found| found.level == level).count();
     match (count(Level::Fault), count(Level::Advice)) {

@@ -1,0 +1,90 @@
+//! Users and groups by passwd(5) and group(5). A static program has no name service, and DSM's own
+//! accounts need none.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+
+/// The web server's user.
+pub const HTTP: &str = "http";
+
+/// The accounts of this machine.
+pub struct Accounts {
+    passwd: String,
+    group: String,
+}
+
+/// The web server's user by its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Its user id.
+    pub uid: u32,
+    /// Its group's.
+    pub gid: u32,
+}
+
+impl Http {
+    /// Whether it may do all of `bits` (4 read, 2 write, 1 start or pass through); it is in no other group.
+    pub fn may(&self, meta: &Metadata, bits: u32) -> bool {
+        let granted = match () {
+            () if meta.uid() == self.uid => meta.mode() >> 6,
+            () if meta.gid() == self.gid => meta.mode() >> 3,
+            () => meta.mode(),
+        };
+        granted & bits == bits
+    }
+}
+
+impl Accounts {
+    /// Reads both files; what cannot be read has no accounts.
+    pub fn read() -> Accounts {
+        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        Accounts { passwd: read("/etc/passwd"), group: read("/etc/group") }
+    }
+
+    /// A user's name, or else the number.
+    pub fn user(&self, uid: u32) -> String {
+        name(&self.passwd, uid)
+    }
+
+    /// A group's name, or else the number.
+    pub fn group(&self, gid: u32) -> String {
+        name(&self.group, gid)
+    }
+
+    /// The web server's user, if there is one.
+    pub fn http(&self) -> Option<Http> {
+        let mut fields = self.passwd.lines().find_map(|line| line.strip_prefix(HTTP)?.strip_prefix(':'))?.split(':');
+        Some(Http { uid: fields.nth(1)?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+    }
+}
+
+fn name(file: &str, id: u32) -> String {
+    let named = file.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers() {
+        let accounts = Accounts {
+            passwd: "root:x:0:0::/root:/bin/sh\nhttpd:x:7:8::/:\nbroken\nhttp:x:1023:1024::/var/services/web:\n".into(),
+            group: "root:x:0:\nadministrators:x:101:anna\n".into(),
+        };
+        for (uid, expected) in [(0, "root"), (1023, "http"), (101, "101")] {
+            assert_eq!(accounts.user(uid), expected);
+        }
+        for (gid, expected) in [(0, "root"), (101, "administrators"), (1024, "1024")] {
+            assert_eq!(accounts.group(gid), expected);
+        }
+        assert_eq!(accounts.http(), Some(Http { uid: 1023, gid: 1024 }));
+        let nobody = Accounts { passwd: "http:x:no:1:\n".into(), group: String::new() };
+        assert_eq!(nobody.http(), None);
+    }
+}
