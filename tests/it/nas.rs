@@ -1,6 +1,7 @@
 //! On a pretend NAS (tests/nas/enter): real users, real sudo with the shipped text, real web servers.
 
 mod boundary;
+mod check;
 mod first_hour;
 mod installer;
 mod probe;

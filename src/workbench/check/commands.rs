@@ -59,14 +59,14 @@ static INTERPRETER: Kind = Kind {
 static WRITABLE: Kind = Kind {
     code: "command-writable",
     level: Level::Advice,
-    says: "Others than root can change <path> (mode <mode>), and with it what task <task> does as root.",
+    says: "Others than <wanted> can change <path> (mode <mode>), and with it what task <task> does as <wanted>.",
     cure: "Take that away: `sudo chmod go-w <path>`",
 };
 static SHARED: Kind = Kind {
     code: "command-shared",
     level: Level::Advice,
-    says: "Others than root can perhaps change <path> (mode <mode>), and with it what task <task> does as root. On \
-           a share of DSM's the mode shows 777 whatever its permissions say.",
+    says: "Others than <wanted> can perhaps change <path> (mode <mode>), and with it what task <task> does as \
+           <wanted>. On a share of DSM's the mode shows 777 whatever its permissions say.",
     cure: "Leave it if only people whom you trust may write in that share. Else put the script where root alone \
            can write, such as /usr/local/bin, and name it there in config.json: `sudo cp <program> \
            /usr/local/bin/` `sudo vi <config>`",

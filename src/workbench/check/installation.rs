@@ -154,7 +154,8 @@ pub fn look(subject: &Subject<'_>) -> Vec<Found> {
     }
     found.extend(config(subject));
     found.extend(keys(subject));
-    found.extend(state(subject));
+    found.extend(folder(subject, "state", 0o700));
+    found.extend(folder(subject, "scripts", 0o711));
     found.extend(start_page(subject));
     if !subject.trial {
         if subject.accounts.http().is_none() {
@@ -264,9 +265,9 @@ fn keys(subject: &Subject<'_>) -> Vec<Found> {
     found
 }
 
-/// The first turn makes it.
-fn state(subject: &Subject<'_>) -> Vec<Found> {
-    let path = subject.path("state");
+/// What the root half makes when it first needs it.
+fn folder(subject: &Subject<'_>, name: &str, wanted: u32) -> Vec<Found> {
+    let path = subject.path(name);
     let meta = match there(&path, true) {
         Ok(Some(meta)) => meta,
         Ok(None) => return Vec::new(),
@@ -274,8 +275,9 @@ fn state(subject: &Subject<'_>) -> Vec<Found> {
     };
     let mut found: Vec<Found> =
         untrusted(subject, flaw(meta.uid(), meta.mode(), subject.user), &path, &meta).into_iter().collect();
-    if meta.mode() & 0o055 != 0 {
-        found.push(OPEN.found(&[("file", &shown(&path)), ("mode", &mode(&meta)), ("wanted", "0700")]));
+    if meta.mode() & 0o055 & !wanted != 0 {
+        let wanted = format!("{wanted:04o}");
+        found.push(OPEN.found(&[("file", &shown(&path)), ("mode", &mode(&meta)), ("wanted", &wanted)]));
     }
     found
 }

@@ -1,0 +1,544 @@
+//! `check` in a trial folder: each finding provoked, in its words, and cured by its own commands.
+
+use std::fs;
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use remotetask::key::Digest;
+use serde_json::Value;
+
+use crate::support::*;
+use crate::workbench::{remotetask, said, Said};
+
+/// A finding, and how a healthy installation comes to it.
+pub struct Row<S> {
+    pub code: &'static str,
+    pub plant: fn(&S),
+    /// Its words; `*` stands for anything.
+    pub says: &'static str,
+    pub cure: &'static str,
+    /// What is found beside it.
+    pub along: &'static [&'static str],
+    /// Whether its commands, as they stand there, make all well again.
+    pub cured: bool,
+}
+
+/// What `check --json` said.
+#[track_caller]
+pub fn findings(said: &Said) -> Vec<Value> {
+    let told: Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+    let findings = told["findings"].as_array().expect("a list").clone();
+    let works = findings.iter().all(|found| found["level"] != "fault");
+    assert_eq!(
+        (told["works"].as_bool(), said.code, &*said.err),
+        (Some(works), Some(i32::from(!works)), ""),
+        "{said:?}"
+    );
+    findings
+}
+
+impl<S> Row<S> {
+    /// Plants it, looks, and does what the cure says.
+    pub fn try_on(&self, healthy: &S, look: &dyn Fn() -> Said, here: &dyn Fn(&str) -> String) {
+        assert_eq!(findings(&look()), [] as [Value; 0], "before {}", self.code);
+        (self.plant)(healthy);
+        let found = findings(&look());
+        let mut along: Vec<&str> = found.iter().filter_map(|found| found["code"].as_str()).collect();
+        let at = along.iter().position(|code| *code == self.code);
+        let at = at.unwrap_or_else(|| panic!("{} was not found: {found:#?}", self.code));
+        along.remove(at);
+        assert_eq!(along, self.along, "beside {}: {found:#?}", self.code);
+        for (name, expected) in [("says", self.says), ("cure", self.cure)] {
+            let text = found[at][name].as_str().expect("a text");
+            assert!(like(text, &here(expected)), "{}: {text}\nis not like\n{}", self.code, here(expected));
+        }
+        // Where nothing is root's, sudo may ask for a password.
+        let may = rustix::process::geteuid().is_root() || !here(self.cure).contains("`sudo ");
+        if self.cured && may {
+            // What is to be typed stands in backticks; a piece of config.json is none of it.
+            let typed = found[at]["cure"].as_str().expect("a text").split('`').skip(1).step_by(2);
+            for line in typed.filter(|typed| !typed.starts_with('"')) {
+                let done = said(Command::new("/bin/sh").args(["-c", line]), "");
+                assert_eq!(done.code, Some(0), "{}: {line}: {}", self.code, done.err);
+            }
+            assert_eq!(findings(&look()), [] as [Value; 0], "after the cure of {}", self.code);
+        }
+    }
+}
+
+/// A trial in which nothing is to be found.
+fn healthy() -> Sandbox {
+    let sandbox = Sandbox::new();
+    tasks(&sandbox, &task("\"command\": [\"/bin/true\"]"));
+    sandbox
+}
+
+fn sealed(key: &str) -> String {
+    Digest::of(key.as_bytes()).sealed()
+}
+
+fn task(starts: &str) -> String {
+    format!("\"t\": {{\"identifier\": \"{}\", {starts}}}", sealed(TASK))
+}
+
+fn tasks(sandbox: &Sandbox, tasks: &str) {
+    server(sandbox, &format!("\"magickey\": \"{}\"", sealed(MAGIC)), tasks);
+}
+
+fn server(sandbox: &Sandbox, fields: &str, tasks: &str) {
+    let folder = sandbox.path("").display().to_string();
+    let text = format!("{{\"server\": {{\"elevate\": [], {fields}}}, \"tasks\": {{{tasks}}}}}");
+    sandbox.raw_config(&text.replace("$T/", &folder));
+    mode(sandbox, "config.json", 0o640);
+}
+
+fn command(sandbox: &Sandbox, argv: &str) {
+    tasks(sandbox, &task(&format!("\"command\": {argv}")));
+}
+
+/// A program `own` of the sandbox's, as the task's command.
+fn program(sandbox: &Sandbox, content: &str, bits: u32) {
+    sandbox.write("own", content);
+    mode(sandbox, "own", bits);
+    command(sandbox, "[\"$T/own\"]");
+}
+
+fn mode(sandbox: &Sandbox, name: &str, bits: u32) {
+    fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(bits)).expect("chmod");
+}
+
+/// `FOLDER` in an expected text, and no sudo where the sandbox is not root's.
+fn here(sandbox: &Sandbox, text: &str) -> String {
+    let folder = sandbox.path("").display().to_string();
+    let text = text.replace("FOLDER", folder.trim_end_matches('/'));
+    match rustix::process::geteuid().is_root() {
+        true => text,
+        false => text.replace("`sudo ", "`").replace("`chown", "`sudo chown"),
+    }
+}
+
+const ROWS: &[Row<Sandbox>] = &[
+    Row {
+        code: "config-missing",
+        plant: |sandbox| fs::remove_file(sandbox.path("config.json")).expect("removed"),
+        says: "There is no FOLDER/config.json, so no URL starts anything.",
+        cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7; that makes the file too: `sudo FOLDER/remotetask tasks` `sudo FOLDER/remotetask tasks add 7`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "config-unreadable",
+        plant: |sandbox| {
+            fs::rename(sandbox.path("config.json"), sandbox.path("other.json")).expect("moved");
+            symlink("other.json", sandbox.path("config.json")).expect("a link");
+        },
+        says: "FOLDER/config.json cannot be read: it is a link; put the file itself there.",
+        cure: "Put a regular file of at most 1 MiB in its place; nothing can be started until then. This shows what is there now: `sudo ls -ld FOLDER/config.json`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "config-refused",
+        plant: |sandbox| sandbox.raw_config("{\n  \"magickey\": \"key-of-me\",\n  \"tasks\": {\"7\": {\"identifier\": \"key-of-me\"}}\n}\n"),
+        says: "FOLDER/config.json, line 3, column 43: tasks.\"7\".identifier: the same key stands in this file already; every key must be its own.",
+        cure: "Mend that place. Nothing can be started until then: `sudo vi FOLDER/config.json`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "tasks-none",
+        plant: |sandbox| tasks(sandbox, ""),
+        says: "There is no task in FOLDER/config.json, so no URL starts anything.",
+        cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7: `sudo FOLDER/remotetask tasks` `sudo FOLDER/remotetask tasks add 7`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "keys-unreadable",
+        plant: |sandbox| {
+            sandbox.write("keys.json", "{\"keys\": 7}");
+            mode(sandbox, "keys.json", 0o600);
+        },
+        says: "The workbench cannot use what it has kept: FOLDER/keys.json:1:*: this is not as remotetask wrote it. Mend it, or move it away: the URLs of sealed keys cannot be shown then, but they go on working.",
+        cure: "Move it away. Every URL goes on working, but those of sealed keys cannot be shown any more: `sudo mv FOLDER/keys.json FOLDER/keys.json.away`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "key-published",
+        plant: |sandbox| {
+            let anna = format!("{{\"label\": \"Anna's phone\", \"key\": \"{}\"}}", sealed("76sdf7678fds687"));
+            server(sandbox, &format!("\"listen\": \"0.0.0.0\", \"magickey\": [{anna}]"), &task("\"command\": [\"/bin/true\"]"));
+        },
+        says: "The key of Anna's phone stands in a published example: everybody knows it.",
+        cure: "Take a new one. Its old URLs are refused then: `sudo FOLDER/remotetask key rotate 'Anna'\\''s phone'`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "key-example",
+        plant: |sandbox| {
+            tasks(sandbox, &format!("\"t\": {{\"identifier\": \"{}\", \"command\": [\"/bin/true\"]}}", sealed("hjhass665s")));
+        },
+        says: "The key of task t is the published example's. That is good enough for a trial that this machine alone can reach.",
+        cure: "Take a new one before others can reach it: `sudo FOLDER/remotetask tasks rotate t`",
+        along: &[],
+        cured: true,
+    },
+    // What it is only keys.json knows.
+    Row {
+        code: "key-weak",
+        plant: |sandbox| {
+            sandbox.config("", &format!("\"t\": {{\"identifier\": [\"{}\", \"my-password-1\"], \"command\": [\"/bin/true\"]}}", sealed(TASK)));
+            mode(sandbox, "config.json", 0o640);
+            remotetask(sandbox, &["seal"]).ok();
+        },
+        says: "The key of task t is weak: it has fewer than 16 characters.",
+        cure: "Take a new one. Its old URLs are refused then: `sudo FOLDER/remotetask tasks rotate t`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "keys-plain",
+        plant: |sandbox| {
+            sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
+            mode(sandbox, "config.json", 0o640);
+        },
+        says: "Keys stand in config.json as they are, 2 of them. Every web application of this machine can read them there.",
+        cure: "Make them digests, which tell nothing; the URLs stay the same: `sudo FOLDER/remotetask seal`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "keys-all-expired",
+        plant: |sandbox| {
+            let me = format!("{{\"label\": \"Me\", \"key\": \"{}\", \"expires\": \"2020-01-31\"}}", sealed(MAGIC));
+            server(sandbox, &format!("\"magickey\": [{me}]"), &task("\"command\": [\"/bin/true\"]"));
+        },
+        says: "Every magic key has expired, so every URL is refused.",
+        cure: "Make one that is valid: `sudo FOLDER/remotetask key new --label 'me 2'`",
+        along: &["key-expired"],
+        cured: false,
+    },
+    Row {
+        code: "key-expired",
+        plant: |sandbox| {
+            let old = format!("{{\"label\": \"#2\", \"key\": \"{}\", \"expires\": \"2020-01-31\"}}", sealed("an-old-key"));
+            server(sandbox, &format!("\"magickey\": [\"{}\", {old}]", sealed(MAGIC)), &task("\"command\": [\"/bin/true\"]"));
+        },
+        says: "The key of #2 has expired; its last day was 2020-01-31.",
+        cure: "Take it out, or write a later day at its \"expires\" in config.json: `sudo FOLDER/remotetask key revoke '#2'`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "file-missing",
+        plant: |sandbox| fs::remove_file(sandbox.path("remotetask-keep")).expect("removed"),
+        says: "FOLDER/remotetask-keep is missing.",
+        cure: "Install the programs again, as you did the first time; your configuration stays as it is.",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "file-kind",
+        plant: |sandbox| sandbox.write("state", ""),
+        says: "FOLDER/state is no folder, and is not taken for one.",
+        cure: "See what it is and move it away; where it was needed the next check says so: `sudo ls -ld FOLDER/state` `sudo mv FOLDER/state FOLDER/state.away`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "file-link",
+        plant: |sandbox| {
+            fs::rename(sandbox.path("remotetask-keep"), sandbox.path("elsewhere")).expect("moved");
+            symlink("elsewhere", sandbox.path("remotetask-keep")).expect("a link");
+        },
+        says: "FOLDER/remotetask-keep is a link, and links are not followed here.",
+        cure: "Put what it leads to in its place: `sudo cp -RL FOLDER/remotetask-keep FOLDER/remotetask-keep.itself` `sudo rm FOLDER/remotetask-keep` `sudo mv FOLDER/remotetask-keep.itself FOLDER/remotetask-keep`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "file-writable",
+        plant: |sandbox| mode(sandbox, "config.json", 0o660),
+        says: "Others than its owner can change FOLDER/config.json (mode 0660).",
+        cure: "Take that away: `sudo chmod go-w FOLDER/config.json`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "program-not-executable",
+        plant: |sandbox| mode(sandbox, "remotetask-cgi", 0o600),
+        says: "FOLDER/remotetask-cgi cannot be started (mode 0600).",
+        cure: "Give it its mode: `sudo chmod 0711 FOLDER/remotetask-cgi`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "cgi-readable",
+        plant: |sandbox| mode(sandbox, "remotetask-cgi", 0o755),
+        says: "Others can read FOLDER/remotetask-cgi (mode 0755). Then every web application of this machine can read the URL out of a request while it is answered.",
+        cure: "Take that away: `sudo chmod 0711 FOLDER/remotetask-cgi`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "file-open",
+        plant: |sandbox| {
+            fs::create_dir(sandbox.path("state")).expect("a folder");
+            mode(sandbox, "state", 0o755);
+        },
+        says: "Others can open FOLDER/state (mode 0755), and nobody else needs to.",
+        cure: "Take that away: `sudo chmod 0700 FOLDER/state`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "config-open",
+        plant: |sandbox| mode(sandbox, "config.json", 0o644),
+        says: "Every user of this machine can read FOLDER/config.json (mode 0644).",
+        cure: "The web server's user and you are enough: `sudo chmod 0640 FOLDER/config.json`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "keys-open",
+        plant: |sandbox| {
+            sandbox.write("keys.json", "{\"keys\": {}}");
+            mode(sandbox, "keys.json", 0o640);
+        },
+        says: "Others can read FOLDER/keys.json (mode 0640), and all keys stand in it: whoever reads them can start something.",
+        cure: "Take that away. If somebody may have read it, rotate the keys as well: `sudo chmod 0600 FOLDER/keys.json`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "start-page-unused",
+        plant: |sandbox| sandbox.write("start.html", &"x".repeat((64 << 10) + 1)),
+        says: "FOLDER/start.html is not shown, for it is larger than 64 KiB; callers see the start page that came with the programs.",
+        cure: "Make it a file of at most 64 KiB that everybody can read, and look again: `sudo chmod 0644 FOLDER/start.html`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "leftover",
+        plant: |sandbox| sandbox.write("config.json.bak", "{}"),
+        says: "FOLDER/config.json.bak is a copy that somebody, or a change that was cut off, has left. There may be keys in it.",
+        cure: "Delete it, unless you still need it: `sudo rm FOLDER/config.json.bak`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "log-unwritable",
+        plant: |sandbox| {
+            sandbox.write("log.txt", "");
+            mode(sandbox, "log.txt", 0o400);
+        },
+        says: "The user * cannot write FOLDER/log.txt (it belongs to *, mode 0400): nothing is logged.",
+        cure: "Give it to that user: `sudo chown * FOLDER/log.txt` `sudo chmod 0640 FOLDER/log.txt`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "log-kind",
+        plant: |sandbox| symlink("/dev/null", sandbox.path("log.txt")).expect("a link"),
+        says: "FOLDER/log.txt is no regular file (a link is none), so nothing is logged.",
+        cure: "Move it away and make one: `sudo mv FOLDER/log.txt FOLDER/log.txt.away` `sudo touch FOLDER/log.txt` `sudo chown * FOLDER/log.txt` `sudo chmod 0640 FOLDER/log.txt`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "log-open",
+        plant: |sandbox| sandbox.write("log.txt", ""),
+        says: "Every user of this machine can read or write FOLDER/log.txt (mode 0644). No key stands in it, but who called, and from where.",
+        cure: "Take that away: `sudo chmod 0640 FOLDER/log.txt`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "scheduler-elsewhere",
+        plant: |sandbox| {
+            let fields = format!("\"synoschedtask\": \"$T/none\", \"magickey\": \"{}\"", sealed(MAGIC));
+            server(sandbox, &fields, &format!("\"7\": {{\"identifier\": \"{}\"}}", sealed(TASK)));
+        },
+        says: "This machine has no Task Scheduler of DSM's. On a Synology NAS these tasks can be started, here they cannot: 7.",
+        cure: "Nothing is to be done for a trial.",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "scheduler-missing",
+        plant: |sandbox| {
+            scheduler(sandbox, "printf '%16s [7]\\n%16s [enabled]\\n' ID: State:", "\"synowebapi\": \"$T/none\",");
+            let (key, event) = (sealed(TASK), sealed("another-key-of-an-event"));
+            let config = sandbox.read("config.json");
+            sandbox.raw_config(&config.replace(
+                "\"tasks\": {",
+                &format!("\"tasks\": {{\"garage\": {{\"identifier\": \"{event}\", \"event\": \"Open garage share\"}}, "),
+            ));
+            assert!(config.contains(&key));
+        },
+        says: "There is no program FOLDER/none that could be started, and without it these tasks cannot: garage.",
+        cure: "If it lies elsewhere on this machine, write its place into config.json: `find / -name synowebapi 2>/dev/null` `\"synowebapi\": \"/usr/syno/bin/synowebapi\"`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "scheduler-silent",
+        plant: |sandbox| scheduler(sandbox, "echo oh >&2; kill -9 $$", ""),
+        says: "The Task Scheduler gives no answer: FOLDER/scheduler --get: killed by signal 9, \"oh\".",
+        cure: "See what it says by itself: `sudo FOLDER/scheduler --get id=7`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "task-unknown",
+        plant: |sandbox| scheduler(sandbox, "exit 0", ""),
+        says: "The Task Scheduler knows no task 7, so nobody can start it.",
+        cure: "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo FOLDER/remotetask tasks` `sudo FOLDER/remotetask tasks remove 7`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "task-script",
+        plant: |sandbox| {
+            fs::create_dir_all(sandbox.path("store/root")).expect("a folder");
+            scheduler(sandbox, "exit 0", "\"scheduler\": \"direct\", \"synoschedule\": \"$T/store\",");
+        },
+        says: "The script of task 7 cannot be started without DSM, as \"scheduler\": \"direct\" demands: FOLDER/store/root/7.task: No such file or directory (os error 2).",
+        cure: "Look at the task in DSM's Task Scheduler and save it there once more; or let remotetask probe find another way.",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "command-missing",
+        plant: |sandbox| command(sandbox, "[\"/no/backup.sh\", \"--now\"]"),
+        says: "Task t: there is no program /no/backup.sh.",
+        cure: "Put it there, write its right place at the task's \"command\" in config.json, or take the task's URLs back: `sudo vi FOLDER/config.json` `sudo FOLDER/remotetask tasks remove t`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "command-is-line",
+        plant: |sandbox| command(sandbox, "[\"/bin/ls -l /tmp\"]"),
+        says: "Task t: a whole line stands in the place of its program's name, and nothing is called \"/bin/ls -l /tmp\".",
+        cure: "In config.json write the line word by word: `\"command\": [\"/bin/ls\",\"-l\",\"/tmp\"]`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "command-no-file",
+        plant: |sandbox| command(sandbox, "[\"/bin\"]"),
+        says: "Task t: /bin is a folder or the like, no program.",
+        cure: "Write the program's whole path at the task's \"command\" in config.json: `sudo vi FOLDER/config.json`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "command-not-executable",
+        plant: |sandbox| program(sandbox, "#!/bin/sh\n", 0o644),
+        says: "Task t: FOLDER/own is not allowed to be started (mode 0644).",
+        cure: "Allow it: `sudo chmod a+x FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "script-first-line",
+        plant: |sandbox| program(sandbox, "echo done\n", 0o755),
+        says: "Task t: FOLDER/own does not begin with #!, so the system does not know what to start it with.",
+        cure: "If it is a shell script, put that in front of its first line: `sudo sed -i '1i #!/bin/sh' FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "script-windows-lines",
+        plant: |sandbox| program(sandbox, "#!/bin/sh\r\necho done\r\n", 0o755),
+        says: "Task t: the lines of FOLDER/own end as on Windows, so the system looks for a program whose name ends in a carriage return.",
+        cure: "Make them end as they do here: `sudo sed -i 's/\\r$//' FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "script-interpreter",
+        plant: |sandbox| program(sandbox, "#!/usr/bin/env no-such-python\n", 0o755),
+        says: "Task t: FOLDER/own is to be run by no-such-python, which is not on this machine.",
+        cure: "Install it, or name another program in the script's first line: `sudo vi FOLDER/own`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "command-writable",
+        plant: |sandbox| program(sandbox, "#!/bin/sh\n", 0o775),
+        says: "Others than * can change FOLDER/own (mode 0775), and with it what task t does as *.",
+        cure: "Take that away: `sudo chmod go-w FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "clock-future",
+        plant: |sandbox| {
+            sandbox.write("log.txt", "");
+            mode(sandbox, "log.txt", 0o640);
+            let log = fs::File::open(sandbox.path("log.txt")).expect("the log");
+            log.set_modified(SystemTime::now() + Duration::from_secs(7200)).expect("a time");
+        },
+        says: "FOLDER/log.txt was written at 20*, and the clock says 20*: it is wrong, or it was.",
+        cure: "See whether the clock is right now. If it is, give the file today's time, and all is well: `date` `sudo touch FOLDER/log.txt`",
+        along: &[],
+        cured: true,
+    },
+];
+
+/// A task 7 of a scheduler that does this.
+fn scheduler(sandbox: &Sandbox, line: &str, more: &str) {
+    sandbox.script("scheduler", line);
+    let fields = format!("{more} \"synoschedtask\": \"$T/scheduler\", \"magickey\": \"{}\"", sealed(MAGIC));
+    server(sandbox, &fields, &format!("\"7\": {{\"identifier\": \"{}\"}}", sealed(TASK)));
+}
+
+#[test]
+fn each_finding_in_its_words() {
+    for row in ROWS {
+        let sandbox = healthy();
+        row.try_on(&sandbox, &|| remotetask(&sandbox, &["check", "--json"]), &|text| here(&sandbox, text));
+    }
+}
+
+/// The example's file, as install.sh --try lays it out: nothing is wrong with that.
+#[test]
+fn a_trial_of_the_example_has_no_fault() {
+    let sandbox = Sandbox::new();
+    let example = include_str!("../../config.json.example");
+    let text = example.replace("\"server\": {", "\"server\": {\n    \"elevate\": [],");
+    sandbox.raw_config(&text);
+    mode(&sandbox, "config.json", 0o640);
+    let found = findings(&remotetask(&sandbox, &["check", "--json"]));
+    let codes: Vec<&str> = found.iter().filter_map(|found| found["code"].as_str()).collect();
+    let mut expected = vec!["key-example", "key-example", "key-example", "keys-plain"];
+    if !fs::exists("/usr/syno/bin/synoschedtask").expect("a look") {
+        expected.push("scheduler-elsewhere");
+    }
+    assert_eq!(codes, expected);
+}
+
+/// What an owner sees: faults first, no line wider than the screen but what is to be copied.
+#[test]
+fn on_the_screen() {
+    let sandbox = healthy();
+    let said = remotetask(&sandbox, &["check"]);
+    assert_eq!((said.code, &*said.out), (Some(0), "good   everything that can be looked at from here works\n"));
+    mode(&sandbox, "config.json", 0o644);
+    let advice = "advice Every user of this machine can read\n       FOLDER/config.json (mode 0644).\n       The web server's user and you are enough:\n         sudo chmod 0640 FOLDER/config.json\n";
+    let one = |text: &str| here(&sandbox, text).replace('\n', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = remotetask(&sandbox, &["check"]);
+    assert_eq!(one(&said.out), one(&format!("{advice}good everything would work; advice: 1")));
+    mode(&sandbox, "remotetask-cgi", 0o755);
+    let said = remotetask(&sandbox, &["check"]);
+    let fault = "fault Others can read FOLDER/remotetask-cgi (mode 0755). Then every web application of this machine can read the URL out of a request while it is answered. Take that away: sudo chmod 0711 FOLDER/remotetask-cgi ";
+    let end = "faults 1, and something would not work; advice: 1";
+    assert_eq!((said.code, one(&said.out)), (Some(1), one(&format!("{fault}{advice}{end}"))));
+    let command = here(&sandbox, "`sudo chmod 0711 FOLDER/remotetask-cgi").replace('`', "         ");
+    assert!(said.out.lines().any(|line| line == command), "on a line of its own: {}", said.out);
+    assert!(said.out.lines().all(|line| line.chars().count() <= 80 || line == command), "{}", said.out);
+}

@@ -1,0 +1,446 @@
+//! `check` on the pretend NAS: what needs root, sudo, the web server's user or a volume of its own.
+
+use std::os::unix::fs::{lchown, symlink};
+
+use serde_json::Value;
+
+use super::*;
+use crate::check::{findings, Row};
+use crate::workbench::{said, Said};
+
+const LINK: &str = "/usr/local/bin/remotetask";
+const DROP_IN: &str = "/etc/sudoers.d/remotetask";
+const OURS: &str = "'Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset' 'http ALL=(root) NOPASSWD:NOSETENV:NOLOG_INPUT:NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"'";
+
+fn look() -> Said {
+    said(Command::new(at("remotetask")).args(["check", "--json"]), "")
+}
+
+/// Files of the machine that a row changes, as they were.
+struct Kept(Vec<(&'static str, Vec<u8>)>);
+
+impl Kept {
+    fn new() -> Kept {
+        let files = ["/etc/passwd", "/etc/shadow", "/etc/sudoers"];
+        Kept(files.into_iter().map(|path| (path, fs::read(path).expect("a file"))).collect())
+    }
+
+    fn restore(&self) {
+        for (path, content) in &self.0 {
+            fs::write(path, content).expect("written");
+        }
+        mode("/usr/bin/sudo", 0o4755);
+        mode("/usr/local", 0o755);
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
+/// An installation in which nothing is to be found.
+fn healthy() -> Nas {
+    let nas = Nas::new();
+    let seven = "\"7\": {\"identifier\": \"another-key-of-seven\"}";
+    nas.sealed_config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}, {seven}"));
+    let config = read("config.json").replace("another-key-of-seven", &sealed("another-key-of-seven"));
+    nas.raw_config(&config);
+    nas.scheduled(7, "enabled", "true");
+    let _ = fs::remove_file(LINK);
+    symlink(at("remotetask"), LINK).expect("a link");
+    for folder in ["/volume1/scripts", "/usr/local/own"] {
+        let _ = fs::remove_dir_all(folder);
+    }
+    nas
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(at(name)).expect("a file")
+}
+
+fn with_elevate(nas: &Nas, argv: &str) {
+    nas.raw_config(&read("config.json").replace("{\"server\": {", &format!("{{\"server\": {{\"elevate\": {argv}, ")));
+}
+
+fn with_command(nas: &Nas, program: &str) {
+    nas.raw_config(&read("config.json").replace("/bin/true", program));
+}
+
+/// A volume of its own for state/.
+fn volume(options: &str) {
+    fs::create_dir(at("state")).expect("a folder");
+    mode(&at("state"), 0o700);
+    let options = format!("mode=0700,{options}");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs", &at("state")]).status();
+    assert!(mounted.expect("mount").success());
+}
+
+const ROWS: &[Row<Nas>] = &[
+    Row {
+        code: "file-owner",
+        plant: |_| chown(at("remotetask-keep"), Some(HTTP), None).expect("chown"),
+        says: "/usr/local/remotetask/remotetask-keep belongs to the user http, who can change it; it must belong to root.",
+        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask/remotetask-keep`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "file-owner",
+        plant: |_| chown(FOLDER, Some(HTTP), None).expect("chown"),
+        says: "/usr/local/remotetask belongs to the user http, who can change it; it must belong to root.",
+        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "file-writable",
+        plant: |_| mode("/usr/local", 0o777),
+        says: "Others than its owner can change /usr/local (mode 0777).",
+        cure: "Take that away: `sudo chmod go-w /usr/local`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "http-missing",
+        plant: |_| {
+            let text = fs::read_to_string("/etc/passwd").expect("passwd");
+            fs::write("/etc/passwd", text.replace("http:x:1023", "web:x:1023")).expect("written");
+        },
+        says: "This machine has no user called http, and the web server is to run as that.",
+        cure: "Install Web Station and the Apache HTTP Server 2.4 in DSM's Package Center.",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "folder-closed",
+        plant: |_| mode(FOLDER, 0o700),
+        says: "The web server's user http cannot get into /usr/local/remotetask (mode 0700).",
+        cure: "Let it pass: `sudo chmod a+x /usr/local/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "config-closed",
+        plant: |_| chown(at("config.json"), None, Some(0)).expect("chgrp"),
+        says: "The web server's user http cannot read /usr/local/remotetask/config.json (group root, mode 0640), so every URL is refused.",
+        cure: "Let it, and nobody else: `sudo chown root:http /usr/local/remotetask/config.json` `sudo chmod 0640 /usr/local/remotetask/config.json`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "config-open-plain",
+        plant: |nas| {
+            nas.config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
+            mode(&at("config.json"), 0o644);
+        },
+        says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it as they are: whoever reads them can start something.",
+        cure: "Take that away, and make digests of the keys: `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
+        along: &["keys-plain"],
+        cured: true,
+    },
+    Row {
+        code: "link-missing",
+        plant: |_| fs::remove_file(LINK).expect("removed"),
+        says: "/usr/local/bin/remotetask is no link to /usr/local/remotetask/remotetask, so a shell does not know the name remotetask.",
+        cure: "Make it one: `sudo mkdir -p /usr/local/bin` `sudo ln -sf /usr/local/remotetask/remotetask /usr/local/bin/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "log-missing",
+        plant: |_| fs::remove_file(at("log.txt")).expect("removed"),
+        says: "There is no /usr/local/remotetask/log.txt, and the web server's user cannot make one there: nothing is logged.",
+        cure: "Make it: `sudo touch /usr/local/remotetask/log.txt` `sudo chown http:http /usr/local/remotetask/log.txt` `sudo chmod 0640 /usr/local/remotetask/log.txt`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "log-unwritable",
+        plant: |_| chown(at("log.txt"), Some(0), None).expect("chown"),
+        says: "The user http cannot write /usr/local/remotetask/log.txt (it belongs to root, mode 0640): nothing is logged.",
+        cure: "Give it to that user: `sudo chown http /usr/local/remotetask/log.txt` `sudo chmod 0640 /usr/local/remotetask/log.txt`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "elevate-none",
+        plant: |nas| with_elevate(nas, "[]"),
+        says: "\"elevate\" is [] in config.json, so nothing ever becomes root, and remotetask-run is root's: nothing can be started.",
+        cure: "Take \"elevate\" out of config.json: `sudo vi /usr/local/remotetask/config.json`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "sudo-missing",
+        plant: |nas| with_elevate(nas, "[\"/opt/bin/sudo\", \"-n\"]"),
+        says: "There is no program /opt/bin/sudo that could be started, so nothing becomes root.",
+        cure: "Find out where sudo is, and write that into config.json as the first word of \"elevate\": `command -v sudo` `\"elevate\": [\"/usr/bin/sudo\", \"-n\"]`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "sudo-not-setuid",
+        plant: |_| mode("/usr/bin/sudo", 0o755),
+        says: "/usr/bin/sudo does not become root (owner root, mode 0755), whoever starts it.",
+        cure: "Type this as root: `chown root:root /usr/bin/sudo` `chmod 4755 /usr/bin/sudo`",
+        along: &[],
+        cured: true,
+    },
+    // What an update of DSM may do.
+    Row {
+        code: "sudoers-missing",
+        plant: |_| fs::remove_file(DROP_IN).expect("removed"),
+        says: "There is no /etc/sudoers.d/remotetask, so the web server's user may not start anything. An update of DSM can take it away.",
+        cure: "Write it anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-name",
+        plant: |_| fs::rename(DROP_IN, format!("{DROP_IN}.conf")).expect("moved"),
+        says: "sudo skips /etc/sudoers.d/remotetask.conf: a name in that folder may have no dot in it and no ~ at its end.",
+        cure: "Give it its name: `sudo mv /etc/sudoers.d/remotetask.conf /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-mode",
+        plant: |_| mode(DROP_IN, 0o666),
+        says: "sudo does not read /etc/sudoers.d/remotetask, for others than root can change it (owner root, mode 0666).",
+        cure: "Take that away: `sudo chown root:root /etc/sudoers.d/remotetask` `sudo chmod 0440 /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-open",
+        plant: |_| mode(DROP_IN, 0o644),
+        says: "/etc/sudoers.d/remotetask has mode 0644; sudo reads it, but its own checker demands 0440.",
+        cure: "Give it that: `sudo chmod 0440 /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-not-included",
+        plant: |_| {
+            let text = fs::read_to_string("/etc/sudoers").expect("sudoers");
+            fs::write("/etc/sudoers", text.replace("#includedir", "# includedir")).expect("written");
+        },
+        says: "/etc/sudoers does not say that the folder /etc/sudoers.d is to be read.",
+        cure: "Add the line that does: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers >/dev/null`",
+        along: &[],
+        cured: true,
+    },
+    // It would allow any argument.
+    Row {
+        code: "sudoers-rule",
+        plant: |_| sudoers("remotetask", &include_str!("../../../webstation/sudoers").replace(" \"\"", "")),
+        says: "sudo does not let the web server's user start remotetask-run in the way it should: its rule is (root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run.",
+        cure: "Write the rule anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-rule",
+        plant: |_| sudoers("remotetask", "http ALL = nonsense (\n"),
+        says: "sudo does not let the web server's user start remotetask-run in the way it should: it has no rule for that, and says \"/etc/sudoers.d/remotetask:1:*\".",
+        cure: "Write the rule anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    // It comes later, and so it overrides ours.
+    Row {
+        code: "sudoers-other-rule",
+        plant: |_| sudoers("zz", "http ALL=(root) PASSWD: ALL\n"),
+        says: "sudo lets the web server's user, which every web application runs as, do something else as well: (root) PASSWD: ALL.",
+        cure: "Take the line for http out of /etc/sudoers.d/zz. If nobody needs anything in that file, switch it off as a whole; sudo skips names with a dot: `sudo mv /etc/sudoers.d/zz /etc/sudoers.d/zz.off`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-other-rule-somewhere",
+        plant: |_| {
+            let text = fs::read_to_string("/etc/sudoers").expect("sudoers");
+            fs::write("/etc/sudoers", text + "http ALL=(ALL) NOPASSWD: /bin/ls, /bin/cat\n").expect("written");
+        },
+        says: "sudo lets the web server's user, which every web application runs as, do something else as well: (ALL) NOPASSWD: /bin/ls, /bin/cat.",
+        cure: "Find the line, and take it out: `sudo grep -rn -e http -e '^ALL' /etc/sudoers /etc/sudoers.d`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "sudoers-defaults",
+        plant: |_| {
+            let text = include_str!("../../../webstation/sudoers");
+            sudoers("remotetask", text.split_inclusive('\n').next_back().expect("a line"));
+        },
+        says: "The drop-in's line Defaults is missing; should somebody set requiretty for sudo, nothing could be started any more.",
+        cure: "Write both lines anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-requiretty",
+        plant: |_| sudoers("zz", "Defaults!/usr/local/remotetask/remotetask-run requiretty\n"),
+        says: "sudo is told to demand a terminal for remotetask-run (requiretty), and a web server has none.",
+        cure: "Find that line, and take it out: `sudo grep -rn requiretty /etc/sudoers /etc/sudoers.d`",
+        along: &[],
+        cured: false,
+    },
+    // A sudo that lists nothing, and lets everything through that it should.
+    Row {
+        code: "sudo-unknown",
+        plant: |nas| {
+            script(
+                Path::new("/run/effects/sudo"),
+                "case \"$*\" in *-l*) echo 'sudo: not today' >&2; exit 1 ;; esac\nexec /usr/bin/sudo \"$@\"",
+            );
+            mode("/run/effects/sudo", 0o4755);
+            with_elevate(nas, "[\"/run/effects/sudo\", \"-n\"]");
+        },
+        says: "What else sudo lets the web server's user do cannot be looked at: sudo says \"not today\".",
+        cure: "See what sudo says at a terminal: `sudo /run/effects/sudo -l -U http`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "way-blocked",
+        plant: |_| {
+            let text = fs::read_to_string("/etc/shadow").expect("shadow");
+            fs::write("/etc/shadow", text.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:")).expect("shadow");
+        },
+        says: "The web server's user does not get through to remotetask-run: /usr/bin/sudo refuses: \"sudo: account validation failure*\".",
+        cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | sudo -u http /usr/bin/sudo -n /usr/local/remotetask/remotetask-run`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "task-unknown",
+        plant: |_| fs::remove_file(format!("{STORE}/7.task")).expect("removed"),
+        says: "The Task Scheduler knows no task 7, so nobody can start it.",
+        cure: "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo remotetask tasks` `sudo remotetask tasks remove 7`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "command-shared",
+        plant: |nas| {
+            fs::create_dir(Path::new("/volume1/scripts")).expect("a folder");
+            script(Path::new("/volume1/scripts/backup.sh"), "true");
+            mode("/volume1/scripts/backup.sh", 0o777);
+            with_command(nas, "/volume1/scripts/backup.sh");
+        },
+        says: "Others than root can perhaps change /volume1/scripts/backup.sh (mode 0777), and with it what task t does as root. On a share of DSM's the mode shows 777 whatever its permissions say.",
+        cure: "Leave it if only people whom you trust may write in that share. Else put the script where root alone can write, such as /usr/local/bin, and name it there in config.json: `sudo cp /volume1/scripts/backup.sh /usr/local/bin/` `sudo vi /usr/local/remotetask/config.json`",
+        along: &[],
+        cured: false,
+    },
+    // The folder that leads to it counts as much.
+    Row {
+        code: "command-owner",
+        plant: |nas| {
+            fs::create_dir(Path::new("/usr/local/own")).expect("a folder");
+            script(Path::new("/usr/local/own/backup.sh"), "true");
+            lchown("/usr/local/own", Some(HTTP), None).expect("chown");
+            with_command(nas, "/usr/local/own/backup.sh");
+        },
+        says: "/usr/local/own belongs to the user http, who can change what task t does as root.",
+        cure: "Give it to root, unless that user may do everything anyway: `sudo chown root /usr/local/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "volume-full",
+        plant: |_| volume("size=8m"),
+        says: "There are only 8 MiB left for /usr/local/remotetask/state, and what cannot be recorded is not started.",
+        cure: "Make room on that volume. This shows what takes the most, in KiB: `sudo du -xk /usr/local/remotetask/state | sort -n | tail -n 20`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "volume-files",
+        plant: |_| volume("nr_inodes=100"),
+        says: "There is room for only 9* more files where /usr/local/remotetask/state is, and what cannot be recorded is not started.",
+        cure: "Delete files on that volume. This shows where the most are: `sudo du -x --inodes /usr/local/remotetask/state | sort -n | tail -n 20`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "volume-read-only",
+        plant: |_| volume("ro"),
+        says: "The volume of /usr/local/remotetask/state is read-only, and what cannot be recorded is not started.",
+        cure: "DSM makes it so when a disk has a fault: look into its Storage Manager first. Then: `sudo mount -o remount,rw /usr/local/remotetask/state`",
+        along: &[],
+        cured: true,
+    },
+];
+
+fn try_all(cured: bool) -> usize {
+    let kept = Kept::new();
+    let rows: Vec<&Row<Nas>> = ROWS.iter().filter(|row| row.cured == cured).collect();
+    for row in &rows {
+        kept.restore();
+        let nas = healthy();
+        row.try_on(&nas, &look, &|text| text.replace("OURS", OURS));
+    }
+    rows.len()
+}
+
+/// Each is found in its words, and after what its cure says was typed, nothing is.
+#[test]
+fn twelve_planted_faults() {
+    assert!(try_all(true) >= 12);
+}
+
+#[test]
+fn what_no_command_alone_cures() {
+    try_all(false);
+}
+
+/// Nothing that was looked at has left a trace, or started anything.
+#[test]
+fn a_look_changes_nothing() {
+    let nas = healthy();
+    nas.raw_config(&read("config.json").replace("/bin/true", "/run/effects/began"));
+    script(Path::new("/run/effects/began"), "touch /run/effects/touched");
+    let before = walk(FOLDER);
+    assert_eq!(findings(&look()), [] as [Value; 0]);
+    assert_eq!((walk(FOLDER), nas.log()), (before, String::new()));
+    assert!(!Path::new("/run/effects/touched").exists());
+    assert_eq!(
+        said(Command::new(at("remotetask")).arg("check"), "").out,
+        "good   everything that can be looked at from here works\n"
+    );
+}
+
+/// A folder of an ordinary user's, as install.sh --try lays it out: no http, no sudo, and no fault.
+#[test]
+fn an_ordinary_users_trial_has_no_fault() {
+    let _nas = healthy();
+    let folder = tempfile::tempdir().expect("a folder");
+    mode(&folder.path().display().to_string(), 0o755);
+    let path = |name: &str| folder.path().join(name);
+    for (name, program, bits) in PROGRAMS {
+        fs::copy(program, path(name)).expect("copy");
+        mode(&path(name).display().to_string(), bits);
+    }
+    let example = include_str!("../../../config.json.example");
+    fs::write(
+        path("config.json"),
+        example.replace("\"server\": {", "\"server\": {\n \"elevate\": [],\n \"synoschedtask\": \"/none\","),
+    )
+    .expect("written");
+    mode(&path("config.json").display().to_string(), 0o640);
+    for entry in fs::read_dir(folder.path()).expect("names").flatten() {
+        chown(entry.path(), Some(1026), Some(100)).expect("chown");
+    }
+    chown(folder.path(), Some(1026), Some(100)).expect("chown");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=1026", "--regid=100", "--clear-groups", "--"]).arg(path("remotetask")).arg("check");
+    let told = said(&mut command, "");
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let program = path("remotetask").display().to_string();
+    assert!(told.out.lines().any(|line| line == format!("         {program} seal")), "{}", told.out);
+    assert!(!told.out.contains("sudo") && told.out.contains("everything would work; advice: 5"), "{}", told.out);
+}
