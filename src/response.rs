@@ -44,7 +44,7 @@ impl Response {
     ///
     /// `start.html` in the program's `folder` takes the place of our page.
     pub fn refusal(folder: Option<&Path>) -> Response {
-        let body = folder.and_then(own_start_page).unwrap_or_else(|| START_PAGE.as_bytes().to_vec());
+        let body = start_page(folder);
         Response { status: "404 Not Found", content_type: "text/html; charset=utf-8", retry_after: None, body }
     }
 
@@ -107,6 +107,16 @@ impl Response {
     pub fn send(&self, head: bool) {
         let _ = streams::write_all(rustix::stdio::stdout(), &self.to_bytes(head));
     }
+}
+
+/// The start page that an installation in `folder` shows.
+pub fn start_page(folder: Option<&Path>) -> Vec<u8> {
+    folder.and_then(own_start_page).unwrap_or_else(|| START_PAGE.as_bytes().to_vec())
+}
+
+/// Names and values of the headers that every answer has, but for its type and length.
+pub fn promised() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HEADERS.lines().filter_map(|line| line.split_once(": "))
 }
 
 fn own_start_page(folder: &Path) -> Option<Vec<u8>> {

@@ -3,13 +3,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use super::apache::Apache;
 use crate::child::gather;
 
 /// What a program gets to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Where the package of Apache 2.4 has its program, as far as public sources tell.
-const HTTPD: [&str; 2] = ["/usr/local/bin/httpd24", "/var/packages/Apache2.4/target/usr/local/bin/httpd24"];
 
 /// The row: what the box is, the word for each way, and the way that was chosen.
 pub fn row(ways: &[&str], scheduler: &str) -> String {
@@ -36,10 +34,9 @@ fn value(path: &str, name: &str) -> Option<String> {
 
 /// Which module would run a program for Apache, as far as Apache says.
 fn cgi() -> String {
-    let told = HTTPD.iter().find_map(|program| gather([program, "-M"], 64 << 10, Instant::now() + PATIENCE).ok());
-    let Some(told) = told else { return "no Apache 2.4".into() };
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    let loaded = ["cgi_module", "cgid_module"].into_iter().filter(|name| told.contains(&format!(" {name} ")));
+    let Some(apache) = Apache::here() else { return "no Apache 2.4".into() };
+    let modules = apache.modules().unwrap_or_default();
+    let loaded = ["cgi_module", "cgid_module"].into_iter().filter(|name| modules.iter().any(|module| module == name));
     match loaded.collect::<Vec<_>>()[..] {
         [] => "not loaded".into(),
         ref names => names.join(" and "),

@@ -13,6 +13,7 @@ pub mod seal; // plain keys become digests
 pub mod tasks; // what can be started
 pub mod url; // URLs, codes, text to copy
 
+pub mod apache; // what Web Station's Apache says of itself
 pub mod attempt; // try: everything but the start
 pub mod boxes; // what this box is, for docs/boxes.md
 pub mod check; // does everything work?

@@ -9,6 +9,7 @@ mod scripts;
 mod servers;
 mod stand_ins;
 mod tasks;
+mod web_check;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -23,6 +24,7 @@ use crate::support::*;
 
 pub const FOLDER: &str = "/usr/local/remotetask";
 pub const HTTP: u32 = 1023;
+const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
 const STORE: &str = "/usr/syno/etc/synoschedule.d/root";
 const EVENTS: &str = "/usr/syno/etc/stand-in-events";
 
@@ -63,6 +65,12 @@ impl Nas {
             fs::create_dir_all(folder).expect("a folder");
         }
         let _ = fs::remove_file("/usr/syno/etc/stand-in");
+        // By a port of its own: Apache's drop-in.
+        let _ = fs::remove_dir_all("/volume1/web/remotetask");
+        let _ = fs::remove_dir_all(DROP_INS);
+        fs::create_dir_all(DROP_INS).expect("a folder");
+        fs::write(format!("{DROP_INS}/remotetask.conf"), include_str!("../../webstation/remotetask.conf"))
+            .expect("the drop-in");
         Nas { _only: only }
     }
 

@@ -11,10 +11,12 @@ mod configuration; // config.json: valid, whole, nothing over
 mod installation; // programs, folders and files: there, whose, open to whom
 mod journal; // log.txt
 mod keys; // can they be read, or guessed?
+mod live; // requests through the web server
 mod passage; // and whether it gets through
 mod room; // space to write in
 mod scheduler; // the tasks of DSM's Task Scheduler
-mod sudoers; // what sudo lets the web server's user do // and the time
+mod sudoers;
+mod web; // the web server's files // what sudo lets the web server's user do // and the time
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -81,6 +83,8 @@ pub fn catalogue() -> impl Iterator<Item = &'static Kind> {
         commands::KINDS,
         room::KINDS,
         clock::KINDS,
+        web::KINDS,
+        live::KINDS,
     ]
     .into_iter()
     .flatten()
@@ -96,7 +100,9 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
     let subject = Subject::new(&bench.folder, content.as_deref().unwrap_or_default(), valid);
     let mut found = configuration::look(&path, content.as_ref().err(), config.as_ref());
     found.extend(on_this_machine(&subject));
-    let _ = url;
+    if let Some(url) = url {
+        found.extend(live::look(&subject, url)?);
+    }
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
     found.iter_mut().for_each(|found| found.cure = typed_here(bench, &found.cure));
     match as_json {
@@ -120,6 +126,7 @@ fn on_this_machine(subject: &Subject<'_>) -> Vec<Found> {
     found.extend(commands::look(subject));
     found.extend(room::look(subject));
     found.extend(clock::look(subject));
+    found.extend(web::look(subject));
     found
 }
 
@@ -224,7 +231,10 @@ mod tests {
         let (_, clock) = include_str!("clock.rs").split_once("mod tests").expect("tests");
         let in_a_row =
             |code: &str| rows.iter().any(|text| text.contains(&format!("code: \"{code}\",\n        plant:")));
-        let provoked = |code: &str| in_a_row(code) || clock.contains(&format!("\"{code}\""));
+        // The web server's findings stand in tuples, each beside its words.
+        let web = include_str!("../../../tests/it/nas/web_check.rs");
+        let provoked =
+            |code: &str| in_a_row(code) || [clock, web].iter().any(|text| text.contains(&format!("\"{code}\"")));
         let forgotten: Vec<&str> = catalogue().map(|kind| kind.code).filter(|code| !provoked(code)).collect();
         assert!(forgotten.is_empty(), "no test provokes {forgotten:?}");
     }

@@ -110,7 +110,7 @@ const ROWS: &[Row<Nas>] = &[
         },
         says: "This machine has no user called http, and the web server is to run as that.",
         cure: "Install Web Station and the Apache HTTP Server 2.4 in DSM's Package Center.",
-        along: &[],
+        along: &["web-broken"],
         cured: false,
     },
     Row {
