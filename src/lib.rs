@@ -4,25 +4,25 @@
 //! programs, each with its main path on one screen. ARCHITECTURE.md tells the whole story.
 
 // The web half: `remotetask-cgi`, as the web server's user.
+pub mod request; // environment and body → Request
 pub mod config; // config.json → Config, or a Refusal that names place and cure
-pub mod elevate;
-pub mod judge; // Request or Ask, with Config → Permit (both halves; pure)
 pub mod key; // what a key may look like; digests, compared in constant time
+pub mod judge; // Request or Ask, with Config → Permit (both halves; pure)
 pub mod line; // the line between the halves: Ask and Reply
-pub mod request; // environment and body → Request // Permit → Ask ⇒ sudo ⇒ Reply
+pub mod elevate; // Permit → Ask ⇒ sudo ⇒ Reply
 
-// The root half: `remotetask-run`, and `remotetask-keep` for a command.
-pub mod keep; // step 9 for a command: stays until it has ended
-pub mod record;
-pub mod target; // steps 7 and 8: it exists; start it
+// The root half: `remotetask-run`, and `remotetask-keep` for what is kept.
+pub mod world; // step 0: nothing of the caller's world stays
 pub mod trust; // steps 1 and 2: who we are, and what may be believed
 pub mod turn; // step 6: lock, overlap, ceilings
-pub mod world; // step 0: nothing of the caller's world stays // what is known of a run, in state/
+pub mod target; // steps 7 and 8: it exists; start it
+pub mod keep; // step 9 for a command: stays until it has ended
+pub mod record; // what is known of a run, in state/
 
 // And back to the caller.
-pub mod log;
 pub mod outcome; // one variant a row of the answers' table
-pub mod response; // the bytes of the answer // log.txt
+pub mod response; // the bytes of the answer
+pub mod log; // log.txt
 
 // The owner's side: `remotetask`.
 pub mod workbench;

@@ -1,24 +1,22 @@
 //! The workbench: what an owner types at a shell, as root. Nothing of it is reached by a request.
 
 pub mod screen; // what the owner sees
-
+pub mod view; // both files as the owner reads them
 pub mod edit; // config.json, changed as a whole or not at all
 pub mod secrets; // new keys; keys.json
 pub mod strength; // can this key be guessed?
 
-pub mod view; // both files as the owner reads them
-
-pub mod people; // key new, list, revoke, rotate
-pub mod seal; // plain keys become digests
+pub mod status; // where things stand, and what to do next
 pub mod tasks; // what can be started
+pub mod people; // key new, list, revoke, rotate
 pub mod url; // URLs, codes, text to copy
-
-pub mod apache; // what Web Station's Apache says of itself
+pub mod seal; // plain keys become digests
 pub mod attempt; // try: everything but the start
-pub mod boxes; // what this box is, for docs/boxes.md
 pub mod check; // does everything work?
 pub mod probe; // which way starts a scheduled task here?
-pub mod status; // where things stand, and what to do next
+
+pub mod apache; // what Web Station's Apache says of itself
+pub mod boxes; // what this box is, for docs/boxes.md
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt;

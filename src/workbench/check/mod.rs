@@ -1,22 +1,22 @@
 //! `check`: does everything work? One module looks at one thing and says what it found; the kinds of
 //! finding that there are stand beside it, and docs/workbench.md shows them all as a table.
 
-pub mod finding;
+pub mod finding; // what can be found, in which words
 
-mod accounts; // users and groups
-
-mod clock;
-mod commands; // the programs that tasks start
 mod configuration; // config.json: valid, whole, nothing over
+mod keys; // can they be read, or guessed?
 mod installation; // programs, folders and files: there, whose, open to whom
 mod journal; // log.txt
-mod keys; // can they be read, or guessed?
-mod live; // requests through the web server
+mod sudoers; // what sudo lets the web server's user do
 mod passage; // and whether it gets through
-mod room; // space to write in
 mod scheduler; // the tasks of DSM's Task Scheduler
-mod sudoers;
-mod web; // the web server's files // what sudo lets the web server's user do // and the time
+mod commands; // the programs that tasks start
+mod room; // space to write in
+mod clock; // and the time
+mod web; // the web server's files
+mod live; // requests through the web server
+
+mod accounts; // users and groups
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
