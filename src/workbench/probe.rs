@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::boxes;
-use super::edit::Edit;
+use super::edit::{hold, Edit};
 use super::screen::Tone;
 use super::view::View;
 use super::{Bench, Fault};
@@ -80,6 +80,7 @@ pub fn run(bench: &Bench, wanted: &Wanted) -> Result<bool, Fault> {
     let screen = &bench.screen;
     let marker = bench.path("state").join("probe");
     let Some(number) = wanted.task else {
+        drop(hold(&bench.folder)?); // which makes state/, for the marker
         how_to(bench, &marker);
         return Ok(true);
     };

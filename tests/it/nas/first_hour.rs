@@ -115,25 +115,18 @@ fn who_is_not_root_is_told_how() {
 #[test]
 fn a_full_disk_loses_nothing() {
     let nas = Nas::new();
-    // The whole installation on a small volume of its own.
-    let mount = |words: &[&str]| assert!(Command::new(words[0]).args(&words[1..]).status().expect("mount").success());
-    mount(&["mount", "-t", "tmpfs", "-o", "size=256m,mode=0755", "tmpfs", FOLDER]);
-    for (name, program, bits) in PROGRAMS {
-        fs::copy(program, at(name)).expect("copy");
-        mode(&at(name), bits);
-    }
+    on_a_small_volume();
     nas.config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
     bench(&["key", "new", "--label", "guest"]).ok();
     let before = [fs::read(at("config.json")).expect("config.json"), fs::read(at("keys.json")).expect("keys.json")];
-    let full =
-        Command::new("dd").args(["if=/dev/zero", "bs=4k", &format!("of={}", at("filler"))]).output().expect("dd");
-    assert!(!full.status.success());
+    fill_it();
     for arguments in [
         &["key", "new", "--label", "x"][..],
         &["key", "revoke", "guest"],
         &["key", "rotate", "guest"],
         &["tasks", "add", "x", "--", "/bin/true"],
         &["tasks", "rotate", "t"],
+        &["tasks", "remove", "t"],
         &["seal"],
         &["url", "--at", "https://nas.example.org"],
     ] {
@@ -147,4 +140,23 @@ fn a_full_disk_loses_nothing() {
     fs::remove_file(at("filler")).expect("removed");
     bench(&["key", "revoke", "guest"]).ok();
     mount(&["umount", FOLDER]);
+}
+
+fn mount(words: &[&str]) {
+    assert!(Command::new(words[0]).args(&words[1..]).status().expect("mount").success());
+}
+
+/// The whole installation on a small volume of its own. The next test takes it away.
+pub fn on_a_small_volume() {
+    mount(&["mount", "-t", "tmpfs", "-o", "size=256m,mode=0755", "tmpfs", FOLDER]);
+    for (name, program, bits) in PROGRAMS {
+        fs::copy(program, at(name)).expect("copy");
+        mode(&at(name), bits);
+    }
+}
+
+pub fn fill_it() {
+    let full =
+        Command::new("dd").args(["if=/dev/zero", "bs=4k", &format!("of={}", at("filler"))]).output().expect("dd");
+    assert!(!full.status.success());
 }

@@ -1,6 +1,6 @@
 //! `probe` on boxes that behave differently: which way works, and is it set?
 
-use super::first_hour::bench;
+use super::first_hour::{bench, fill_it, on_a_small_volume};
 use super::servers::by_port;
 use super::*;
 
@@ -98,6 +98,24 @@ fn a_box_without_a_web_api_and_one_on_which_nothing_works() {
     assert_eq!(words, ["nothing", "nothing", "nothing", "missing", "refused"]);
     assert!(row.ends_with(" | missing | refused | none |"), "{row}");
     assert_eq!(fs::read_to_string(at("config.json")).expect("config.json"), before);
+}
+
+/// On a full volume what was seen is shown, and the configuration stays whole.
+#[test]
+fn what_cannot_be_written_is_said() {
+    let nas = Nas::new();
+    on_a_small_volume();
+    nas.scheduled(3, "enabled", "true");
+    nas.config(&format!("\"3\": {{\"identifier\": \"{TASK}\"}}"));
+    bench(&["key", "new", "--label", "x"]).ok();
+    fill_it();
+    let before = fs::read(at("config.json")).expect("config.json");
+    let said = bench(&["probe", "3", "--yes", "--watch", "3"]);
+    let seen = said.out.contains("--run check_time=0: ran: seen by DSM's record");
+    assert_eq!((said.code, seen), (Some(1), true), "{said:?}");
+    let why = "remotetask: /usr/local/remotetask/config.json stays as it is: there is no space left";
+    assert!(said.err.replace('\n', " ").starts_with(why), "{said:?}");
+    assert_eq!(fs::read(at("config.json")).expect("config.json"), before);
 }
 
 #[test]
