@@ -4,6 +4,7 @@ mod boundary;
 mod check;
 mod first_hour;
 mod installer;
+mod php;
 mod probe;
 mod scripts;
 mod servers;
@@ -239,10 +240,14 @@ pub struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         for child in &mut self.children {
-            let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-            let _ = child.wait();
+            end(child);
         }
     }
+}
+
+fn end(child: &mut Child) {
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    let _ = child.wait();
 }
 
 /// What a server answered.
@@ -267,6 +272,16 @@ impl Server {
         let server = Server { children, port };
         until("the server", || TcpStream::connect(("127.0.0.1", port)).ok());
         server
+    }
+
+    /// A process more that ends with it.
+    pub fn also(&mut self, child: Child) {
+        self.children.push(child);
+    }
+
+    /// Ends what the server hands its requests to.
+    pub fn end_last(&mut self) {
+        end(&mut self.children.pop().expect("a process"));
     }
 
     /// Sends these bytes and reads to the end.

@@ -264,3 +264,33 @@ fn what_sudo_is_given() {
         .collect();
     assert_eq!(rest, ["/", "own-group"], "{seen}");
 }
+
+/// The words in capitals behind each `before` of a text.
+fn named<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    let word = |rest: &'a str| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default();
+    let mut found: Vec<&str> = text.split(before).skip(1).map(word).filter(|word| word.len() > 4).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// A variable that is read, and that PHP or nginx does not hand on, would be missed by nobody.
+#[test]
+fn every_way_in_hands_on_what_is_read() {
+    let mut read = named(include_str!("../../src/request.rs"), "\"");
+    // Where these hand on, the length is known.
+    read.retain(|name| *name != "HTTP_TRANSFER_ENCODING");
+    assert!(read.contains(&"HTTP_X_MAGIC_KEY") && read.contains(&"REDIRECT_STATUS"), "{read:?}");
+    let and = |more: &[&'static str], less: &str| {
+        let mut all: Vec<&str> = read.iter().chain(more).copied().filter(|name| *name != less).collect();
+        all.sort();
+        all
+    };
+    let php = include_str!("../../webstation/php/index.php");
+    assert_eq!(named(php, "'"), and(&["REQUEST_URI"], ""));
+    let fcgiwrap = include_str!("../../webstation/nginx-fcgiwrap.conf");
+    assert_eq!(named(fcgiwrap, "fastcgi_param "), and(&["SCRIPT_FILENAME"], ""));
+    let nginx = include_str!("../../webstation/php/nginx.conf");
+    let own = ["REQUEST_URI", "SCRIPT_FILENAME", "SCRIPT_NAME"];
+    assert_eq!(named(nginx, "fastcgi_param "), and(&own, "PATH_INFO"));
+}

@@ -10,30 +10,34 @@ use remotetask::response::START_PAGE;
 use super::*;
 
 const MODULES: &str = "/usr/lib/apache2/modules";
-const WEB: &str = "/volume1/web/remotetask";
-const RUN: &str = "/run/webserver";
+pub const WEB: &str = "/volume1/web/remotetask";
+pub const RUN: &str = "/run/webserver";
 
-fn fresh_folder() {
+pub fn fresh_folder() {
     let _ = fs::remove_dir_all(RUN);
     fs::create_dir(RUN).expect("a folder");
     mode(RUN, 0o755);
 }
 
-/// Apache with `mod_cgid` or `mod_cgi`, in DSM's way: user `http`, and one more file that it includes.
-fn apache(module: &str, rest: &str) -> Server {
-    fresh_folder();
-    let mpm = if module == "cgid" { "event" } else { "prefork" };
-    let modules: Vec<String> =
-        ["authz_core", "alias", "env", "mime", "rewrite", "setenvif", module, &format!("mpm_{mpm}")]
-            .iter()
-            .map(|name| format!("LoadModule {name}_module {MODULES}/mod_{name}.so\n"))
-            .collect();
-    let socket = if module == "cgid" { format!("ScriptSock {RUN}/cgid.sock\n") } else { String::new() };
+/// Apache with `mod_cgid`, `mod_cgi` or `mod_proxy_fcgi`, in DSM's way: user `http`, and one more file
+/// that it includes.
+pub fn apache(module: &str, rest: &str) -> Server {
+    let (more, socket) = match module {
+        "cgid" => (&["mpm_event"][..], format!("ScriptSock {RUN}/cgid.sock\n")),
+        "cgi" => (&["mpm_prefork"][..], String::new()),
+        _ => (&["mpm_event", "proxy"][..], String::new()),
+    };
+    let always = &["authz_core", "alias", "env", "mime", "rewrite", "setenvif"];
+    let modules: String = always
+        .iter()
+        .chain(more)
+        .chain(&[module])
+        .map(|name| format!("LoadModule {name}_module {MODULES}/mod_{name}.so\n"))
+        .collect();
     let conf = format!(
         "ServerRoot {RUN}\nServerName nas\nPidFile {RUN}/httpd.pid\nDefaultRuntimeDir {RUN}\nMutex \"file:{RUN}\" default\n\
-         ErrorLog {RUN}/error_log\n{}{socket}User http\nGroup http\nTypesConfig /dev/null\n\
-         LogFormat \"%h %r %>s\" all\nCustomLog {RUN}/access_log all env=!dontlog\n{rest}",
-        modules.concat()
+         ErrorLog {RUN}/error_log\n{modules}{socket}User http\nGroup http\nTypesConfig /dev/null\n\
+         LogFormat \"%h %r %>s\" all\nCustomLog {RUN}/access_log all env=!dontlog\n{rest}"
     );
     fs::write(format!("{RUN}/httpd.conf"), conf).expect("httpd.conf");
     let mut command = Command::new("/usr/sbin/apache2");
@@ -47,6 +51,7 @@ fn apache(module: &str, rest: &str) -> Server {
 pub fn by_port(module: &str) -> Server {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation/remotetask.conf");
     fs::copy(shipped, "/etc/remotetask.conf").expect("the drop-in");
+    fresh_folder();
     apache(module, "Include /etc/remotetask.conf\n")
 }
 
@@ -57,6 +62,7 @@ fn by_vhost(module: &str) -> Server {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation/.htaccess");
     fs::copy(shipped, format!("{WEB}/.htaccess")).expect(".htaccess");
     symlink(at("remotetask-cgi"), format!("{WEB}/remotetask.cgi")).expect("a link");
+    fresh_folder();
     apache(
         module,
         &format!(
@@ -66,30 +72,82 @@ fn by_vhost(module: &str) -> Server {
     )
 }
 
-fn nginx() -> Server {
-    fresh_folder();
+/// nginx with one host, whose inside is this text.
+pub fn nginx(inside: &str, others: Vec<Child>) -> Server {
     let conf = format!(
-        "user http http; pid {RUN}/nginx.pid; error_log {RUN}/error_log crit; daemon off; worker_processes 1;\n\
-         events {{ }}\nhttp {{ access_log off; client_body_temp_path {RUN}/body; proxy_temp_path {RUN}/p; \
+        "user http http; pid {RUN}/nginx.pid; error_log {RUN}/error_log; daemon off; worker_processes 1;\n\
+         events {{ }}\nhttp {{ lingering_timeout 1s; access_log {RUN}/access_log; client_body_temp_path {RUN}/body; proxy_temp_path {RUN}/p; \
          fastcgi_temp_path {RUN}/f; uwsgi_temp_path {RUN}/u; scgi_temp_path {RUN}/s;\n\
-         server {{ listen 127.0.0.1:10766; location / {{ fastcgi_pass unix:{RUN}/fcgi.sock;\n\
-         fastcgi_param SCRIPT_FILENAME {FOLDER}/remotetask-cgi; fastcgi_param PATH_INFO $uri;\n\
-         fastcgi_param REQUEST_METHOD $request_method; fastcgi_param QUERY_STRING $query_string;\n\
-         fastcgi_param CONTENT_LENGTH $content_length; fastcgi_param REMOTE_ADDR $remote_addr; }} }} }}\n"
+         server {{ listen 127.0.0.1:10766;\n{inside} }} }}\n"
     );
     fs::write(format!("{RUN}/nginx.conf"), conf).expect("nginx.conf");
-    chown(RUN, Some(HTTP), Some(HTTP)).expect("chown");
-    let mut wrap = Command::new("/usr/sbin/fcgiwrap");
-    wrap.args(["-s", &format!("unix:{RUN}/fcgi.sock")]).env_clear().env("PATH", "/usr/bin:/bin").uid(HTTP).gid(HTTP);
-    let wrap = wrap.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("fcgiwrap");
-    until("fcgiwrap", || fs::metadata(format!("{RUN}/fcgi.sock")).ok());
     let mut nginx = Command::new("/usr/sbin/nginx");
     nginx
         .args(["-c", &format!("{RUN}/nginx.conf"), "-e", &format!("{RUN}/error_log")])
         .env_clear()
         .env("PATH", "/usr/bin:/bin");
     let nginx = nginx.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("nginx");
-    Server::new(vec![nginx, wrap], 10766)
+    Server::new(std::iter::once(nginx).chain(others).collect(), 10766)
+}
+
+/// nginx and fcgiwrap as `http`, where the shipped file expects it, which stands behind this.
+fn by_fcgiwrap(before: &str) -> Server {
+    fresh_folder();
+    const SOCKET: &str = "/run/remotetask/fcgiwrap.sock";
+    let _ = fs::remove_dir_all("/run/remotetask");
+    fs::create_dir("/run/remotetask").expect("a folder");
+    chown("/run/remotetask", Some(HTTP), Some(HTTP)).expect("chown");
+    mode("/run/remotetask", 0o700);
+    let mut wrap = Command::new("/usr/sbin/fcgiwrap");
+    wrap.args(["-s", &format!("unix:{SOCKET}")]).env_clear().env("PATH", "/usr/bin:/bin").uid(HTTP).gid(HTTP);
+    let wrap = wrap.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("fcgiwrap");
+    until("fcgiwrap", || fs::metadata(SOCKET).ok());
+    nginx(&format!("{before}{}", include_str!("../../../webstation/nginx-fcgiwrap.conf")), vec![wrap])
+}
+
+/// What Web Station says in each host of nginx's, before an owner's own file: pages of its own take the
+/// place of a back-end's answers from 400 on.
+pub const WEB_STATION: &str = "error_page 400 401 403 404 405 408 409 411 413 414 416 429 494 500 501 502 503 504 505 \
+    /web_station_error;\nfastcgi_intercept_errors on;\n\
+    location = /web_station_error { internal; return 200 \"Sorry\"; }\n";
+
+/// A stand-in for the program that tells what it was handed, each on a line of its own.
+pub fn teller() {
+    let line = "printf 'Status: 200 OK\\r\\nContent-Type: text/plain\\r\\n\\r\\n'\n\
+        tr '\\0' '\\n' </proc/$$/environ\necho \"arguments $# in $PWD, $(wc -c) bytes of body\"";
+    fs::remove_file(at("remotetask-cgi")).expect("removed");
+    script(Path::new(&at("remotetask-cgi")), line);
+}
+
+/// A request with headers that no program needs, and what of it may arrive, in order.
+pub fn with_everything(server: &Server) -> (Vec<String>, Vec<String>) {
+    let headers = "Proxy: http://evil/\r\nCookie: a=b\r\nAuthorization: Basic x\r\nAccept: text/html\r\nX-Real-IP: 192.0.2.7\r\n\
+        Content-Type: text/plain\r\nContent-Length: 3\r\nPHP-Value: x\r\nX-Moz: prefetch\r\nPurpose: p\r\nX-Purpose: q\r\n\
+        Sec-Purpose: r\r\nSec-Fetch-Site: none\r\nX-Forwarded-For: 192.0.2.8\r\nX-Magic-Key: m\r\nX-Task-Key: t\r\n";
+    let answer = server.request("POST", "/a/b%0ac?d=e", headers, "xyz");
+    let mut told: Vec<String> = answer.body.replace("a/b\nc", "a/b[newline]c").lines().map(str::to_owned).collect();
+    // Without what nginx says of chunks.
+    told.retain(|line| line.contains('=') || line.starts_with("arguments"));
+    told.sort();
+    let expected = [
+        "CONTENT_LENGTH=3",
+        "HTTP_ACCEPT=text/html",
+        "HTTP_PURPOSE=p",
+        "HTTP_SEC_FETCH_SITE=none",
+        "HTTP_SEC_PURPOSE=r",
+        "HTTP_X_FORWARDED_FOR=192.0.2.8",
+        "HTTP_X_MAGIC_KEY=m",
+        "HTTP_X_MOZ=prefetch",
+        "HTTP_X_PURPOSE=q",
+        "HTTP_X_REAL_IP=192.0.2.7",
+        "HTTP_X_TASK_KEY=t",
+        "PATH_INFO=/a/b[newline]c",
+        "QUERY_STRING=d=e",
+        "REMOTE_ADDR=127.0.0.1",
+        "REQUEST_METHOD=POST",
+        "arguments 0 in /, 3 bytes of body",
+    ];
+    (told, expected.map(str::to_owned).to_vec())
 }
 
 /// What a row of the table expects.
@@ -112,8 +170,9 @@ enum Want {
 }
 use Want::*;
 
-/// The requests, and what comes of them through Apache by port, by virtual host, and through nginx.
-fn table() -> Vec<(&'static str, Vec<u8>, [Want; 3])> {
+/// The requests, and what comes of them through Apache by port and by virtual host, through nginx with
+/// fcgiwrap, and through PHP behind nginx and behind Apache.
+fn table() -> Vec<(&'static str, Vec<u8>, [Want; 5])> {
     let key = format!("/{MAGIC}/{TASK}");
     let simple = |method: &str, path: &str| -> Vec<u8> {
         format!("{method} {path} HTTP/1.1\r\nHost: nas\r\nConnection: close\r\n\r\n").into_bytes()
@@ -124,7 +183,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 3])> {
     let form = "x".repeat(70 << 10);
     let length = format!("Content-Length: {}\r\n", form.len());
     let chunks = format!("11170\r\n{}\r\n0\r\n\r\n", "x".repeat(0x11170));
-    let all = |want| [want; 3];
+    let all = |want| [want; 5];
     vec![
         ("the doorstep", simple("GET", "/"), all(Doorstep)),
         ("the key", simple("GET", &key), all(Run)),
@@ -141,44 +200,83 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 3])> {
         ("a query of words", simple("GET", &format!("{key}?a+b+c")), all(Run)),
         ("a query at the doorstep", simple("GET", "/?--help"), all(Doorstep)),
         ("httpoxy", with("GET", &key, "Proxy: http://evil/\r\n", ""), all(Run)),
+        ("a whole address", simple("GET", &format!("http://nas{key}")), all(Run)),
         ("a wrong magic key", simple("GET", &format!("/wrong-magic-key/{TASK}")), all(Refusal)),
         ("a wrong identifier", simple("GET", &format!("/{MAGIC}/wrong-task-key")), all(Refusal)),
         ("one segment", simple("GET", &format!("/{MAGIC}")), all(Refusal)),
         ("three segments", simple("GET", &format!("{key}/x")), all(Refusal)),
         ("an unknown method", simple("FOO", &key), all(Refusal)),
         ("OPTIONS", simple("OPTIONS", &key), all(Refusal)),
-        ("TRACE", simple("TRACE", &key), [Refusal, Echo, Own(405)]),
+        ("TRACE", simple("TRACE", &key), [Refusal, Echo, Refusal, Own(405), Echo]),
         ("PUT", with("PUT", &key, "Content-Length: 1\r\n", "x"), all(Refusal)),
         ("a newline", simple("GET", &format!("{key}%0a")), all(Refusal)),
         ("bytes that are no text", simple("GET", &format!("/{MAGIC}/%ff%fe")), all(Refusal)),
-        ("an escaped NUL", simple("GET", "/a%00b/c"), [Refusal, Own(404), Own(400)]),
-        ("a broken escape", simple("GET", "/a%zz/c"), [Refusal, Own(400), Own(400)]),
-        ("an escaped percent sign", simple("GET", "/a%25b/c"), [Refusal, Own(400), Refusal]),
+        ("an escaped NUL", simple("GET", "/a%00b/c"), [Refusal, Own(404), Refusal, Own(400), Own(404)]),
+        ("a broken escape", simple("GET", "/a%zz/c"), [Refusal, Own(400), Refusal, Own(400), Own(400)]),
+        ("an escaped percent sign", simple("GET", "/a%25b/c"), [Refusal, Own(400), Refusal, Refusal, Refusal]),
         ("an escaped question mark", simple("GET", "/a%3Fb/c"), all(Refusal)),
-        ("an escaped slash", simple("GET", &format!("/{MAGIC}%2F{TASK}")), [Refusal, Own(404), Run]),
-        ("slashes twice", simple("GET", &format!("//{MAGIC}//{TASK}")), all(Run)),
-        ("a way up", simple("GET", &format!("/x/..{key}")), all(Run)),
-        ("a way out", simple("GET", "/../../etc/passwd"), [Refusal, Own(400), Own(400)]),
+        ("an escaped slash", simple("GET", &format!("/{MAGIC}%2F{TASK}")), [Refusal, Own(404), Run, Run, Own(404)]),
+        ("slashes twice", simple("GET", &format!("//{MAGIC}//{TASK}")), [Run, Run, Run, Refusal, Refusal]),
+        ("a way up", simple("GET", &format!("/x/..{key}")), [Run, Run, Run, Refusal, Refusal]),
+        ("a way out", simple("GET", "/../../etc/passwd"), [Refusal, Own(400), Refusal, Own(400), Own(400)]),
         ("the program's name", simple("GET", "/remotetask-cgi"), all(Refusal)),
         ("the link's name", simple("GET", "/remotetask.cgi"), all(Refusal)),
         ("the link and keys", simple("GET", &format!("/remotetask.cgi{key}")), all(Refusal)),
         ("the configuration", simple("GET", "/config.json"), all(Refusal)),
         (".htaccess", simple("GET", "/.htaccess"), all(Refusal)),
-        ("a first segment of 300", simple("GET", &format!("/{}/b", "a".repeat(300))), [Refusal, Own(403), Refusal]),
+        (
+            "a first segment of 300",
+            simple("GET", &format!("/{}/b", "a".repeat(300))),
+            [Refusal, Own(403), Refusal, Refusal, Own(403)],
+        ),
         ("a second segment of 300", simple("GET", &format!("/{MAGIC}/{}", "a".repeat(300))), all(Refusal)),
-        ("a path of 5,000", simple("GET", &format!("/{MAGIC}/{}", "a".repeat(5000))), [Refusal, Own(403), Refusal]),
-        ("a path of 9,000", simple("GET", &format!("/{}/b", "a".repeat(9000))), all(Own(414))),
-        ("no host", b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n".to_vec(), [Refusal, Own(400), Own(400)]),
-        ("no HTTP", b"nonsense\r\n\r\n".to_vec(), all(Own(400))),
-        ("an expectation", with("GET", &key, "Expect: nonsense\r\n", ""), [Refusal, Own(417), Run]),
-        ("a body too large", with("POST", &key, "Content-Length: 2147483648\r\n", ""), [Refusal, Own(413), Own(413)]),
-        ("a length that is none", with("POST", &key, "Content-Length: x\r\n", ""), all(Own(400))),
-        ("a header of 9,000", with("GET", &key, &format!("X: {}\r\n", "a".repeat(9000)), ""), all(Own(400))),
+        (
+            "a path of 5,000",
+            simple("GET", &format!("/{MAGIC}/{}", "a".repeat(5000))),
+            [Refusal, Own(403), Refusal, Refusal, Own(403)],
+        ),
+        (
+            "a path of 9,000",
+            simple("GET", &format!("/{}/b", "a".repeat(9000))),
+            [Own(414), Own(414), Refusal, Own(414), Own(414)],
+        ),
+        (
+            "no host",
+            b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n".to_vec(),
+            [Refusal, Own(400), Refusal, Own(400), Own(400)],
+        ),
+        ("no HTTP", b"nonsense\r\n\r\n".to_vec(), [Own(400), Own(400), Refusal, Own(400), Own(400)]),
+        ("an expectation", with("GET", &key, "Expect: nonsense\r\n", ""), [Refusal, Own(417), Run, Run, Own(417)]),
+        (
+            "a body too large",
+            with("POST", &key, "Content-Length: 2147483648\r\n", ""),
+            [Refusal, Own(413), Refusal, Refusal, Own(408)],
+        ),
+        (
+            "a body too large, keys in headers",
+            with(
+                "POST",
+                "/",
+                &format!("X-Magic-Key: {MAGIC}\r\nX-Task-Key: {TASK}\r\nContent-Length: 2147483648\r\n"),
+                "",
+            ),
+            [Refusal, Own(413), Refusal, Refusal, Own(408)],
+        ),
+        (
+            "a length that is none",
+            with("POST", &key, "Content-Length: x\r\n", ""),
+            [Own(400), Own(400), Refusal, Own(400), Own(400)],
+        ),
+        (
+            "a header of 9,000",
+            with("GET", &key, &format!("X: {}\r\n", "a".repeat(9000)), ""),
+            [Own(400), Own(400), Refusal, Own(400), Own(400)],
+        ),
         ("HTTP/1.0", format!("GET {key} HTTP/1.0\r\n\r\n").into_bytes(), all(Run)),
     ]
 }
 
-fn through(server: &Server, nas: &Nas, column: usize) {
+pub fn through(server: &Server, nas: &Nas, column: usize) {
     let refusal = server.get("/wrong-magic-key/wrong-task-key");
     assert_eq!((refusal.status, &*refusal.body), (404, START_PAGE));
     for header in ["Cache-Control: no-store", "Referrer-Policy: no-referrer", "X-Content-Type-Options: nosniff"] {
@@ -211,17 +309,25 @@ fn through(server: &Server, nas: &Nas, column: usize) {
     assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), nas.log());
     // In a document root Apache logs what it refuses before it reads a .htaccess: in the access log the
     // rows of `Own` and `Echo`, in the error log a path that is too long.
-    for (name, marks) in
-        [("access_log", &["TRACE ", "%2F", " 417", " 413", " 400", "aaaa"][..]), ("error_log", &["aaaa"])]
-    {
-        let log = fs::read_to_string(format!("{RUN}/{name}")).unwrap_or_default();
-        let by_itself = |line: &&str| column == 1 && marks.iter().any(|mark| line.contains(mark));
-        let rest: String = log.lines().filter(|line| !by_itself(line)).collect();
-        assert_no_key(rest.as_bytes(), name);
+    for log in walk(RUN) {
+        let marks: &[&str] = match &*log.replace(RUN, "") {
+            "/access_log" => &["TRACE ", "%2F", " 417", " 413", " 400", "aaaa"],
+            "/error_log" => &["aaaa"],
+            _ => &[],
+        };
+        let in_document_root = matches!(column, 1 | 4);
+        let by_itself = |line: &&[u8]| in_document_root && marks.iter().any(|mark| contains(line, mark.as_bytes()));
+        let content = fs::read(&log).unwrap_or_default();
+        let rest: Vec<&[u8]> = content.split(|&b| b == b'\n').filter(|line| !by_itself(line)).collect();
+        assert_no_key(&rest.concat(), &log);
     }
 }
 
-fn nas() -> Nas {
+fn contains(line: &[u8], mark: &[u8]) -> bool {
+    line.windows(mark.len()).any(|window| window == mark)
+}
+
+pub fn nas() -> Nas {
     Nas::with_command("echo started >>$T/effect")
 }
 
@@ -252,5 +358,47 @@ fn apache_with_cgi_by_htaccess() {
 #[test]
 fn nginx_with_fcgiwrap() {
     let nas = nas();
-    through(&nginx(), &nas, 2);
+    through(&by_fcgiwrap(""), &nas, 2);
+}
+
+#[test]
+fn nginx_hands_on_these_variables_and_no_others() {
+    let _nas = nas();
+    teller();
+    let (mut told, expected) = with_everything(&by_fcgiwrap(""));
+    // fcgiwrap's own, and what it needs.
+    told.retain(|line| !["FCGI_ROLE=", "PATH=", "SCRIPT_FILENAME="].iter().any(|own| line.starts_with(own)));
+    let expected: Vec<String> =
+        expected.into_iter().map(|line| line.replace(" in /,", &format!(" in {FOLDER},"))).collect();
+    told.retain(|line| line != "REDIRECT_STATUS=000");
+    assert_eq!(told, expected);
+}
+
+/// What nginx refuses only when it has read a part of it looks like any other refusal, and starts nothing.
+pub fn too_large(server: &Server) {
+    let chunks = format!("200000\r\n{}\r\n0\r\n\r\n", "x".repeat(2 << 20));
+    for (headers, body) in [("Content-Length: 2147483648\r\n", ""), ("Transfer-Encoding: chunked\r\n", &chunks)] {
+        let answer = server.request("POST", &format!("/{MAGIC}/{TASK}"), headers, body);
+        assert_eq!((answer.status, &*answer.body), (404, START_PAGE));
+    }
+}
+
+#[test]
+fn nginx_of_web_stations_with_fcgiwrap() {
+    let nas = nas();
+    let mut server = by_fcgiwrap(&format!("{WEB_STATION}location ~* \\.php$ {{ return 403; }}\n"));
+    let key = format!("/{MAGIC}/{TASK}");
+    assert!(like(&server.get(&key).body, "Task finished: t (* s)\n"));
+    for path in ["/a/b", "/index.php"] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, &*answer.body), (404, START_PAGE), "{path}");
+    }
+    too_large(&server);
+    // Without fcgiwrap nginx says so, and logs nothing of it.
+    server.end_last();
+    assert_eq!(server.get(&key).status, 502);
+    for log in walk(RUN) {
+        assert_no_key(&fs::read(&log).unwrap_or_default(), &log);
+    }
+    assert_eq!(nas.effect("effect"), "started\n");
 }
