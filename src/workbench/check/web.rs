@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Found, Kind, Level};
 use super::Subject;
+use crate::files::{Regular, CONFIG_MAX};
 use crate::workbench::apache::{self, Apache, Directive, DROP_INS};
 
 static NO_WAY_IN: Kind = Kind {
     code: "web-no-way-in",
     level: Level::Fault,
-    says: "No web server leads here: there is neither <dropin> nor a document root with remotetask.cgi or index.php.",
+    says: "No web server leads here: there is no <dropin>, no document root with remotetask.cgi or index.php, and no file of nginx's that names \
+           remotetask-cgi.",
     cure: "Set one of them up, as docs/web.md says.",
 };
 static NO_APACHE: Kind = Kind {
@@ -130,8 +132,8 @@ enum Way {
     Port(PathBuf),
     /// A document root with a link to the program.
     Root(PathBuf),
-    /// A document root with our page of PHP.
-    Php,
+    /// By PHP, or by nginx and fcgiwrap: nothing more of it is looked at from here.
+    Other,
 }
 
 /// Looks at them, on a NAS.
@@ -161,7 +163,7 @@ pub fn look(subject: &Subject<'_>) -> Vec<Found> {
         _ => found.extend(ways.iter().filter_map(|way| {
             let way = match way {
                 Way::Port(path) | Way::Root(path) => path.display().to_string(),
-                Way::Php => return None,
+                Way::Other => return None,
             };
             Some(NO_APACHE.found(&[("way", &way)]))
         })),
@@ -170,7 +172,7 @@ pub fn look(subject: &Subject<'_>) -> Vec<Found> {
         match way {
             Way::Port(path) => found.extend(port(path, subject, apache.as_ref())),
             Way::Root(path) => found.extend(root(path, subject)),
-            Way::Php => {}
+            Way::Other => {}
         }
     }
     found
@@ -196,10 +198,28 @@ fn ways(directives: &[Directive]) -> Vec<Way> {
         if root.join("remotetask.cgi").symlink_metadata().is_ok() {
             ways.push(Way::Root(root));
         } else if fs::read(root.join("index.php")).is_ok_and(|page| has(&page, b"remotetask-cgi")) {
-            ways.push(Way::Php);
+            ways.push(Way::Other);
         }
     }
+    if NGINX.iter().any(|folder| names_program(Path::new(folder), 4)) {
+        ways.push(Way::Other);
+    }
     ways
+}
+
+/// Where nginx's files are: DSM's, Entware's, Debian's.
+const NGINX: [&str; 3] = ["/usr/local/etc/nginx", "/opt/etc/nginx", "/etc/nginx"];
+
+/// Whether a file below this folder names our program.
+fn names_program(folder: &Path, depth: usize) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.into_iter().any(|path| match path.is_dir() {
+        true => depth > 0 && names_program(&path, depth - 1),
+        false => {
+            let file = Regular::open(&path).and_then(|file| file.read(CONFIG_MAX));
+            file.is_ok_and(|text| has(&text, b"remotetask-cgi"))
+        }
+    })
 }
 
 /// The web shares of all volumes.
@@ -230,7 +250,7 @@ fn runs_programs(apache: &Apache, directives: &[Directive], ways: &[Way]) -> Vec
     };
     let loaded = |name: &str| modules.iter().any(|module| module == name);
     let mut found = Vec::new();
-    let needed = ways.iter().any(|way| !matches!(way, Way::Php));
+    let needed = ways.iter().any(|way| !matches!(way, Way::Other));
     if needed && !loaded("cgi_module") && !loaded("cgid_module") {
         found.push(match module(directives, "mod_cgid.so") {
             Some(file) => CGI_NOT_LOADED.found(&[("module", &file.display().to_string())]),

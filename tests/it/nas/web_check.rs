@@ -126,6 +126,23 @@ fn a_healthy_web_server_gives_nothing_to_find() {
     assert_eq!(nas.log().matches("why=5b 5c wrong magic key and identifier").count(), 6, "{}", nas.log());
 }
 
+/// Ways of which nothing more can be seen from here.
+#[test]
+fn by_php_or_fcgiwrap() {
+    for (file, text) in [
+        ("/volume1/web/remotetask/index.php", include_str!("../../../webstation/php/index.php")),
+        ("/usr/local/etc/nginx/conf.d/remotetask/user.conf", include_str!("../../../webstation/nginx-fcgiwrap.conf")),
+    ] {
+        let _nas = healthy();
+        fs::remove_file(DROP_IN).expect("removed");
+        fs::create_dir_all(Path::new(file).parent().expect("a folder")).expect("a folder");
+        fs::write(file, text).expect("written");
+        let found = findings(&look(&[]));
+        fs::remove_file(file).expect("removed");
+        assert_eq!(found, [], "{file}");
+    }
+}
+
 /// What is wrong with files: how it comes about, from which installation, and what is said.
 type Row = (&'static str, fn() -> Nas, fn(&Nas), &'static str);
 
@@ -134,7 +151,7 @@ const FILES: &[Row] = &[
         "web-no-way-in",
         healthy,
         |_| fs::remove_file(DROP_IN).expect("removed"),
-        "No web server leads here: there is neither /usr/local/etc/apache24/sites-enabled/remotetask.conf nor a document root with remotetask.cgi or index.php.",
+        "No web server leads here: there is no /usr/local/etc/apache24/sites-enabled/remotetask.conf, no document root with remotetask.cgi or index.php, and no file of nginx's that names remotetask-cgi.",
     ),
     (
         "web-no-apache",
