@@ -208,18 +208,26 @@ impl Runs {
         runs.into_iter().rev().find_map(|run| self.read(&run)).map(|record| self.as_it_is(record))
     }
 
-    /// The runs that are alive. Locks of those that are not go, so that no later call asks again.
+    /// The runs that are alive.
     pub fn alive(&self) -> Vec<Record> {
-        let mut alive = Vec::new();
-        for run in self.names("lock") {
+        self.held().into_iter().filter(|(_, alive)| *alive).map(|(record, _)| record).collect()
+    }
+
+    /// Takes the locks of runs away that are over, so that no later call asks again. Who calls this has the
+    /// turn: what another one announces at this moment is not over.
+    pub fn sweep(&self) {
+        self.held().iter().filter(|(_, alive)| !alive).for_each(|(record, _)| self.release(&record.run));
+    }
+
+    /// Each run that has a lock, and whether it is alive.
+    fn held(&self) -> Vec<(Record, bool)> {
+        let held = |run: String| {
             // A damaged record counts as none; what its keeper holds is alive even so.
             let record = self.read(&run).unwrap_or_else(|| Record::damaged(&run));
-            match self.is_held(&run) || record.process_lives() || record.begins() {
-                true => alive.push(record),
-                false => self.release(&run),
-            }
-        }
-        alive
+            let alive = self.is_held(&run) || record.process_lives() || record.begins();
+            (record, alive)
+        };
+        self.names("lock").into_iter().map(held).collect()
     }
 
     /// One run's record as it is now.
@@ -279,9 +287,18 @@ impl Runs {
 
 /// How many runs are alive, of all tasks.
 pub fn alive_in_all(state: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(state) else { return 0 };
+    all(state).iter().map(|runs| runs.alive().len()).sum()
+}
+
+/// Takes the locks of all runs away that are over. Who calls this has the turn.
+pub fn sweep(state: &Path) {
+    all(state).iter().for_each(Runs::sweep);
+}
+
+fn all(state: &Path) -> Vec<Runs> {
+    let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
     let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
-    folders.map(|entry| Runs::at(entry.path()).alive().len()).sum()
+    folders.map(|entry| Runs::at(entry.path())).collect()
 }
 
 /// Notes that the magic key of this digest starts something now. Only the owner's list of keys is the
@@ -323,6 +340,16 @@ fn private(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_looks_takes_no_lock_away() {
+        let state = tempfile::tempdir().expect("a folder");
+        let runs = Runs::of(state.path(), "t");
+        runs.prepare().and_then(|()| runs.announce("1")).expect("announced");
+        assert_eq!((runs.alive().len(), alive_in_all(state.path()), runs.names("lock").len()), (0, 0, 1));
+        sweep(state.path());
+        assert_eq!(runs.names("lock").len(), 0);
+    }
 
     #[test]
     fn the_last_use_of_a_key() {

@@ -39,6 +39,13 @@ pub fn identity() -> Result<u32, Outcome> {
 /// root's, and nobody else can write any of them.
 pub fn home(user: u32) -> Result<Home, Outcome> {
     let path = files::own_folder().map_err(|e| Outcome::not_started("2a", e))?;
+    let home = at(&path, user)?;
+    home.check_file("remotetask-keep", "2e")?;
+    Ok(home)
+}
+
+/// Steps 2a and 2b for this folder, whose whole path it is.
+pub fn at(path: &Path, user: u32) -> Result<Home, Outcome> {
     let mut walked = PathBuf::from("/");
     let mut folder = open_folder(None, Path::new("/")).map_err(|e| untrusted("2a", Path::new("/"), e))?;
     for part in path.components().filter(|part| !matches!(part, Component::RootDir)) {
@@ -47,9 +54,7 @@ pub fn home(user: u32) -> Result<Home, Outcome> {
         folder = open_folder(Some(&folder), part.as_ref()).map_err(|e| untrusted("2a", &walked, e))?;
     }
     owned(&stat(&folder, &walked)?, "2b", &walked, user)?;
-    let home = Home { path, folder, user };
-    home.check_file("remotetask-keep", "2e")?;
-    Ok(home)
+    Ok(Home { path: path.to_owned(), folder, user })
 }
 
 impl Home {

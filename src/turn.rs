@@ -12,7 +12,7 @@ use crate::judge::Permit;
 use crate::key::Digest;
 use crate::line::{Ask, Do};
 use crate::outcome::{Outcome, Run};
-use crate::record::{alive_in_all, Record, Runs};
+use crate::record::{self, alive_in_all, Record, Runs};
 
 /// Runs that may be alive at a time, of all tasks.
 pub const CEILING: usize = 32;
@@ -57,6 +57,9 @@ pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, server: &Server<'_>, state: &Pat
         if let Some(last) = runs.last().filter(|last| last.who == who && last.is_younger_than(SHOWN_AGAIN)) {
             return Err(Outcome::Again(Run::from(&last)));
         }
+    }
+    if kept {
+        record::sweep(state);
     }
     is_free(task, state, kept)?;
     let record = Record::new(&task.id, who, runs.newest().as_deref());

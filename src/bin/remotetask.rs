@@ -106,7 +106,7 @@ enum Tasks {
         #[arg(long)]
         event: Option<String>,
         /// The command, word by word, behind --
-        #[arg(last = true)]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
         #[command(flatten)]
         codes: Drawn,
@@ -120,7 +120,7 @@ enum Tasks {
     Rotate {
         /// Its name here
         task: String,
-        /// Lets the old URLs go on working until the next time
+        /// Lets the URLs of just before go on working until the next rotation
         #[arg(long)]
         keep_old: bool,
         #[command(flatten)]
@@ -142,7 +142,7 @@ enum Key {
         #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
         from: Vec<String>,
         /// Only for these tasks, such as 7,garage
-        #[arg(long, value_name = "TASK", value_delimiter = ',')]
+        #[arg(long, value_name = "TASK", value_delimiter = ',', num_args = 1..)]
         tasks: Vec<String>,
         #[command(flatten)]
         codes: Drawn,

@@ -143,19 +143,8 @@ impl Target<'_> {
                 Ok(Begun::Kept(kept, Duration::from_secs(command.wait)))
             }
             Target::Script(script) => {
-                let scripts = home.scripts()?;
-                script::sweep(&scripts, state);
-                let laid = script.lay(&scripts, &record.run)?;
-                match keep::start(&home.keeper(), runs.folder(), record, &laid.argv, Some(&laid.path)) {
-                    Ok(kept) => Ok(Begun::Kept(kept, Duration::from_secs(WAIT))),
-                    Err(outcome) => {
-                        // Where nobody knows, the keeper may still need it; a later start sweeps it away.
-                        if matches!(outcome, Outcome::NotStarted { .. }) {
-                            laid.remove();
-                        }
-                        Err(outcome)
-                    }
-                }
+                let kept = script.begin(runs, record, state, home)?;
+                Ok(Begun::Kept(kept, Duration::from_secs(WAIT)))
             }
             Target::Scheduled { task, way, server, deadline } => {
                 way.hand_over(server, &task, deadline).map(|()| Begun::Handed)

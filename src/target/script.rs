@@ -10,15 +10,17 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{fchown, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 
 use super::{executable, said, summary};
-use crate::child::{gather, Trouble};
+use crate::child::gather;
 use crate::config::ELEVATE;
+use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
-use crate::record::{Runs, State};
+use crate::record::{Record, Runs, State};
+use crate::trust::Home;
 
 /// What runs a script that names no program of its own.
 const SHELL: &str = "/bin/sh";
@@ -62,13 +64,27 @@ impl Script {
         if become_owner.is_empty() {
             return Ok(());
         }
-        // A later refusal of sudo could not be told from the script's own end.
-        let argv = become_owner.iter().map(String::as_str).chain([SHELL, "-c", ":"]);
+        // A later refusal of sudo could not be told from the script's own end. And a uid that no account has
+        // would get root's group from a sudo that takes it.
+        let argv = become_owner.iter().map(String::as_str).chain([SHELL, "-c", "test \"$(id -g)\" != 0"]);
         match gather(argv, OUTPUT_MAX, deadline.min(Instant::now() + SUDO_TIME)) {
             Ok(answer) if answer.end.exit == Some(0) => Ok(()),
             Ok(answer) => Err(Outcome::not_started("7e", format!("{}: {}", ELEVATE[0], summary(&answer)))),
             Err(trouble) => Err(Outcome::not_started("7e", said(ELEVATE[0], "-u", trouble))),
         }
+    }
+
+    /// Steps 8e and 8f, and 8: laid into its file, and started by the keeper, which takes the file away.
+    pub fn begin(&self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Kept, Outcome> {
+        let scripts = home.scripts()?;
+        sweep(&scripts, state);
+        let laid = self.lay(&scripts, &record.run)?;
+        let kept = keep::start(&home.keeper(), runs.folder(), record, &laid.argv, Some(&laid.path));
+        // Where nobody knows, the keeper may still need it; a later start sweeps it away.
+        if matches!(kept, Err(Outcome::NotStarted { .. })) {
+            laid.remove();
+        }
+        kept
     }
 
     /// Step 8f: lays it into a file of its own, which its owner alone can read.
@@ -122,19 +138,6 @@ impl Laid {
     /// Takes the file away.
     pub fn remove(&self) {
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Runs a script to its end, without a record; however it ends is well.
-pub fn run(script: &Script, folder: &Path, deadline: Instant) -> Result<(), Outcome> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let laid = script.lay(folder, &format!("{:012x}", now.as_millis()))?;
-    let ran = gather(laid.argv.iter().map(String::as_str), OUTPUT_MAX, deadline);
-    laid.remove();
-    match ran {
-        Ok(_) => Ok(()),
-        Err(trouble @ Trouble::Start(_)) => Err(Outcome::not_started("8", said(&laid.argv[0], "script", trouble))),
-        Err(trouble @ Trouble::Late(_)) => Err(Outcome::Unknown { reason: said(&laid.argv[0], "script", trouble) }),
     }
 }
 

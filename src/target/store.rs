@@ -48,6 +48,11 @@ fn parse(content: &[u8], number: u32) -> Result<Script, String> {
             (Some(_), Some(_)) => Err(format!("it has two lines {name}=")),
         }
     };
+    // A file that was cut short would be a script that was.
+    let last = content.rsplit(|&b| b == b'\n').next().unwrap_or_default();
+    if last.starts_with(b"cmd=") {
+        return Err("it breaks off in its line cmd=".into());
+    }
     let fault =
         |name: &str, value: &[u8], why: &dyn Display| format!("its line {name}= is {}, {why}", Quoted(cut(value)));
     let id = one("id")?;
@@ -98,6 +103,7 @@ mod tests {
             (b"id=7\nowner=4294967296\ncmd=ZWNobw==\n", no("its line owner= is \"4294967296\", no user's number")),
             (b"id=7\nowner=0\n", no("it has no line cmd=")),
             (b"id=7\nowner=0\ncmd=ZWNobw==\ncmd=ZWNobw==\n", no("it has two lines cmd=")),
+            (b"id=7\nowner=0\ncmd=ZWNobw==", no("it breaks off in its line cmd=")),
             (b"id=7\nowner=0\ncmd=\n", no("its line cmd= is empty: the task has no script")),
             (b"id=7\nowner=0\ncmd=ZWNobw\n", no("its line cmd= is no base64: Invalid padding")),
             (b"id=7\nowner=0\ncmd=ZW No\n", no("its line cmd= is no base64: Invalid symbol 32, offset 2.")),

@@ -76,6 +76,9 @@ pub fn run(program: &str, number: u32, words: &[&str], deadline: Instant) -> Res
     let argv = [program, "--run", &filter].into_iter().chain(words.iter().copied());
     match gather(argv, ANSWER_MAX, deadline) {
         Ok(answer) if answer.end.exit == Some(0) => Ok(()),
+        Ok(answer) if answer.end.signal.is_some() => {
+            Err(Outcome::Unknown { reason: format!("{program} --run: {}", summary(&answer)) })
+        }
         Ok(answer) => Err(Outcome::not_started("8b", format!("{program} --run: {}", summary(&answer)))),
         Err(trouble @ Trouble::Start(_)) => Err(Outcome::not_started("8b", said(program, "--run", trouble))),
         // It may have reached the scheduler before it was killed.

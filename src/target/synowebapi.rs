@@ -51,7 +51,11 @@ fn call(argv: &[&str], deadline: Instant) -> Result<(), Outcome> {
         Ok(Reply { success: true, .. }) => return Ok(()),
         Ok(Reply { error: Some(Fault { code }), .. }) => format!("DSM refuses with error {code}"),
         Ok(Reply { error: None, .. }) => "DSM refuses without a reason".into(),
-        Err(_) => format!("its reply is nonsense: {}", summary(&answer)),
+        // It may have done so before it said something that is no reply, or was killed.
+        Err(_) => {
+            let reason = format!("{program}: its reply is nonsense: {}", summary(&answer));
+            return Err(Outcome::Unknown { reason });
+        }
     };
     Err(Outcome::not_started("8b", format!("{program}: {why}")))
 }

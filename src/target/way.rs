@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
-use super::{script, store, synoschedtask, synowebapi, Listed};
+use super::{store, synoschedtask, synowebapi, Listed, DSM_TIME};
 use crate::config::{Scheduler, Server};
 use crate::outcome::Outcome;
+use crate::record::{Record, Runs};
+use crate::trust::Home;
 
 /// A way to start a scheduled task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,18 +51,22 @@ impl Way {
         }
     }
 
-    /// Starts the task this way, and nothing else: no turn, no record. Of what was handed to DSM nobody
-    /// knows here whether it ran; its own script has run to its end, well or not, with `scripts` as the
-    /// folder for it.
-    pub fn run(self, server: &Server<'_>, task: &Listed, scripts: &Path, deadline: Instant) -> Result<(), Outcome> {
-        match self {
-            Way::Script => {
-                let script = store::find(Path::new(&*server.synoschedule), task.id)?;
-                script.can_start(deadline)?;
-                script::run(&script, scripts, deadline)
-            }
-            way => way.hand_over(server, task, deadline),
+    /// Starts the task this way, without a turn. Of what was handed to DSM nobody knows here whether it ran;
+    /// its own script has begun, and is recorded as a run by `who`.
+    pub fn run(self, server: &Server<'_>, task: &Listed, home: &Home, who: &str) -> Result<(), Outcome> {
+        let deadline = Instant::now() + DSM_TIME;
+        if self != Way::Script {
+            return self.hand_over(server, task, deadline);
         }
+        let script = store::find(Path::new(&*server.synoschedule), task.id)?;
+        script.can_start(deadline)?;
+        let (state, id) = (home.state()?, task.id.to_string());
+        let runs = Runs::of(&state, &id);
+        let record = Record::new(&id, who.to_owned(), runs.newest().as_deref());
+        let recorded =
+            runs.prepare().and_then(|()| runs.announce(&record.run)).and_then(|()| runs.write_durably(&record));
+        recorded.map_err(|e| Outcome::not_started("8a", format!("{}: {e}", runs.folder().display())))?;
+        script.begin(&runs, &record, &state, home).map(drop)
     }
 
     /// Step 8b: hands the task to DSM.

@@ -20,15 +20,19 @@ use crate::{target, turn};
 /// The path is read from the terminal or from standard input: an argument could be read by every user,
 /// and stays in the shell's history.
 pub fn run(bench: &Bench, from: Option<IpAddr>) -> Result<bool, Fault> {
-    bench.screen.prompt("Paste the URL, or its part from the third slash on: ");
+    bench.screen.prompt("Paste the URL, or its end, /…/…: ");
     let line = bench.screen.line()?;
     let secrets = Secrets::read(&bench.folder)?;
-    let path = path_of(line.trim(), secrets.url().unwrap_or_default());
+    let (path, query) = path_of(&line, secrets.url().unwrap_or_default());
     if path.is_empty() {
         return Err(Fault::new("nothing was given; remotetask try reads a URL, or its path, from standard input"));
     }
     let says = |tone, mark: &str, text: String| bench.screen.mark(tone, mark, text);
     match way(bench, &path, from, &|text| says(Tone::Good, "holds ", text)) {
+        Ok(_) if query == "status" => {
+            says(Tone::Good, "status", "it asks for the last run, and starts nothing".into());
+            Ok(true)
+        }
         Ok(end) => {
             says(Tone::Good, "start ", end);
             bench.screen.say(
@@ -103,15 +107,21 @@ fn said(permit: &Permit<'_>, outcome: &Outcome) -> String {
     format!("\"{}: {}\"", crate::response::headline(outcome).1, permit.task().shown())
 }
 
-/// The path of a URL behind the address `base`, without its query; a path stays one.
-fn path_of(text: &str, base: &str) -> String {
+/// Path and query of the URL, or of the path, that stands in a line: alone, or in one to copy for curl.
+fn path_of<'l>(line: &'l str, base: &str) -> (String, &'l str) {
+    let of_url = |word: &&str| word.contains("://");
+    let words = || line.split_whitespace().map(|word| word.trim_matches(['\'', '"']));
+    let text = words().find(of_url).unwrap_or_else(|| line.trim());
     let text = text.strip_prefix(base).unwrap_or(text);
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = text.split_once("://").map(|(_, rest)| rest);
     let path = match rest {
         Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => text,
     };
-    path.split(['?', '#']).next().unwrap_or_default().to_owned()
+    let path = path.split('#').next().unwrap_or_default();
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
+    (format!("{slash}{path}"), query)
 }
 
 #[cfg(test)]
@@ -119,15 +129,17 @@ mod tests {
     #[test]
     fn the_path_of_a_url() {
         for (text, expected) in [
-            ("https://nas.example.org/a/b", "/a/b"),
-            ("https://base.example.org/tasks/a/b?status", "/a/b"),
-            ("https://nas.example.org:8443/a/b/?status", "/a/b/"),
-            ("http://nas", "/"),
-            ("/a/b", "/a/b"),
-            ("a/b", "a/b"),
-            ("", ""),
+            ("https://nas.example.org/a/b\n", ("/a/b", "")),
+            ("https://base.example.org/tasks/a/b?status", ("/a/b", "status")),
+            ("https://nas.example.org:8443/a/b/?status", ("/a/b/", "status")),
+            ("http://nas", ("/", "")),
+            ("/a/b", ("/a/b", "")),
+            ("a/b", ("/a/b", "")),
+            ("curl -X POST 'https://nas.example.org/a/b'", ("/a/b", "")),
+            ("", ("", "")),
         ] {
-            assert_eq!(super::path_of(text, "https://base.example.org/tasks"), expected, "{text}");
+            let (path, query) = super::path_of(text, "https://base.example.org/tasks");
+            assert_eq!((&*path, query), expected, "{text}");
         }
     }
 }

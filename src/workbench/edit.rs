@@ -15,11 +15,13 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use serde_json::{json, Map, Value};
 
-use super::{plainly, Fault};
+use super::{config_of, plainly, Fault};
 use crate::config::{self, Config};
 use crate::files::{Regular, CONFIG_MAX};
 use crate::key::Digest;
 
+/// Where an installation lies; anything else is a trial, which becomes nobody else.
+pub const INSTALLED: &str = "/usr/local/remotetask";
 /// How long somebody else's change is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A value is written in one line if that is no longer than this.
@@ -45,14 +47,10 @@ impl Edit {
     pub fn begin(folder: &Path) -> Result<Edit, Fault> {
         let held = hold(folder)?;
         let path = folder.join("config.json");
-        let opened = Regular::open(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                Fault(format!("{}: there is no configuration yet; remotetask tasks add makes one", path.display()))
-            }
-            _ => Fault::of(&path, &e),
+        let content = config_of(folder)?.ok_or_else(|| {
+            Fault(format!("{}: there is no configuration yet; remotetask tasks add makes one", path.display()))
         })?;
-        let like = Like::file(&opened.file).map_err(|e| Fault::of(&path, &e))?;
-        let content = opened.read(CONFIG_MAX).map_err(|e| Fault::of(&path, &e))?;
+        let like = Like::of(&path)?;
         valid(&path, &content)?;
         let value = serde_json::from_slice(&content).map_err(|e| Fault(format!("{}: {e}", path.display())))?;
         Ok(Edit { path, before: Some(content), like, value, held })
@@ -67,7 +65,7 @@ impl Edit {
         let held = hold(folder)?;
         let mut server = Map::from_iter([("magickey".to_owned(), json!([magic_key()?]))]);
         let like = Like { mode: 0o640, ..Like::folder_of(&path)? }.with_web_server();
-        if like.uid != 0 {
+        if like.uid != 0 || folder != Path::new(INSTALLED) {
             server.insert("elevate".into(), json!([])); // an installation without root starts things as it is
         }
         let value = json!({ "server": server, "tasks": {} });
@@ -199,9 +197,9 @@ pub struct Like {
 }
 
 impl Like {
-    /// As this open file.
-    pub fn file(file: &File) -> std::io::Result<Like> {
-        let meta = file.metadata()?;
+    /// As this file is.
+    fn of(path: &Path) -> Result<Like, Fault> {
+        let meta = fs::symlink_metadata(path).map_err(|e| Fault::of(path, &e))?;
         Ok(Like { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 })
     }
 

@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use crate::files;
+use crate::outcome::Outcome;
+use crate::trust;
 use screen::Screen;
 
 /// Why a command did not do what it was told: sentences for the owner, with the cure.
@@ -58,6 +60,24 @@ pub fn plainly(error: &std::io::Error) -> String {
     }
 }
 
+/// config.json of an installation, by the judgement of the root half: what others could have written is
+/// not believed, for it names programs that root starts. `None` where there is none.
+pub fn config_of(folder: &Path) -> Result<Option<Vec<u8>>, Fault> {
+    let path = folder.join("config.json");
+    if path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let owner = std::fs::metadata(folder).map_err(|e| Fault::of(folder, &e))?.uid();
+    let content = trust::at(folder, owner).and_then(|home| home.config());
+    content.map(Some).map_err(|outcome| match outcome {
+        Outcome::NotStarted { reason, .. } => Fault(format!(
+            "{}. Until that is mended nothing that config.json names is started; remotetask check tells how",
+            reason.split(" (os error").next().unwrap_or_default()
+        )),
+        _ => Fault::new("config.json cannot be judged"),
+    })
+}
+
 /// An installation, and the screen of the one who works on it.
 pub struct Bench {
     /// The folder of the programs and their files.
@@ -79,6 +99,14 @@ impl Bench {
                 Err(Fault(format!("{} belongs to uid {owner}: only that user and root may do this", folder.display())))
             }
         }
+    }
+
+    /// What the owner types for this program: its name where it is linked, or else its whole path.
+    pub fn typed(&self) -> String {
+        let own = self.path("remotetask");
+        let linked = std::fs::canonicalize("/usr/local/bin/remotetask").is_ok_and(|program| program == own);
+        let name = if linked { "remotetask".to_owned() } else { url::quoted(&own.display().to_string()) };
+        format!("{}{name}", self.sudo())
     }
 
     /// What the owner types in front of a command.

@@ -5,7 +5,7 @@ use serde_json::{json, Map, Value};
 
 use super::edit::{digests, Edit};
 use super::secrets::{new_key, Secrets};
-use super::url::{show_urls, Codes};
+use super::url::{quoted, show_urls, Codes};
 use super::view::{who, View};
 use super::{Bench, Fault};
 use crate::config;
@@ -28,10 +28,11 @@ pub struct NewKey {
 pub fn new(bench: &Bench, new: NewKey, codes: Codes) -> Result<(), Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
     let label = label(&new.label)?;
-    if let Some(taken) = find(edit.magic_keys(), label) {
-        let shown = name(edit.magic_keys(), taken);
+    if let Some(taken) = labelled(edit.magic_keys(), label).first() {
+        let shown = name(edit.magic_keys(), *taken);
         return Err(Fault(format!(
-            "there is a key of {shown} already; choose another label, or remotetask key rotate it"
+            "there is a key of {shown} already; choose another label, or give it a new key: remotetask key rotate {}",
+            quoted(&shown)
         )));
     }
     let mut entry = Map::new();
@@ -103,13 +104,33 @@ pub fn revoke(bench: &Bench, wanted: &str) -> Result<(), Fault> {
         ));
     }
     let shown = name(keys, at);
-    let gone = keys.remove(at);
-    let digest = digest_of(&gone);
+    let mut gone = vec![keys.remove(at)];
+    // And what a rotation left of it.
+    gone.extend(take_old(keys, &gone[0]));
+    if keys.is_empty() {
+        return Err(Fault::new("no key would be left; make another first with remotetask key new"));
+    }
+    let digests: Vec<Digest> = gone.iter().filter_map(digest_of).collect();
     let _held = edit.commit()?;
-    forget(bench, digest.as_slice())?;
-    bench.screen.say(format_args!("The key of {shown} is refused from the next request on."));
-    Ok(())
+    for entry in &gone {
+        let label = entry["label"].as_str().unwrap_or(&shown);
+        bench.screen.say(format_args!("The key of {label} is refused from the next request on."));
+    }
+    forget(bench, &digests)
 }
+
+/// Takes out what rotations left of this entry's key until some day.
+fn take_old(keys: &mut Vec<Value>, entry: &Value) -> Vec<Value> {
+    let Some(label) = entry["label"].as_str() else { return Vec::new() };
+    let old = format!("{label}{OLD}");
+    let is_old = |entry: &Value| entry["label"].as_str().is_some_and(|label| label.starts_with(&old));
+    let (gone, stay) = std::mem::take(keys).into_iter().partition(is_old);
+    *keys = stay;
+    gone
+}
+
+/// Behind the label of a key that a rotation left until the day that follows.
+const OLD: &str = " (old, until ";
 
 /// `key rotate`: a new key in the place of an old one, which stays valid until the end of a day, or not.
 pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes) -> Result<(), Fault> {
@@ -125,11 +146,8 @@ pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes
         plain => *plain = sealed,
     }
     // What an earlier rotation left in its place ends with this one.
-    let old_label = format!("{} (old)", keys[at]["label"].as_str().unwrap_or("#"));
-    let mut gone = Vec::new();
-    if let Some(older) = keys.iter().position(|entry| entry["label"] == old_label) {
-        gone.extend(digest_of(&keys.remove(older)));
-    }
+    let older = take_old(keys, &old);
+    let mut gone: Vec<Digest> = older.iter().filter_map(digest_of).collect();
     match old_until {
         None => gone.extend(digest_of(&old)),
         Some(day) => {
@@ -138,21 +156,27 @@ pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes
                 Value::Object(entry) => entry,
                 key => Map::from_iter([("key".to_owned(), key)]),
             };
-            entry.insert("label".into(), old_label.into());
             // Never longer than it was to be valid anyway; days in this form sort as texts.
             let earlier = entry.get("expires").and_then(Value::as_str).filter(|expires| *expires < &*day);
-            entry.insert("expires".into(), earlier.map_or(day.clone(), str::to_owned).into());
+            let last = earlier.map_or(day.clone(), str::to_owned);
+            let label = entry.get("label").and_then(Value::as_str).unwrap_or("without a label");
+            entry.insert("label".into(), format!("{label}{OLD}{last})").into());
+            entry.insert("expires".into(), last.into());
             keys.push(entry.into());
         }
     }
     keep(bench, &[&key])?;
-    let _held = edit.commit()?;
-    forget(bench, &gone)?;
-
+    let held = edit.commit()?;
     bench.screen.say(match old_until {
         Some(day) => format!("{shown} has a new key; the old one is valid until the end of {day}."),
         None => format!("{shown} has a new key; the old one is refused from the next request on."),
     });
+    for entry in &older {
+        let label = entry["label"].as_str().unwrap_or_default();
+        bench.screen.say(format_args!("The key of {label} is refused from the next request on."));
+    }
+    forget(bench, &gone)?;
+    drop(held);
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
     let new = Digest::of(key.as_bytes());
@@ -198,6 +222,7 @@ fn label(text: &str) -> Result<&str, Fault> {
         () if text.starts_with('#') => {
             Err(Fault::new("a label that begins with # would be taken for a key's number; choose another"))
         }
+        () if text.chars().count() > 60 => Err(Fault::new("a label has at most 60 characters; choose a shorter one")),
         () if text.chars().any(char::is_control) => {
             Err(Fault::new("a label is one line of plain text; choose another"))
         }
@@ -233,21 +258,32 @@ pub fn no_task(tasks: &Map<String, Value>, id: &str) -> Fault {
     })
 }
 
-fn find(keys: &[Value], wanted: &str) -> Option<usize> {
-    let number = wanted.strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
-    let by_label = |same: &dyn Fn(&str) -> bool| keys.iter().position(|key| key["label"].as_str().is_some_and(same));
-    match number {
-        Some(number) => (1..=keys.len()).contains(&number).then(|| number - 1),
-        None => by_label(&|label| label == wanted)
-            .or_else(|| by_label(&|label| label.to_lowercase() == wanted.to_lowercase())),
+/// The entries of this label: as it stands, or else but for the case of its letters.
+fn labelled(keys: &[Value], wanted: &str) -> Vec<usize> {
+    let all = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        (0..keys.len()).filter(|at| keys[*at]["label"].as_str().is_some_and(same)).collect()
+    };
+    match all(&|label| label == wanted) {
+        none if none.is_empty() => all(&|label| label.to_lowercase() == wanted.to_lowercase()),
+        some => some,
     }
 }
 
 fn find_or_say(keys: &[Value], wanted: &str) -> Result<usize, Fault> {
-    find(keys, wanted).ok_or_else(|| {
-        let there: Vec<String> = (0..keys.len()).map(|at| name(keys, at)).collect();
-        Fault(format!("there is no key of {wanted}; there are: {}", there.join(", ")))
-    })
+    let number = wanted.strip_prefix('#').unwrap_or(wanted).parse::<usize>().ok();
+    let number = number.filter(|number| (1..=keys.len()).contains(number));
+    match (&labelled(keys, wanted)[..], number) {
+        ([one], _) => Ok(*one),
+        ([], Some(number)) => Ok(number - 1),
+        ([], None) => {
+            let there: Vec<String> = (0..keys.len()).map(|at| name(keys, at)).collect();
+            Err(Fault(format!("there is no key of {wanted}; there are: {}", there.join(", "))))
+        }
+        (several, _) => {
+            let numbers: Vec<String> = several.iter().map(|at| format!("'#{}'", at + 1)).collect();
+            Err(Fault(format!("several keys are called {wanted}; give the number of one: {}", numbers.join(", "))))
+        }
+    }
 }
 
 fn name(keys: &[Value], at: usize) -> String {

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -96,7 +96,8 @@ pub fn run(bench: &Bench, wanted: &Wanted) -> Result<bool, Fault> {
         wanted.watch.as_secs()
     ));
     if !wanted.yes && !screen.ask("Is it?")? {
-        return Err(Fault::new("nothing was started; where nobody can be asked, --yes says that it may run"));
+        let how = if screen.can_ask() { "" } else { "; where nobody can be asked, --yes says that it may run" };
+        return Err(Fault(format!("nothing was started{how}")));
     }
 
     let mut verdicts = Vec::new();
@@ -155,8 +156,8 @@ fn how_to(bench: &Bench, marker: &Path) {
     screen.literal("  Schedule       any; it need not come");
     screen.literal(format_args!("  Run command    date >>{}", marker.display()));
     screen.say("Then see its number, and probe with it:");
-    screen.literal(format_args!("  {}remotetask tasks", bench.sudo()));
-    screen.literal(format_args!("  {}remotetask probe NUMBER", bench.sudo()));
+    screen.literal(format_args!("  {} tasks", bench.typed()));
+    screen.literal(format_args!("  {} probe NUMBER", bench.typed()));
 }
 
 fn known(server: &Server<'_>, number: u32) -> Result<Listed, Fault> {
@@ -168,6 +169,7 @@ fn known(server: &Server<'_>, number: u32) -> Result<Listed, Fault> {
 
 const MARKER: &str = "its marker";
 const PROCESS: &str = "its process";
+const KEEPER: &str = "its keeper";
 const RECORD: &str = "DSM's record of the last run";
 
 /// What can be seen of a task.
@@ -196,18 +198,20 @@ fn probe(
     watch: Duration,
 ) -> Result<Verdict, Fault> {
     let before = Traces::of(server, task.id, marker)?;
-    let started = scripts(bench).and_then(|scripts| way.run(server, task, &scripts, Instant::now() + DSM_TIME));
-    match started {
-        Ok(()) => {}
+    let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
+    let mut own_run = false;
+    match trust::home(owner).and_then(|home| way.run(server, task, &home, "probe")) {
+        Ok(()) => own_run = way == Way::Script,
         Err(Outcome::NotStarted { reason, .. }) => return Ok(refusal(reason)),
-        Err(Outcome::Unknown { reason }) => return Ok(Verdict::Refused(reason)),
-        Err(_) => return Ok(Verdict::Refused("it said something that is not known here".into())),
+        // It may have been started all the same: it is watched like the others.
+        Err(_) => {}
     }
     let end = Instant::now() + watch;
     let mut seen = Seen { what: Vec::new(), last: Instant::now() };
     loop {
         let runs = running(task.id);
         seen.note(PROCESS, runs);
+        seen.note(KEEPER, own_run);
         let now = Traces::of(server, task.id, marker)?;
         seen.note(MARKER, now.marker != before.marker);
         seen.note(RECORD, (&now.status, &now.last) != (&before.status, &before.last));
@@ -222,12 +226,6 @@ fn probe(
         true => Ok(Verdict::Nothing),
         false => Ok(Verdict::Ran(seen.what)),
     }
-}
-
-/// The folder for scripts, by the judgement of the root half.
-fn scripts(bench: &Bench) -> Result<PathBuf, Outcome> {
-    let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
-    trust::home(owner)?.scripts()
 }
 
 /// What was seen, and when for the last time something new.
@@ -252,11 +250,13 @@ fn refusal(reason: String) -> Verdict {
     }
 }
 
-/// Whether DSM runs the task now: a process `synoschedtask --run id=N` that is not ours any more.
+/// Whether DSM runs the task now: a process of root's, `synoschedtask --run id=N`, that is not ours any
+/// more. Others can give a process any words.
 fn running(number: u32) -> bool {
     let filter = format!("id={number}");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let commands = processes.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    let of_root = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == 0));
+    let commands = of_root.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
     commands.into_iter().any(|command| {
         let words: Vec<&[u8]> = command.split(|&b| b == 0).collect();
         words.iter().any(|word| word.ends_with(b"synoschedtask"))

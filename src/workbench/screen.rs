@@ -80,12 +80,26 @@ impl Screen {
 
     /// Asks whoever sits at the terminal; where nobody does the answer is no.
     pub fn ask(&self, question: &str) -> Result<bool, Fault> {
-        if !self.terminal || !std::io::stdin().is_terminal() {
+        if !self.can_ask() {
             return Ok(false);
         }
-        self.write(&format!("{question} [y/N] "));
-        let answer = self.line()?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        loop {
+            self.write(&format!("{question} [y/n] "));
+            match self.line()?.trim_end_matches('\r') {
+                "y\n" | "Y\n" | "yes\n" => return Ok(true),
+                "n\n" | "N\n" | "no\n" => return Ok(false),
+                "" => {
+                    self.gap();
+                    return Err(Fault::new("no answer came; nothing was changed"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether somebody sits at the terminal.
+    pub fn can_ask(&self) -> bool {
+        self.terminal && std::io::stdin().is_terminal()
     }
 
     /// The next line of standard input; its end is an empty one.

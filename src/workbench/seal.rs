@@ -4,7 +4,7 @@ use super::edit::Edit;
 use super::people::{forget, keep};
 use super::secrets::new_key;
 use super::strength::weakness;
-use super::url::{show_urls, Codes};
+use super::url::{quoted, show_urls, Codes};
 use super::view::{each_key, who, Means};
 use super::{Bench, Fault};
 use crate::key::Digest;
@@ -16,48 +16,41 @@ pub fn run(bench: &Bench, renew: bool) -> Result<(), Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
     let labels: Vec<String> =
         edit.magic_keys().iter().enumerate().map(|(at, entry)| who(at, entry["label"].as_str())).collect();
-    let mut plain = Vec::new();
-    each_key(edit.value(), &mut |means, key| {
-        if !key.starts_with("sha256:") {
-            plain.push((means, key.clone()));
-        }
-    });
+    let plain = plain(&mut edit);
     if plain.is_empty() {
         screen.say("Every key is sealed already; nothing was changed.");
         return Ok(());
     }
-
+    // While a question stands open others may change something.
+    drop(edit);
     let mut renewed = Vec::new();
-    let mut kept: Vec<String> = Vec::new();
     for (means, key) in &plain {
-        let Some(why) = weakness(key) else {
-            kept.push(key.clone());
-            continue;
-        };
-        let whose = match means {
-            Means::Who(at) => format!("of {}", labels[*at]),
-            Means::What(id) => format!("of task {id}"),
+        let Some(why) = weakness(key) else { continue };
+        let (whose, rotate) = match means {
+            Means::Who(at) => (format!("of {}", labels[*at]), format!("key rotate {}", quoted(&labels[*at]))),
+            Means::What(id) => (format!("of task {id}"), format!("tasks rotate {}", quoted(id))),
         };
         screen.say(format_args!(
             "The key {whose} is weak: {why}. Sealing it protects nothing, for its digest can be guessed."
         ));
-        if renew || screen.ask("Take a new one in its place? Its URLs change then.")? {
-            let new = new_key()?;
-            kept.push(new.clone());
-            renewed.push((key.clone(), new, means.clone()));
+        if renew || screen.ask("Take a new one in its place (its URLs change), or seal it as it is (n)?")? {
+            renewed.push((key.clone(), new_key()?, means.clone()));
         } else {
-            kept.push(key.clone());
-            screen.say("It was sealed as it is; remotetask seal --renew would have taken a new one. Later, too:");
-            screen.literal(match means {
-                Means::Who(at) => format!("  remotetask key rotate {}", super::url::quoted(&labels[*at])),
-                Means::What(id) => format!("  remotetask tasks rotate {}", super::url::quoted(id)),
-            });
+            screen.say("It is sealed as it is. A new one can be had later, too:");
+            screen.literal(format_args!("  {} {rotate}", bench.typed()));
         }
     }
+    let mut edit = Edit::begin(&bench.folder)?;
+    if self::plain(&mut edit) != plain {
+        return Err(Fault::new(
+            "the keys in config.json were changed meanwhile; nothing was sealed: type the same again",
+        ));
+    }
+    let new = |key: &String| renewed.iter().find(|(old, ..)| old == key).map_or(key, |(_, new, _)| new).clone();
+    let kept: Vec<String> = plain.iter().map(|(_, key)| new(key)).collect();
     each_key(edit.value(), &mut |_, key| {
         if !key.starts_with("sha256:") {
-            let new = renewed.iter().find(|(old, ..)| old == key).map_or(&*key, |(_, new, _)| new);
-            *key = Digest::of(new.as_bytes()).sealed();
+            *key = Digest::of(new(key).as_bytes()).sealed();
         }
     });
     keep(bench, &kept.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -81,4 +74,15 @@ pub fn run(bench: &Bench, renew: bool) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// The keys that stand there as they are, and what each is for.
+fn plain(edit: &mut Edit) -> Vec<(Means, String)> {
+    let mut plain = Vec::new();
+    each_key(edit.value(), &mut |means, key| {
+        if !key.starts_with("sha256:") {
+            plain.push((means, key.clone()));
+        }
+    });
+    plain
 }

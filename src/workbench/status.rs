@@ -1,5 +1,7 @@
 //! `remotetask` alone: where things stand, and what to do next.
 
+use std::path::Path;
+
 use chrono::Local;
 
 use super::view::{who, View};
@@ -14,14 +16,14 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
     let path = bench.path("config.json");
     if path.symlink_metadata().is_err() {
         screen.say(format_args!("In {}, without a configuration yet: no URL starts anything.", bench.folder.display()));
-        next(bench, "See what there is, and make the first URL:", &["remotetask tasks", "remotetask tasks add 7"]);
+        next(bench, "See what there is, and make the first URL:", &["tasks", "tasks add 7"]);
         return Ok(());
     }
     let view = match View::read(&bench.folder) {
         Ok(view) => view,
         Err(Fault(why)) => {
             screen.say(format_args!("{why}."));
-            next(bench, "When that is done:", &["remotetask check"]);
+            next(bench, "When that is done:", &["check"]);
             return Ok(());
         }
     };
@@ -44,32 +46,33 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
 
     let plain = config.server.magic_keys.iter().any(|key| !key.key.sealed)
         || config.tasks.iter().any(|task| task.identifiers.iter().any(|key| !key.sealed));
+    let has_scheduler = Path::new(&*config.server.synoschedtask).exists();
     let scheduled = config.tasks.iter().any(|task| matches!(task.starts, Starts::Scheduled(_)));
     match () {
         () if config.tasks.is_empty() => next(
             bench,
             "No task can be reached yet. See what there is, and make one reachable:",
-            &["remotetask tasks", "remotetask tasks add 7"],
+            &["tasks", "tasks add 7"],
         ),
         () if plain => next(
             bench,
-            "Keys stand in config.json as they are, where every web application on the NAS can read them:",
-            &["remotetask seal"],
+            "Keys stand in config.json as they are; all that runs as the web server's user can read them there:",
+            &["seal"],
         ),
-        () if scheduled && !view.scheduler_chosen => next(
+        () if scheduled && !view.scheduler_chosen && has_scheduler => next(
             bench,
             "Which way starts a scheduled task on this box has not been tried yet. With a harmless one:",
-            &["remotetask probe"],
+            &["probe"],
         ),
         () if view.secrets.url().is_none() => next(
             bench,
             "Say once by which name this NAS is reached, so that URLs are shown as they are used:",
-            &["remotetask url --at https://nas.example.org"],
+            &["url --at https://nas.example.org"],
         ),
         () => next(
             bench,
             "See whether everything works, from the web server to the task:",
-            &[&format!("remotetask check --url {}", view.base(&config)), "remotetask --help"],
+            &[&format!("check --url {}", view.base(&config)), "--help"],
         ),
     }
     Ok(())
@@ -80,6 +83,6 @@ fn next(bench: &Bench, why: &str, commands: &[&str]) {
     bench.screen.heading("Next");
     bench.screen.say(why);
     for command in commands {
-        bench.screen.literal(format_args!("  {}{command}", bench.sudo()));
+        bench.screen.literal(format_args!("  {} {command}", bench.typed()));
     }
 }

@@ -119,7 +119,7 @@ pub fn add(bench: &Bench, new: NewTask, codes: Codes) -> Result<(), Fault> {
     if begins {
         screen.say(format_args!("{} is new, with a key for you, \"me\".", bench.path("config.json").display()));
     }
-    screen.say(format_args!("Task {id} can be started by URL now."));
+    screen.say(format_args!("Task {id} has a URL now."));
     show_urls(bench, None, Some(&id), codes)
 }
 
@@ -252,9 +252,7 @@ pub fn rotate(bench: &Bench, id: &str, keep_old: bool, codes: Codes) -> Result<(
     forget(bench, &[])?;
     drop(held);
     bench.screen.say(match keep_old {
-        true => format!(
-            "Task {id} has a new key. The old URLs go on working until it is rotated once more without --keep-old."
-        ),
+        true => format!("Task {id} has a new key. The URLs of just before go on working until the next rotation."),
         false => format!("Task {id} has a new key. Its old URLs are refused from the next request on."),
     });
     show_urls(bench, None, Some(id), codes)

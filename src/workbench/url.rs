@@ -6,6 +6,7 @@ use super::secrets::Secrets;
 use super::view::{who, View};
 use super::{Bench, Fault};
 use crate::config::{Config, MagicKey, Task};
+use crate::key::well_formed;
 
 /// Whether a URL is shown as a code as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +59,16 @@ pub fn run(bench: &Bench, wanted: &Wanted<'_>) -> Result<(), Fault> {
     }
 }
 
-/// Where a NAS is reached: scheme, host, perhaps port and path; without a slash at its end.
-fn address(text: &str) -> Result<String, Fault> {
+/// Where a NAS is reached: scheme, host, perhaps port and path; without a slash at its end. A whole secret
+/// URL is none: what is added to it would be a request of that task.
+pub fn address(text: &str) -> Result<String, Fault> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]".contains(c);
+    let key = |part: &&str| well_formed(part.as_bytes()).is_ok();
     match rest {
+        Some(rest) if rest.split('/').skip(1).filter(key).count() > 1 => {
+            Err(Fault::new("this is a secret URL; give only its beginning, up to the host and its port"))
+        }
         Some(host) if !host.is_empty() && !host.starts_with(['/', ':']) && host.chars().all(allowed) => {
             Ok(text.trim_end_matches('/').to_owned())
         }
@@ -70,6 +76,12 @@ fn address(text: &str) -> Result<String, Fault> {
             "\"{text}\" is no address; write one such as https://nas.example.org or http://192.168.1.20:10765"
         ))),
     }
+}
+
+/// Whether an address means whoever uses it: no phone finds the NAS by it.
+fn is_own(base: &str) -> bool {
+    let host = base.split_once("://").map_or("", |(_, rest)| rest);
+    ["127.", "localhost", "[::1]", "0.0.0.0"].iter().any(|own| host.starts_with(own))
 }
 
 /// Each URL of this person, or of everybody; of this task, or of all that they may start.
@@ -100,7 +112,7 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
             shown += 1;
             let url = format!("{base}/{magic}/{identifier}");
             screen.literal(format_args!("  {url}"));
-            let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal;
+            let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal && !is_own(&base);
             if draw && !screen.code(&url) {
                 screen.say("  This URL is too long for a code of 80 columns.");
             }
@@ -108,19 +120,24 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
     }
     if shown + unknown == 0 {
         screen.gap();
-        screen.say(match config.tasks.is_empty() {
-            true => "No task can be reached yet; remotetask tasks add makes one reachable.",
-            false => "Nobody of these may start this.",
-        });
+        match (config.tasks.is_empty(), task) {
+            (true, _) => screen.say("No task can be reached yet; remotetask tasks add makes one reachable."),
+            (false, Some(task)) if only.is_none() => {
+                screen.say("No key may start it: all are limited to other tasks. Make one that may:");
+                screen.literal(format_args!("  {} key new --label me --tasks {}", bench.typed(), quoted(task)));
+            }
+            _ => screen.say("This key may start none of these."),
+        }
     }
     if shown > 0 {
         screen.gap();
         screen.say("Whoever has such a URL can start its task: send it by no chat, for a preview would open it.");
-        if view.secrets.url().is_none() {
+        if is_own(&base) {
             screen.say(format_args!(
-                "{base} is where the web server listens by itself. If the NAS is reached by another name, say so once: \
-                 remotetask url --at https://nas.example.org"
+                "No phone finds {base}: it means the very machine that asks. Say once how the NAS is reached, and codes are \
+                 drawn:"
             ));
+            screen.literal(format_args!("  {} url --at https://nas.example.org", bench.typed()));
         }
     }
     Ok(())
@@ -175,9 +192,14 @@ fn show_recipe(bench: &Bench, wanted: &Wanted<'_>, recipe: Recipe) -> Result<(),
     let [(name, key, task)] = &pairs[..] else {
         return Err(Fault(match pairs.len() {
             0 => "nobody of these may start this".into(),
-            _ => "this text is for one task and one key: name them, such as remotetask url garage --who \"Anna's phone\" \
-                  --for curl. remotetask tasks and remotetask key list show the names"
-                .to_owned(),
+            _ => {
+                let (who, task) = (&pairs[0].0, &pairs[0].2.id);
+                format!(
+                    "this text is for one task and one key; say which, such as remotetask url {} --who {}",
+                    quoted(task),
+                    quoted(who)
+                )
+            }
         }));
     };
     let Some((magic, identifier)) = view.keys(key, task) else {
@@ -238,7 +260,7 @@ fn home_assistant(base: &str, magic: &str, identifier: &str, id: &str) -> String
 
 fn ios(base: &str, magic: &str, identifier: &str, shown: &str) -> String {
     format!(
-        "In the app Shortcuts, a new shortcut \"{shown}\" with one action, Get Contents of URL:\n\
+        "In the app Shortcuts: a new shortcut, {shown}.\nIts one action is Get Contents of URL:\n\
          \x20 URL      {base}/\n\
          \x20 Method   POST (tap the arrow to see it)\n\
          \x20 Headers  X-Magic-Key   {magic}\n\
@@ -269,6 +291,9 @@ mod tests {
             ("https://nas.example.org/?x", None),
             ("https://nas example.org", None),
             ("ftp://nas", None),
+            ("https://nas.example.org/tasks/start", Some("https://nas.example.org/tasks/start")),
+            ("https://nas.example.org/76sdf7678fds687/hjhass665s", None),
+            ("https://nas.example.org/tasks/76sdf7678fds687/hjhass665s/", None),
         ] {
             assert_eq!(address(text).ok().as_deref(), expected, "{text}");
         }

@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use super::edit;
 use super::secrets::Secrets;
-use super::Fault;
+use super::{config_of, Fault};
 use crate::config::{Config, MagicKey, Task};
-use crate::files::{Regular, CONFIG_MAX};
 use crate::key::Digest;
 
 /// Both files, read. The configuration is valid.
@@ -27,13 +26,12 @@ impl View {
     /// Reads both.
     pub fn read(folder: &Path) -> Result<View, Fault> {
         let path = folder.join("config.json");
-        let content = Regular::open(&path).and_then(|file| file.read(CONFIG_MAX)).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Fault(format!(
-                "{}: there is no configuration yet. sudo remotetask tasks shows what can be made reachable, and \
-                 sudo remotetask tasks add makes the first URL",
+        let content = config_of(folder)?.ok_or_else(|| {
+            Fault(format!(
+                "{}: there is no configuration yet. remotetask tasks shows what can be made reachable, and \
+                 remotetask tasks add makes the first URL",
                 path.display()
-            )),
-            _ => Fault::of(&path, &e),
+            ))
         })?;
         edit::valid(&path, &content)?;
         let secrets = Secrets::read(folder)?;

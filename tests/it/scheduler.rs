@@ -171,14 +171,18 @@ fn a_web_api_that_says_no_or_nothing() {
         let sandbox = with_web_api(line, "Open door");
         for (path, name) in [(TASK, "7"), ("another-key-e", "door")] {
             let answer = sandbox.get(&format!("/{MAGIC}/{path}")).send();
-            answer.is_like(
-                "500 Internal Server Error",
-                &format!("Task not started: {name} (reference *, see the log)\n"),
-            );
+            // What is no reply may have come after the start.
+            let unknown = why.contains("nonsense");
+            let said = match unknown {
+                true => format!("Task state unknown: {name} (reference *; ask for the status before trying again)\n"),
+                false => format!("Task not started: {name} (reference *, see the log)\n"),
+            };
+            answer.is_like("500 Internal Server Error", &said);
             let log = sandbox.log();
             let last = log.lines().last().unwrap_or_default();
             let program = sandbox.path("webapi").display().to_string();
-            assert!(last.contains(&format!("why=8b \"{program}: {why}")), "{line}: {last}");
+            let step = if unknown { "" } else { "8b " };
+            assert!(last.contains(&format!("why={step}\"{program}: {why}")), "{line}: {last}");
         }
     }
     let sandbox = with_web_api("exec sleep 60", "Open door");
@@ -360,6 +364,10 @@ fn a_store_that_cannot_be_believed() {
         (sound.replace("owner=", "owner=x"), "its line owner= is *, no user's number"),
         (sound.replace("cmd=", "cmd=*"), "its line cmd= is no base64: *"),
         (sound.replace(cmd, "cmd="), "its line cmd= is empty: the task has no script"),
+        (
+            sound.split(cmd).next().unwrap_or_default().to_owned() + &cmd[..cmd.len() - 4],
+            "it breaks off in its line cmd=",
+        ),
         (format!("{sound}{}", "#".repeat(1 << 20)), "it is larger than 1024 KiB"),
     ] {
         store(&sandbox, &damaged);
@@ -387,7 +395,7 @@ fn a_store_that_cannot_be_believed() {
     assert!(!sandbox.path("effect").exists() && left(&sandbox).is_empty());
     // Other lines may be there or not.
     for fine in
-        [sound.replace("state=disabled\n", ""), format!("{sound}name=again\n\nx\n"), sound.trim_end().to_owned()]
+        [sound.replace("state=disabled\n", ""), format!("{sound}name=again\n\nx\n"), format!("{sound}name=again")]
     {
         store(&sandbox, &fine);
         sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");

@@ -44,8 +44,12 @@ impl Sandbox {
         let folder = tempfile::Builder::new().prefix("remotetask-it-").tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         let sandbox = Sandbox { folder };
-        for (name, program, mode) in PROGRAMS {
-            fs::copy(program, sandbox.path(name)).expect("copy");
+        // By another process: a file that is open for writing here could be inherited by a child that another
+        // test starts at this moment, and not be executed (ETXTBSY).
+        let programs = PROGRAMS.map(|(_, program, _)| program);
+        let copied = Command::new("cp").args(programs).arg(sandbox.path("")).status().expect("cp");
+        assert!(copied.success());
+        for (name, _, mode) in PROGRAMS {
             fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(mode)).expect("chmod");
         }
         sandbox

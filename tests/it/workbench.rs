@@ -144,7 +144,7 @@ fn what_key_refuses() {
     let refused = remotetask(&sandbox, &["key", "new", "--label", "anna"]).refused();
     assert_eq!(
         refused,
-        "remotetask: there is a key of Anna already; choose another label, or remotetask key rotate it."
+        "remotetask: there is a key of Anna already; choose another label, or give it a new key: remotetask key rotate Anna."
     );
 }
 
@@ -177,7 +177,7 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
     assert_eq!((&keys[1]["label"], &keys[1]["tasks"][0]), (&"phone".into(), &"t".into()));
     assert_eq!(
         (&keys[2]["label"], &keys[2]["expires"], &keys[2]["tasks"][0]),
-        (&"phone (old)".into(), &day.into(), &"t".into())
+        (&"phone (old, until 2999-01-31)".into(), &day.into(), &"t".into())
     );
     // The next rotation ends what the last one left.
     let newest = remotetask(&sandbox, &["key", "rotate", "phone", "--old-until", day]).paths().remove(0);
@@ -196,6 +196,44 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
 }
 
+/// Who is taken back is taken back whole, and nobody else is.
+#[test]
+fn what_a_rotation_left_is_taken_back_with_the_rest() {
+    let sandbox = Sandbox::with_command("true");
+    let day = "2999-01-31";
+    let old = remotetask(&sandbox, &["key", "new", "--label", "Anna"]).paths().remove(0);
+    let own = remotetask(&sandbox, &["key", "new", "--label", "Anna (old)"]).paths().remove(0);
+    let new = remotetask(&sandbox, &["key", "rotate", "Anna", "--old-until", day]).paths().remove(0);
+    let revoked = remotetask(&sandbox, &["key", "revoke", "Anna"]);
+    assert_eq!(
+        revoked.ok(),
+        "The key of Anna is refused from the next request on.\n\
+         The key of Anna (old, until 2999-01-31) is refused from the next request on.\n"
+    );
+    for path in [&old, &new] {
+        request(&sandbox, path).is_refusal();
+    }
+    request(&sandbox, &own).is_like("200 OK", "Task finished: t (* s)\n");
+    // Two without a label do not touch each other.
+    let text =
+        sandbox.read("config.json").replace(&format!("\"{MAGIC}\""), &format!("\"{MAGIC}\", \"key-without-label-2\""));
+    sandbox.raw_config(&text);
+    for number in ["#1", "2"] {
+        remotetask(&sandbox, &["key", "rotate", number, "--old-until", day]).ok();
+    }
+    sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
+    request(&sandbox, &format!("/key-without-label-2/{TASK}")).is_like("200 OK", "Task finished: t (* s)\n");
+    // Two of one name are told apart by their numbers.
+    sandbox.raw_config(&sandbox.read("config.json").replace("Anna (old)", "without a label (old, until 2999-01-31)"));
+    let refused = remotetask(&sandbox, &["key", "revoke", "without a label (old, until 2999-01-31)"]).refused();
+    assert!(
+        refused.starts_with(
+            "remotetask: several keys are called without a label (old, until 2999-01-31); give the number of one: '#"
+        ),
+        "{refused}"
+    );
+}
+
 #[test]
 fn a_task_is_added_used_rotated_and_removed() {
     let sandbox = Sandbox::with_command("true");
@@ -203,11 +241,15 @@ fn a_task_is_added_used_rotated_and_removed() {
     let program = program.display().to_string();
     let added =
         remotetask(&sandbox, &["tasks", "add", "hello", "--name", "Say hello", "--", &program, "one two", "--now"]);
-    assert!(added.ok().starts_with("Task hello can be started by URL now.\n\n#1: Say hello\n"), "{}", added.out);
+    assert!(added.ok().starts_with("Task hello has a URL now.\n\n#1: Say hello\n"), "{}", added.out);
     let first = added.paths().remove(0);
     request(&sandbox, &first).is_like("200 OK", "Task finished: Say hello (* s)\n");
     assert_eq!(sandbox.read("said"), "one two --now\n");
 
+    // The two dashes may be forgotten.
+    remotetask(&sandbox, &["tasks", "add", "again", "--name", "Again", &program, "--later"]).ok();
+    assert_eq!(json(&sandbox, "config.json")["tasks"]["again"]["command"], serde_json::json!([program, "--later"]));
+    remotetask(&sandbox, &["tasks", "remove", "again"]).ok();
     let second = remotetask(&sandbox, &["tasks", "rotate", "hello", "--keep-old"]).paths().remove(0);
     for path in [&first, &second] {
         request(&sandbox, path).is_like("200 OK", "Task finished: Say hello (* s)\n");
@@ -258,6 +300,8 @@ fn what_tasks_refuses() {
         (vec!["tasks", "add", "x", "--", "/no/such"], "/no/such: there is no such file.".into()),
         (vec!["tasks", "add", "x", "--", &plain], format!("{plain} is not executable; make it so: chmod +x {plain}.")),
         (vec!["tasks", "add", "x", "--", &folder], format!("{folder} is not a file; name the program itself.")),
+        (vec!["tasks", "add", "x", "--", "--/bin/true"], "\"--/bin/true\" is not a whole path: *".into()),
+        (vec!["url", "--at", "https://nas.example.org/76sdf7678fds687/hjhass665s"], "this is a secret URL; give only its beginning, up to the host and its port.".into()),
         (vec!["tasks", "add", " ", "--", "/bin/true"], "a task needs a name of one line, such as backup.".into()),
         (
             vec!["tasks", "add", "x", "--event", "E", "--", "/bin/true"],
@@ -319,7 +363,7 @@ fn sealing_a_weak_key_says_so() {
         sealed.out
     );
     assert!(
-        sealed.out.contains("  remotetask key rotate '#1'\n") && sealed.out.contains("  remotetask tasks rotate t\n")
+        sealed.out.contains("/remotetask key rotate '#1'\n") && sealed.out.contains("/remotetask tasks rotate t\n")
     );
     request(&sandbox, "/76sdf7678fds687/hjhass665s").is_like("200 OK", "Task finished: t (* s)\n");
 
@@ -369,7 +413,8 @@ fn urls_as_others_want_them() {
     );
     remotetask(&sandbox, &["key", "new", "--label", "Anna"]).ok();
     let refused = remotetask(&sandbox, &["url", "t", "--for", "curl"]).refused();
-    assert!(refused.starts_with("remotetask: this text is for one task and one key: name them, such as"), "{refused}");
+    let which = "remotetask: this text is for one task and one key; say which, such as remotetask url t --who '#1'.";
+    assert_eq!(refused, which);
 }
 
 #[test]
@@ -414,9 +459,11 @@ fn try_does_everything_but_the_start() {
         assert!(tried.out.ends_with(expected), "{input}: {}", tried.out);
         assert_no_key(tried.out.as_bytes(), "try");
     };
-    for input in
-        [path.clone(), format!("https://nas.example.org{path}/\n"), format!("http://127.0.0.1:10765{path}?status\n")]
-    {
+    for input in [
+        path.clone(),
+        format!("https://nas.example.org{path}/\n"),
+        format!("curl -X POST 'http://127.0.0.1:10765{path}'\n"),
+    ] {
         let tried = fed(&sandbox, &["try"], &input);
         assert_eq!(
             tried.ok(),
@@ -426,6 +473,8 @@ fn try_does_everything_but_the_start() {
              Nothing was started. Whether the web server and sudo let a request through to\nhere, remotetask check --url tells.\n"
         );
     }
+    let status = fed(&sandbox, &["try"], &format!("http://127.0.0.1:10765{path}?status\n"));
+    assert!(status.ok().ends_with("status it asks for the last run, and starts nothing\n"), "{}", status.out);
     let page = "       The caller sees the start page, as every stranger does.\n";
     ends(&format!("/{MAGIC}x/{TASK}"), &["try"], &format!("ends   5b wrong magic key\n{page}"));
     ends(
@@ -488,7 +537,12 @@ fn where_things_stand_and_what_is_next() {
     let folder = shown.trim_end_matches('/');
     let status = |expected: &str| {
         let said = remotetask(&sandbox, &[]);
-        let text = said.ok().replace('\n', " ").replace(folder, "FOLDER").replace("sudo ", "");
+        let text = said
+            .ok()
+            .replace('\n', " ")
+            .replace(&format!("{folder}/remotetask"), "remotetask")
+            .replace(folder, "FOLDER")
+            .replace("sudo ", "");
         assert!(
             like(&text, &format!("Remote task starter {} {}", env!("CARGO_PKG_VERSION"), expected.replace('\n', " "))),
             "{}",
@@ -501,7 +555,7 @@ fn where_things_stand_and_what_is_next() {
     sandbox.config("", "");
     status("In FOLDER; the configuration is valid.\nKeys: #1\n\nNext\nNo task can be reached yet. See what there is, and make one reachable:\n  remotetask tasks\n  remotetask tasks add 7\n");
     sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
-    status("In FOLDER; the configuration is valid.\nKeys: #1\nTask t: never started by URL\n\nNext\nKeys stand in config.json as they are, where every web application on the NAS can read them:\n  remotetask seal\n");
+    status("In FOLDER; the configuration is valid.\nKeys: #1\nTask t: never started by URL\n\nNext\nKeys stand in config.json as they are; all that runs as the web server's user can read them there:\n  remotetask seal\n");
     remotetask(&sandbox, &["seal"]).ok();
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
     status("In FOLDER; the configuration is valid.\nKeys: #1\nTask t: finished, started on *\n\nNext\nSay once by which name this NAS is reached, so that URLs are shown as they are used:\n  remotetask url --at https://nas.example.org\n");

@@ -1,6 +1,8 @@
 //! The owner's first hour on the pretend NAS, as a script: from nothing to a phone's key, through Apache
 //! and sudo; and the seed's own file, sealed.
 
+use std::os::unix::fs::symlink;
+
 use super::servers::by_port;
 use super::*;
 use crate::workbench::{said, Said};
@@ -22,6 +24,8 @@ fn the_first_hour() {
     nas.scheduled(8, "disabled", "echo ran >>/run/effects/eight");
     fs::create_dir_all("/volume1/scripts").expect("a folder");
     script(Path::new("/volume1/scripts/backup.sh"), "echo \"$*\" >>/run/effects/backup");
+    let _ = fs::remove_file("/usr/local/bin/remotetask");
+    symlink(at("remotetask"), "/usr/local/bin/remotetask").expect("a link");
     let web = by_port("cgid");
 
     // Nothing yet: it says what comes next, and that is typed.
@@ -109,6 +113,36 @@ fn who_is_not_root_is_told_how() {
     }
     let help = nas.http(&format!("{} --help", at("remotetask")), &[]);
     assert!(help.code == Some(0) && help.text().contains("Usage"), "{help:?}");
+}
+
+/// What others could have written names programs that root would start.
+#[test]
+fn a_configuration_that_others_can_write_starts_nothing_here_either() {
+    let nas = Nas::new();
+    script(Path::new("/run/effects/evil"), "id >>/run/effects/ran");
+    nas.raw_config(&format!(
+        "{{\"magickey\": \"{MAGIC}\", \"synoschedtask\": \"/run/effects/evil\", \"tasks\": {{\"7\": {{\"identifier\": \"{TASK}\"}}}}}}"
+    ));
+    mode(&at("config.json"), 0o660);
+    let before = fs::read(at("config.json")).expect("config.json");
+    for arguments in [
+        &["tasks"][..],
+        &["tasks", "add", "9"],
+        &["tasks", "add", "x", "--", "/bin/true"],
+        &["tasks", "rotate", "7"],
+        &["key", "list"],
+        &["key", "new", "--label", "x"],
+        &["url"],
+        &["seal"],
+        &["probe", "7", "--yes"],
+    ] {
+        let refused = bench(arguments).refused();
+        let why = "remotetask: /usr/local/remotetask/config.json: others can write it (mode 0660); take that away: chmod go-w. \
+            Until that is mended nothing that config.json names is started; remotetask check tells how.";
+        assert_eq!(refused, why, "{arguments:?}");
+    }
+    assert!(bench(&[]).ok().replace('\n', " ").contains("others can write it (mode 0660)"));
+    assert_eq!((nas.effect("ran"), fs::read(at("config.json")).expect("config.json")), (String::new(), before));
 }
 
 /// Nothing is lost on a full disk, and the cure is named.

@@ -87,6 +87,23 @@ fn a_disabled_task_wants_its_own_way() {
     assert_eq!(nas.effect_awaited("seven"), "ran\n");
 }
 
+/// Others can give a process any words, and a script of theirs may do what it likes to a terminal.
+#[test]
+fn what_others_do_is_no_evidence_and_reaches_no_terminal() {
+    let (nas, _) = with_tasks("enabled");
+    box_is(&["deaf", "webapi-idle"]);
+    let tty = "(exec 3</dev/tty) 2>/dev/null && echo one >>/run/effects/tty || echo none >>/run/effects/tty";
+    nas.scheduled(3, "enabled", tty);
+    let mut forged = nas.as_http("exec bash -c 'exec -a /x/synoschedtask sh -c \"sleep 600; :\" --run id=3'", &[]);
+    let line = format!("{} probe 3 --yes --watch 3", at("remotetask"));
+    let said = crate::workbench::said(Command::new("script").args(["-qec", &line, "/dev/null"]), "");
+    Command::new("pkill").args(["-u", "1023"]).status().expect("pkill");
+    let _ = forged.wait();
+    assert_eq!(said.out.matches("nothing: DSM took it").count(), 4, "{}", said.out);
+    assert!(said.out.contains("ran: seen by its keeper"), "{}", said.out);
+    assert_eq!(nas.effect_awaited("tty"), "none\n");
+}
+
 #[test]
 fn a_box_without_a_web_api_and_one_on_which_nothing_works() {
     let (_nas, _) = with_tasks("enabled");

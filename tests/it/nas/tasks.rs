@@ -87,13 +87,14 @@ fn by_the_web_api() {
     };
     box_is("webapi-fail");
     not_started("why=8b \"/usr/syno/bin/synowebapi: DSM refuses with error 103\"");
-    box_is("webapi-nonsense");
-    not_started("why=8b \"/usr/syno/bin/synowebapi: its reply is nonsense: exit 0, ");
-    box_is("webapi-hang");
-    nas.start().is_like(
-        "500 Internal Server Error",
-        "Task state unknown: 7 (reference *; ask for the status before trying again)\n",
-    );
+    // It may have started it before it said something that is no reply, or nothing at all.
+    for how in ["webapi-nonsense", "webapi-hang"] {
+        box_is(how);
+        nas.start().is_like(
+            "500 Internal Server Error",
+            "Task state unknown: 7 (reference *; ask for the status before trying again)\n",
+        );
+    }
     box_without("synowebapi");
     not_started("why=7c \"/usr/syno/bin/synowebapi: No such file or directory (os error 2)\"");
     assert_eq!(count("seven"), 1);
@@ -106,12 +107,12 @@ fn each_way_by_itself() {
     let nas = Nas::new();
     let config = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{}}}}");
     let server = remotetask::config::read(config.as_bytes()).expect("valid").server;
-    let scripts = Path::new("/run/effects");
+    let home = || remotetask::trust::at(Path::new(FOLDER), 0).unwrap_or_else(|e| panic!("{e:?}"));
     let soon = || std::time::Instant::now() + Duration::from_secs(10);
     nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
     let run = |way: Way| {
         let task = get(&server.synoschedtask, 7, soon()).expect("an answer").expect("a task");
-        way.run(&server, &task, scripts, soon())
+        way.run(&server, &task, &home(), "probe")
     };
     // What this box starts, and what another does; which it was the caller sees by what the task did.
     for (how, starting) in [
