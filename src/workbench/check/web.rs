@@ -1,20 +1,25 @@
 //! The web server's files, without a request: is Apache there, does it run programs, is our way in as it
 //! was installed, and who else could see a URL?
+//!
+//! What stands in a condition of Apache's (`<IfModule>`, `<If>`) is taken to hold, and of `.htaccess` files
+//! only ours is looked at. nginx's own files are not: a request tells more (`live`).
 
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Found, Kind, Level};
 use super::Subject;
 use crate::files::{Regular, CONFIG_MAX};
+use crate::trust::{flaw, flaw_above, Flaw};
 use crate::workbench::apache::{self, Apache, Directive, DROP_INS};
 
 static NO_WAY_IN: Kind = Kind {
     code: "web-no-way-in",
     level: Level::Fault,
-    says: "No web server leads here: there is no <dropin>, no document root with remotetask.cgi or index.php, and no file of nginx's that names \
-           remotetask-cgi.",
+    says: "No web server leads here: there is no <dropin>, no document root with remotetask.cgi or index.php, and no \
+           file of nginx's that names remotetask-cgi.",
     cure: "Set one of them up, as docs/web.md says.",
 };
 static NO_APACHE: Kind = Kind {
@@ -30,18 +35,24 @@ static BROKEN: Kind = Kind {
     says: "Apache finds a fault in its own files: <why>.",
     cure: "Mend what it says, and ask it again: `sudo <program> -t`",
 };
-static CGI_NOT_LOADED: Kind = Kind {
-    code: "web-cgi-not-loaded",
+static NOT_LOADED: Kind = Kind {
+    code: "web-module-not-loaded",
     level: Level::Fault,
-    says: "Apache does not load its module for programs (mod_cgid), though the module is there.",
-    cure: "Make it load the module, and restart it: `echo 'LoadModule cgid_module <module>' | sudo tee \
-           /usr/local/etc/apache24/sites-enabled/cgid.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
+    says: "Apache does not load <name>, which <way> needs, though <module> is there.",
+    cure: "Make it load the module, and restart it: `echo 'LoadModule <name> <module>' | sudo tee \
+           /usr/local/etc/apache24/sites-enabled/<conf>` `sudo synosystemctl restart pkgctl-Apache2.4`",
 };
 static NO_CGI: Kind = Kind {
     code: "web-no-cgi",
     level: Level::Fault,
     says: "This Apache cannot run programs: it has neither mod_cgid nor mod_cgi.",
     cure: "Take the way by PHP, as docs/web.md says.",
+};
+static NO_MODULE: Kind = Kind {
+    code: "web-no-module",
+    level: Level::Fault,
+    says: "This Apache has no <name>, which <way> needs.",
+    cure: "Take the way by a port of its own, as docs/web.md says.",
 };
 static NOT_READ: Kind = Kind {
     code: "web-dropin-not-read",
@@ -51,19 +62,44 @@ static NOT_READ: Kind = Kind {
            /usr/local/etc/apache24/sites-enabled/*.conf' | sudo tee -a <main>` `sudo synosystemctl restart \
            pkgctl-Apache2.4`",
 };
-static CHANGED: Kind = Kind {
-    code: "web-changed",
-    level: Level::Advice,
-    says: "<file> lacks a line that was installed: <line>.",
-    cure: "Put it back, for these lines keep keys out of logs and make every refusal the same; then restart Apache: `sudo \
-           synosystemctl restart pkgctl-Apache2.4`",
+static DROP_IN_ELSEWHERE: Kind = Kind {
+    code: "web-dropin-elsewhere",
+    level: Level::Fault,
+    says: "Apache's port of its own leads to <theirs>, not to <ours>.",
+    cure:
+        "Let it lead here, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_FOLDER\\) .*|\\1 <ours>|' <file>` \
+           `sudo synosystemctl restart pkgctl-Apache2.4`",
 };
 static OTHER_PORT: Kind = Kind {
     code: "web-other-port",
     level: Level::Fault,
     says: "Apache is told to listen on <theirs>, config.json says <ours>.",
-    cure: "Make the two the same in <dropin>, and restart Apache: `sudo sed -i 's|^Define REMOTETASK_LISTEN .*|Define \
-           REMOTETASK_LISTEN <ours>|' <dropin>` `sudo synosystemctl restart pkgctl-Apache2.4`",
+    cure: "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 <ours>|' \
+           <file>` `sudo synosystemctl restart pkgctl-Apache2.4`",
+};
+static CHANGED: Kind = Kind {
+    code: "web-changed",
+    level: Level::Fault,
+    says: "<file> lacks a line that was installed: <line>. Without it requests do not arrive, or refusals can be told \
+           apart.",
+    cure:
+        "Put it back where it stood, as the same file in the folder webstation shows it, and restart Apache: `sudo vi \
+           <file>` `sudo synosystemctl restart pkgctl-Apache2.4`",
+};
+static NOT_QUIET: Kind = Kind {
+    code: "web-not-quiet",
+    level: Level::Advice,
+    says: "<file> lacks a line that keeps keys out of Apache's logs: <line>.",
+    cure:
+        "Put it back where it stood, as the same file in the folder webstation shows it, and restart Apache: `sudo vi \
+           <file>` `sudo synosystemctl restart pkgctl-Apache2.4`",
+};
+static MORE: Kind = Kind {
+    code: "web-more",
+    level: Level::Advice,
+    says: "<file> has a line that was not installed: <line>.",
+    cure: "If it is not yours, or writes a log, take it out, and restart Apache: `sudo vi <file>` `sudo synosystemctl \
+           restart pkgctl-Apache2.4`",
 };
 static ELSEWHERE: Kind = Kind {
     code: "web-link-elsewhere",
@@ -77,32 +113,66 @@ static NO_HTACCESS: Kind = Kind {
     says: "<root> has remotetask.cgi, but no .htaccess that sends requests to it.",
     cure: "Put the one from the folder webstation there, as <root>/.htaccess.",
 };
-static NO_REWRITE: Kind = Kind {
-    code: "web-no-rewrite",
+static NOT_APACHES: Kind = Kind {
+    code: "web-root-not-served",
     level: Level::Fault,
-    says: "Apache does not load mod_rewrite, which the .htaccess in <root> needs.",
-    cure: "Take the way by a port of its own, as docs/web.md says.",
+    says: "No virtual host of Apache's has <root> as its document root.",
+    cure: "In Web Station make a virtual host with that document root, and choose the Apache HTTP Server 2.4 as its \
+           back-end; with nginx there is no .htaccess.",
+};
+static IGNORED: Kind = Kind {
+    code: "web-htaccess-ignored",
+    level: Level::Fault,
+    says: "Apache ignores <root>/.htaccess: nothing allows it for that folder (AllowOverride All).",
+    cure: "Allow it for that folder, and restart Apache: `printf '%s\\n' '<Directory \"<root>\">' 'AllowOverride All' \
+           '</Directory>' | sudo tee /usr/local/etc/apache24/sites-enabled/remotetask-htaccess.conf` `sudo \
+           synosystemctl restart pkgctl-Apache2.4`",
+};
+static NOT_ALLOWED: Kind = Kind {
+    code: "web-htaccess-line",
+    level: Level::Fault,
+    says: "Apache is told to ignore <root>/.htaccess: AllowOverride <what> in <file>, line <line>.",
+    cure: "Let that line allow it, and restart Apache: `sudo sed -i '<line>s/.*/AllowOverride All/' <file>` `sudo \
+           synosystemctl restart pkgctl-Apache2.4`",
+};
+static UNCLEAR: Kind = Kind {
+    code: "web-htaccess-unclear",
+    level: Level::Advice,
+    says: "Whether Apache reads <root>/.htaccess cannot be told from its files: they say it by patterns.",
+    cure:
+        "Make a request, and see, with this NAS's own address in the place of this one: `sudo remotetask check --url \
+           https://nas.example.org`",
 };
 static ROOT_OPEN: Kind = Kind {
     code: "web-root-open",
     level: Level::Advice,
-    says: "Others than root can write <root> (it belongs to uid <uid>, mode <mode>). Whoever can, a web application \
+    says: "Others than root can write <path> (it belongs to <user>, mode <mode>). Whoever can, a web application \
            with a hole among them, can take a key while somebody uses it.",
-    cure: "Make it root's: `sudo chown root:root <root>` `sudo chmod 0755 <root>`",
+    cure: "Make it root's: `sudo chown root:root <path>` `sudo chmod go-w <path>`",
+};
+static ROOT_SHARED: Kind = Kind {
+    code: "web-root-shared",
+    level: Level::Advice,
+    says: "Others than root can perhaps write <path> (mode <mode>), and take a key there while somebody uses it. On a \
+           share of DSM's the mode shows 777 whatever its permissions say.",
+    cure: "In Control Panel, Shared Folder, Edit, Permissions, see that nobody may write there whom you do not trust, \
+           http among the system's internal users least of all.",
 };
 static ACCESS_LOG: Kind = Kind {
     code: "web-access-log",
     level: Level::Advice,
-    says: "Apache writes the address of every request to <log>, and there every secret URL.",
+    says: "Apache writes the address of every request to <log>, and there every secret URL (<file>, line <line>).",
     cure:
         "Send the keys in headers (remotetask url --for curl shows how), or take the way by a port of its own, which \
-           has no such log; docs/web.md tells of both.",
+           has no such log; docs/web.md tells of both. Or let that line, if it is a CustomLog, end in env=!dontlog and \
+           restart Apache: `sudo vi +<line> <file>` `sudo synosystemctl restart pkgctl-Apache2.4`",
 };
 static STATUS_PAGE: Kind = Kind {
     code: "web-status-page",
     level: Level::Advice,
-    says: "Apache has a status page (server-status), which shows the URLs that are being answered.",
-    cure: "Take the lines with \"SetHandler server-status\" out of Apache's configuration, or let them allow nobody.",
+    says: "Apache has a status page (<file>, line <line>), which shows the URLs that are being answered.",
+    cure: "Make a comment of that line, and restart Apache: `sudo sed -i '<line>s/^/#/' <file>` `sudo synosystemctl \
+           restart pkgctl-Apache2.4`",
 };
 
 /// What can be found here.
@@ -110,21 +180,31 @@ pub static KINDS: &[&Kind] = &[
     &NO_WAY_IN,
     &NO_APACHE,
     &BROKEN,
-    &CGI_NOT_LOADED,
+    &NOT_LOADED,
     &NO_CGI,
+    &NO_MODULE,
     &NOT_READ,
-    &CHANGED,
+    &DROP_IN_ELSEWHERE,
     &OTHER_PORT,
+    &CHANGED,
+    &NOT_QUIET,
+    &MORE,
     &ELSEWHERE,
     &NO_HTACCESS,
-    &NO_REWRITE,
+    &NOT_APACHES,
+    &IGNORED,
+    &NOT_ALLOWED,
+    &UNCLEAR,
     &ROOT_OPEN,
+    &ROOT_SHARED,
     &ACCESS_LOG,
     &STATUS_PAGE,
 ];
 
 const DROP_IN: &str = include_str!("../../../webstation/remotetask.conf");
 const HTACCESS: &str = include_str!("../../../webstation/.htaccess");
+/// DSM's own word for what it is.
+const VERSION: &str = "/etc.defaults/VERSION";
 
 /// A way in for requests.
 enum Way {
@@ -132,50 +212,91 @@ enum Way {
     Port(PathBuf),
     /// A document root with a link to the program.
     Root(PathBuf),
-    /// By PHP, or by nginx and fcgiwrap: nothing more of it is looked at from here.
-    Other,
+    /// A document root with our page of PHP.
+    Php(PathBuf),
+    /// nginx, by a file of this folder's: nothing more of it is looked at from here.
+    Nginx(PathBuf),
+}
+
+/// What Apache says of itself, and what stands in its files.
+struct Told {
+    modules: Vec<String>,
+    files: Vec<PathBuf>,
+    directives: Vec<Directive>,
+}
+
+impl Told {
+    fn by(apache: &Apache) -> Result<Told, String> {
+        Ok(Told { modules: apache.modules()?, files: apache.files()?, directives: apache.directives()? })
+    }
+
+    fn loads(&self, module: &str) -> bool {
+        self.modules.iter().any(|loaded| loaded == module)
+    }
+
+    fn all<'t>(&'t self, name: &'t str) -> impl Iterator<Item = &'t Directive> {
+        self.directives.iter().filter(move |directive| directive.is(name))
+    }
 }
 
 /// Looks at them, on a NAS.
 pub fn look(subject: &Subject<'_>) -> Vec<Found> {
-    if subject.trial || !Path::new("/etc.defaults/VERSION").exists() {
+    if subject.trial || !Path::new(VERSION).exists() {
         return Vec::new();
     }
     let apache = Apache::here();
-    let directives = apache.as_ref().map(Apache::directives);
-    let known: &[Directive] = match &directives {
-        Some(Ok(directives)) => directives,
-        _ => &[],
-    };
-    let ways = ways(known);
+    let asked = apache.as_ref().map(Told::by);
+    let told = asked.as_ref().and_then(|told| told.as_ref().ok());
+    let ways = ways(told);
     if ways.is_empty() {
         return vec![NO_WAY_IN.found(&[("dropin", &drop_in().display().to_string())])];
     }
     let mut found = Vec::new();
-    match (&apache, &directives) {
-        (Some(apache), Some(Ok(directives))) => {
-            found.extend(runs_programs(apache, directives, &ways));
-            found.extend(shows_urls(directives, &ways));
-        }
-        (Some(apache), Some(Err(why))) => {
-            found.push(BROKEN.found(&[("why", why), ("program", apache.program)]));
-        }
-        _ => found.extend(ways.iter().filter_map(|way| {
-            let way = match way {
-                Way::Port(path) | Way::Root(path) => path.display().to_string(),
-                Way::Other => return None,
-            };
-            Some(NO_APACHE.found(&[("way", &way)]))
-        })),
+    if let (Some(apache), Some(Err(why))) = (&apache, &asked) {
+        found.push(BROKEN.found(&[("why", why.trim_end_matches('.')), ("program", apache.program)]));
     }
+    if apache.is_none() {
+        let needy = ways.iter().filter(|way| way.by_cgi());
+        found.extend(needy.map(|way| NO_APACHE.found(&[("way", &way.path().display().to_string())])));
+    }
+    found.extend(told.map(|told| modules(told, &ways)).unwrap_or_default());
     for way in &ways {
         match way {
-            Way::Port(path) => found.extend(port(path, subject, apache.as_ref())),
-            Way::Root(path) => found.extend(root(path, subject)),
-            Way::Other => {}
+            Way::Port(path) => found.extend(port(path, subject, told)),
+            Way::Root(root) => found.extend(by_link(root, subject, told)),
+            Way::Php(root) => found.extend(open(root, "index.php", subject)),
+            Way::Nginx(_) => {}
         }
     }
+    if let Some(told) = told {
+        found.extend(ways.iter().flat_map(|way| logs(told, way)));
+        found.extend(status_page(told));
+    }
+    on_this_dsm(&mut found);
     found
+}
+
+impl Way {
+    fn path(&self) -> &Path {
+        match self {
+            Way::Port(path) | Way::Root(path) | Way::Php(path) | Way::Nginx(path) => path,
+        }
+    }
+
+    /// Whether it is Apache that starts the program.
+    fn by_cgi(&self) -> bool {
+        matches!(self, Way::Port(_) | Way::Root(_))
+    }
+}
+
+/// DSM 6 restarts its packages by another program.
+fn on_this_dsm(found: &mut [Found]) {
+    let version = fs::read_to_string(VERSION).unwrap_or_default();
+    if version.lines().any(|line| line == "majorversion=\"6\"") {
+        for found in found {
+            found.cure = found.cure.replace("synosystemctl restart ", "synoservice --restart ");
+        }
+    }
 }
 
 fn drop_in() -> PathBuf {
@@ -183,13 +304,14 @@ fn drop_in() -> PathBuf {
 }
 
 /// The ways that are laid out: the drop-in, and every document root with one of our two entries.
-fn ways(directives: &[Directive]) -> Vec<Way> {
+fn ways(told: Option<&Told>) -> Vec<Way> {
     let mut ways = Vec::new();
     if drop_in().symlink_metadata().is_ok() {
         ways.push(Way::Port(drop_in()));
     }
     let mut roots: Vec<PathBuf> = shares().into_iter().flat_map(|share| folders(&share)).collect();
-    roots.extend(directives.iter().filter(|d| d.is("DocumentRoot")).filter_map(|d| d.word(0)).map(PathBuf::from));
+    let served = told.into_iter().flat_map(|told| told.all("DocumentRoot"));
+    roots.extend(served.filter_map(|directive| directive.word(0)).map(PathBuf::from));
     // /var/services/web and /volume1/web are the same folders.
     let mut roots: Vec<PathBuf> = roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
     roots.sort();
@@ -198,12 +320,10 @@ fn ways(directives: &[Directive]) -> Vec<Way> {
         if root.join("remotetask.cgi").symlink_metadata().is_ok() {
             ways.push(Way::Root(root));
         } else if fs::read(root.join("index.php")).is_ok_and(|page| has(&page, b"remotetask-cgi")) {
-            ways.push(Way::Other);
+            ways.push(Way::Php(root));
         }
     }
-    if NGINX.iter().any(|folder| names_program(Path::new(folder), 4)) {
-        ways.push(Way::Other);
-    }
+    ways.extend(NGINX.iter().map(PathBuf::from).find(|folder| names_program(folder, 4)).map(Way::Nginx));
     ways
 }
 
@@ -243,75 +363,88 @@ fn has(text: &[u8], wanted: &[u8]) -> bool {
 }
 
 /// The modules that our ways need.
-fn runs_programs(apache: &Apache, directives: &[Directive], ways: &[Way]) -> Vec<Found> {
-    let modules = match apache.modules() {
-        Ok(modules) => modules,
-        Err(why) => return vec![BROKEN.found(&[("why", &why), ("program", apache.program)])],
-    };
-    let loaded = |name: &str| modules.iter().any(|module| module == name);
+fn modules(told: &Told, ways: &[Way]) -> Vec<Found> {
     let mut found = Vec::new();
-    let needed = ways.iter().any(|way| !matches!(way, Way::Other));
-    if needed && !loaded("cgi_module") && !loaded("cgid_module") {
-        found.push(match module(directives, "mod_cgid.so") {
-            Some(file) => CGI_NOT_LOADED.found(&[("module", &file.display().to_string())]),
-            None => NO_CGI.found(&[]),
-        });
-    }
-    if !loaded("rewrite_module") {
-        let roots = ways.iter().filter_map(|way| if let Way::Root(root) = way { Some(root) } else { None });
-        found.extend(roots.map(|root| NO_REWRITE.found(&[("root", &root.display().to_string())])));
-    }
-    if loaded("status_module") && directives.iter().any(|d| d.is("SetHandler") && d.word(0) == Some("server-status")) {
-        found.push(STATUS_PAGE.found(&[]));
+    // Whichever is there; the first is the one that is meant for its kind of processes.
+    let cgi = match told.loads("mpm_prefork_module") {
+        true => ["cgi", "cgid"],
+        false => ["cgid", "cgi"],
+    };
+    let needy = ways.iter().find(|way| way.by_cgi());
+    found.extend(needy.and_then(|way| missing(told, &cgi, way.path(), &NO_CGI)));
+    if let Some(Way::Root(root)) = ways.iter().find(|way| matches!(way, Way::Root(_))) {
+        let htaccess = root.join(".htaccess");
+        found.extend(["rewrite", "mime"].iter().filter_map(|name| missing(told, &[name], &htaccess, &NO_MODULE)));
     }
     found
 }
 
+/// What is found where none of these modules is loaded.
+fn missing(told: &Told, names: &[&str], way: &Path, none: &'static Kind) -> Option<Found> {
+    if names.iter().any(|name| told.loads(&format!("{name}_module"))) {
+        return None;
+    }
+    let there = names.iter().find_map(|name| Some((name, module(told, &format!("mod_{name}.so"))?)));
+    let way = way.display().to_string();
+    Some(match there {
+        Some((name, file)) => NOT_LOADED.found(&[
+            ("name", &format!("{name}_module")),
+            ("conf", &format!("{name}.conf")),
+            ("module", &file.display().to_string()),
+            ("way", &way),
+        ]),
+        None => none.found(&[("name", &format!("{}_module", names.join(" or "))), ("way", &way)]),
+    })
+}
+
 /// A module that lies where the loaded ones do.
-fn module(directives: &[Directive], name: &str) -> Option<PathBuf> {
-    let root = directives.iter().find(|d| d.is("ServerRoot")).and_then(|d| d.word(0)).unwrap_or("/");
-    let loaded = directives.iter().filter(|d| d.is("LoadModule")).filter_map(|d| d.word(1));
+fn module(told: &Told, name: &str) -> Option<PathBuf> {
+    let root = told.all("ServerRoot").find_map(|directive| directive.word(0)).unwrap_or("/");
+    let loaded = told.all("LoadModule").filter_map(|directive| directive.word(1));
     let mut beside = loaded.map(|file| Path::new(root).join(file).with_file_name(name));
     beside.find(|file| file.is_file())
 }
 
-/// Logs that hold our URLs: our port has none, and a document root can only ask to be left out.
-fn shows_urls(directives: &[Directive], ways: &[Way]) -> Vec<Found> {
-    if !ways.iter().any(|way| matches!(way, Way::Root(_))) {
-        return Vec::new();
-    }
-    let logs = directives.iter().filter(|d| d.is("CustomLog") || d.is("TransferLog"));
-    let logs = logs.filter(|d| !d.rest.ends_with("env=!dontlog") && d.word(0) != Some("/dev/null"));
-    let mut logs: Vec<&str> = logs.filter_map(|d| d.word(0)).collect();
-    logs.sort_unstable();
-    logs.dedup();
-    logs.into_iter().map(|log| ACCESS_LOG.found(&[("log", log)])).collect()
-}
-
-/// The drop-in: read, whole, and on the configured port.
-fn port(path: &Path, subject: &Subject<'_>, apache: Option<&Apache>) -> Vec<Found> {
-    let file = path.display().to_string();
+/// The drop-in: read, leading here, on the configured port, whole.
+fn port(path: &Path, subject: &Subject<'_>, told: Option<&Told>) -> Vec<Found> {
+    let shown = path.display().to_string();
     let mut found = Vec::new();
-    if let Some(files) = apache.and_then(|apache| apache.files().ok()) {
-        if !files.iter().any(|read| read == path) {
-            let main = files.first().map_or_else(String::new, |main| main.display().to_string());
-            found.push(NOT_READ.found(&[("dropin", &file), ("main", &main)]));
+    if let Some(told) = told.filter(|told| !told.files.iter().any(|read| read == path)) {
+        let main = told.files.first().map_or_else(String::new, |main| main.display().to_string());
+        found.push(NOT_READ.found(&[("dropin", &shown), ("main", &main)]));
+    }
+    let own = apache::read(path);
+    // Who includes the drop-in may define the two names first.
+    let defined = |name: &str| {
+        let all = told.map_or(&own, |told| &told.directives);
+        let mut named = all.iter().chain(&own).filter(|d| d.is("Define") && d.word(0) == Some(name));
+        let first = named.next()?;
+        Some((first.word(1)?.to_owned(), first.file.display().to_string()))
+    };
+    let ours = subject.folder.display().to_string();
+    if let Some((theirs, file)) = defined("REMOTETASK_FOLDER").filter(|(theirs, _)| *theirs != ours) {
+        found.push(DROP_IN_ELSEWHERE.found(&[("theirs", &theirs), ("ours", &ours), ("file", &file)]));
+    }
+    if let (Some((theirs, file)), Some(config)) = (defined("REMOTETASK_LISTEN"), subject.config) {
+        let ours = SocketAddr::new(config.server.listen, config.server.port);
+        if !same(&theirs, ours) {
+            found.push(OTHER_PORT.found(&[("theirs", &theirs), ("ours", &ours.to_string()), ("file", &file)]));
         }
     }
-    found.extend(lacks(path, DROP_IN));
-    let listen = |d: &Directive| d.is("Define") && d.word(0) == Some("REMOTETASK_LISTEN");
-    let theirs = apache::read(path).iter().find(|d| listen(d)).and_then(|d| d.word(1)).map(str::to_owned);
-    if let (Some(theirs), Some(config)) = (theirs, subject.config) {
-        let ours = std::net::SocketAddr::new(config.server.listen, config.server.port).to_string();
-        if theirs != ours {
-            found.push(OTHER_PORT.found(&[("theirs", &theirs), ("ours", &ours), ("dropin", &file)]));
-        }
-    }
+    found.extend(changes(path, DROP_IN));
     found
 }
 
-/// A document root: its link, its .htaccess, and who can write it.
-fn root(root: &Path, subject: &Subject<'_>) -> Vec<Found> {
+/// Whether Apache's words mean this address; a port alone is that of every address.
+fn same(theirs: &str, ours: SocketAddr) -> bool {
+    let (address, port) = theirs.rsplit_once(':').unwrap_or(("*", theirs));
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    let every = address == "*" && ours.ip().is_unspecified();
+    port.parse() == Ok(ours.port()) && (every || address.parse::<IpAddr>() == Ok(ours.ip()))
+}
+
+/// A document root with a link: the link, its .htaccess, and who can write them.
+fn by_link(root: &Path, subject: &Subject<'_>, told: Option<&Told>) -> Vec<Found> {
     let shown = root.display().to_string();
     let (link, htaccess) = (root.join("remotetask.cgi"), root.join(".htaccess"));
     let program = subject.path("remotetask-cgi");
@@ -322,21 +455,150 @@ fn root(root: &Path, subject: &Subject<'_>) -> Vec<Found> {
     }
     match htaccess.is_file() {
         false => found.push(NO_HTACCESS.found(&[("root", &shown)])),
-        true => found.extend(lacks(&htaccess, HTACCESS)),
+        true => found.extend(changes(&htaccess, HTACCESS)),
     }
-    let meta = fs::metadata(root).ok().filter(|meta| meta.uid() != 0 || meta.mode() & 0o022 != 0);
-    if let Some(meta) = meta {
-        let (uid, mode) = (meta.uid().to_string(), format!("{:04o}", meta.mode() & 0o7777));
-        found.push(ROOT_OPEN.found(&[("root", &shown), ("uid", &uid), ("mode", &mode)]));
-    }
+    found.extend(told.and_then(|told| override_of(told, root)));
+    found.extend(open(root, ".htaccess", subject));
     found
 }
 
-/// The first line of the installed text that a file lacks. What a Define says is the owner's.
-fn lacks(path: &Path, installed: &str) -> Option<Found> {
-    let there = fs::read_to_string(path).unwrap_or_default();
-    let there: Vec<&str> = there.lines().map(str::trim).collect();
-    let matter = |line: &&str| !line.is_empty() && !line.starts_with('#') && !line.starts_with("Define ");
-    let line = installed.lines().map(str::trim).filter(matter).find(|line| !there.contains(line))?;
-    Some(CHANGED.found(&[("file", &path.display().to_string()), ("line", line)]))
+/// The virtual hosts that have this document root; where none has, those whose root lies above.
+fn hosts<'t>(told: &'t Told, root: &Path) -> Vec<&'t Directive> {
+    let real = |directive: &Directive| fs::canonicalize(directive.word(0)?).ok();
+    let all: Vec<_> = told.all("DocumentRoot").filter_map(|d| Some((d, real(d)?))).collect();
+    let those = |fits: &dyn Fn(&Path) -> bool| -> Vec<&'t Directive> {
+        all.iter().filter(|(_, folder)| fits(folder)).map(|(directive, _)| *directive).collect()
+    };
+    match those(&|folder| folder == root) {
+        none if none.is_empty() => those(&|folder| root.starts_with(folder)),
+        same => same,
+    }
+}
+
+/// Whether Apache reads a .htaccess there: what its innermost `<Directory>` says, or nothing.
+fn override_of(told: &Told, root: &Path) -> Option<Found> {
+    let shown = root.display().to_string();
+    let hosts = hosts(told, root);
+    if hosts.is_empty() {
+        return Some(NOT_APACHES.found(&[("root", &shown)]));
+    }
+    let here = |d: &&Directive| d.host.is_none() || hosts.iter().any(|host| host.of_host() == d.of_host());
+    let all: Vec<(&Directive, &str)> =
+        told.all("AllowOverride").filter(here).filter_map(|d| Some((d, d.folder.as_deref()?))).collect();
+    let depth = |folder: &str| Some(fs::canonicalize(folder).ok().filter(|f| root.starts_with(f))?.iter().count());
+    // The later of two with the same folder counts, as with Apache.
+    let innermost = all.iter().filter_map(|(d, folder)| Some((depth(folder)?, *d))).max_by_key(|(depth, _)| *depth);
+    let allows = |d: &Directive| {
+        let rest = d.rest.to_ascii_lowercase();
+        rest.contains("all") || rest.contains("fileinfo") && rest.contains("options")
+    };
+    let innermost = innermost.map(|(_, directive)| directive);
+    if innermost.is_some_and(allows) {
+        return None;
+    }
+    if all.iter().any(|(_, folder)| folder.starts_with('~') || folder.contains(['*', '?', '['])) {
+        return Some(UNCLEAR.found(&[("root", &shown)]));
+    }
+    Some(match innermost {
+        // A line for folders above stays: it is for others too.
+        Some(d) if d.folder.as_deref().and_then(|folder| fs::canonicalize(folder).ok()).as_deref() == Some(root) => {
+            let (file, line) = (d.file.display().to_string(), d.line.to_string());
+            NOT_ALLOWED.found(&[("root", &shown), ("what", &d.rest), ("file", &file), ("line", &line)])
+        }
+        _ => IGNORED.found(&[("root", &shown)]),
+    })
+}
+
+/// Who else could put a page of his own in the place of ours.
+fn open(root: &Path, entry: &str, subject: &Subject<'_>) -> Vec<Found> {
+    let above = root.ancestors().skip(1).map(|path| (path.to_owned(), flaw_above as fn(u32, u32, u32) -> Option<Flaw>));
+    let own = [root.to_owned(), root.join(entry)].map(|path| (path, flaw as _));
+    let judged = own.into_iter().chain(above).filter_map(|(path, judge)| {
+        let meta = fs::metadata(&path).ok()?;
+        let flaw = judge(meta.uid(), meta.mode(), 0)?;
+        let (path, user) = (path.display().to_string(), subject.accounts.user(meta.uid()));
+        let kind = match flaw {
+            Flaw::Writable if meta.mode() & 0o777 == 0o777 && path.starts_with("/volume") => &ROOT_SHARED,
+            _ => &ROOT_OPEN,
+        };
+        let mode = format!("{:04o}", meta.mode() & 0o7777);
+        Some(kind.found(&[("path", &path), ("user", &user), ("mode", &mode)]))
+    });
+    judged.collect()
+}
+
+/// The first line of the installed text that a file lacks, of those that matter for an answer and of those
+/// that matter for logs; and the first that it has beside them. What a Define says is the owner's.
+fn changes(path: &Path, installed: &str) -> Vec<Found> {
+    let lines = |text: &str| -> Vec<String> {
+        let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        words.filter(|line| !line.is_empty() && !line.starts_with(['#']) && !line.starts_with("Define ")).collect()
+    };
+    let (there, installed) = (lines(&fs::read_to_string(path).unwrap_or_default()), lines(installed));
+    let quiet = |line: &str| {
+        let words = ["CustomLog", "LogLevel", "SetEnvIf", "<IfModule log_config_", "<IfModule setenvif_"];
+        words.iter().any(|word| line.starts_with(word))
+    };
+    let lacking = |wanted: bool| installed.iter().find(|line| quiet(line) == wanted && !there.contains(line));
+    let more = there.iter().find(|line| !line.starts_with("LoadModule ") && !installed.contains(line));
+    let rows = [(&CHANGED, lacking(false)), (&NOT_QUIET, lacking(true)), (&MORE, more)];
+    let file = path.display().to_string();
+    rows.into_iter().filter_map(|(kind, line)| Some(kind.found(&[("file", &file), ("line", line?)]))).collect()
+}
+
+/// Logs that hold our URLs. Those of a virtual host take the place of the server's own; a document root can
+/// only ask to be left out.
+fn logs(told: &Told, way: &Way) -> Vec<Found> {
+    let mut logs: Vec<&Directive> = told.all("GlobalLog").collect();
+    if let Way::Root(root) | Way::Php(root) = way {
+        let all = || told.all("CustomLog").chain(told.all("TransferLog"));
+        for host in hosts(told, root) {
+            let own: Vec<&Directive> = all().filter(|d| d.of_host() == host.of_host()).collect();
+            match own.is_empty() {
+                true => logs.extend(all().filter(|d| d.host.is_none())),
+                false => logs.extend(own),
+            }
+        }
+    }
+    let heeded = told.loads("setenvif_module");
+    logs.retain(|d| d.word(0) != Some("/dev/null") && !(heeded && d.rest.ends_with("env=!dontlog")));
+    logs.sort_by_key(|d| (&d.file, d.line));
+    logs.dedup_by_key(|d| (&d.file, d.line));
+    let found = |d: &Directive| {
+        let (log, file, line) = (d.word(0).unwrap_or_default(), d.file.display().to_string(), d.line.to_string());
+        ACCESS_LOG.found(&[("log", log), ("file", &file), ("line", &line)])
+    };
+    logs.into_iter().map(found).collect()
+}
+
+fn status_page(told: &Told) -> Vec<Found> {
+    if !told.loads("status_module") {
+        return Vec::new();
+    }
+    let pages = told.all("SetHandler").filter(|d| d.word(0).is_some_and(|to| to.eq_ignore_ascii_case("server-status")));
+    let found =
+        |d: &Directive| STATUS_PAGE.found(&[("file", &d.file.display().to_string()), ("line", &d.line.to_string())]);
+    pages.map(found).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_apache_listens() {
+        for (theirs, ours, expected) in [
+            ("127.0.0.1:10765", "127.0.0.1:10765", true),
+            ("127.0.0.1:10765", "127.0.0.1:10766", false),
+            ("127.0.0.1:10765", "0.0.0.0:10765", false),
+            ("10765", "0.0.0.0:10765", true),
+            ("*:10765", "[::]:10765", true),
+            ("10765", "127.0.0.1:10765", false),
+            ("[::1]:10765", "[::1]:10765", true),
+            ("nas:10765", "127.0.0.1:10765", false),
+            ("", "0.0.0.0:80", false),
+        ] {
+            assert_eq!(same(theirs, ours.parse().expect("an address")), expected, "{theirs} {ours}");
+        }
+    }
 }
