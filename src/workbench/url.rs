@@ -67,7 +67,10 @@ pub fn address(text: &str) -> Result<String, Fault> {
     let key = |part: &&str| well_formed(part.as_bytes()).is_ok();
     match rest {
         Some(rest) if rest.split('/').skip(1).filter(key).count() > 1 => {
-            Err(Fault::new("this is a secret URL; give only its beginning, up to the host and its port"))
+            Err(Fault::new(
+                "behind the host of this address stands what may be keys, and a request there could start a task. Give the \
+                 address alone, such as https://nas.example.org",
+            ))
         }
         Some(host) if !host.is_empty() && !host.starts_with(['/', ':']) && host.chars().all(allowed) => {
             Ok(text.trim_end_matches('/').to_owned())

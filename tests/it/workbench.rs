@@ -301,7 +301,7 @@ fn what_tasks_refuses() {
         (vec!["tasks", "add", "x", "--", &plain], format!("{plain} is not executable; make it so: chmod +x {plain}.")),
         (vec!["tasks", "add", "x", "--", &folder], format!("{folder} is not a file; name the program itself.")),
         (vec!["tasks", "add", "x", "--", "--/bin/true"], "\"--/bin/true\" is not a whole path: *".into()),
-        (vec!["url", "--at", "https://nas.example.org/76sdf7678fds687/hjhass665s"], "this is a secret URL; give only its beginning, up to the host and its port.".into()),
+        (vec!["url", "--at", "https://nas.example.org/76sdf7678fds687/hjhass665s"], "behind the host of this address stands what may be keys, and a request there could start a task. Give the address alone, such as https://nas.example.org.".into()),
         (vec!["tasks", "add", " ", "--", "/bin/true"], "a task needs a name of one line, such as backup.".into()),
         (
             vec!["tasks", "add", "x", "--event", "E", "--", "/bin/true"],
