@@ -12,7 +12,7 @@ use remotetask::workbench::people::NewKey;
 use remotetask::workbench::screen::{wrapped, Screen, WIDTH};
 use remotetask::workbench::tasks::NewTask;
 use remotetask::workbench::url::{Codes, Recipe, Wanted};
-use remotetask::workbench::{attempt, check, edit, people, probe, seal, status, tasks, url, Bench, Fault};
+use remotetask::workbench::{attempt, check, edit, people, probe, prove, seal, status, tasks, url, Bench, Fault};
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
 /// where things stand and what to do next.
@@ -88,6 +88,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The address and port of config.json, for nas.sh
+    #[command(hide = true)]
+    Listens,
 }
 
 #[derive(Subcommand)]
@@ -245,6 +248,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Probe { task, yes, watch } => {
             return probe::run(bench, &probe::Wanted { task, yes, watch: Duration::from_secs(watch) })
         }
+        Command::Listens => return prove::listens(bench),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }
     .map(|()| true)

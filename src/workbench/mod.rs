@@ -14,6 +14,7 @@ pub mod seal; // plain keys become digests
 pub mod attempt; // try: everything but the start
 pub mod check; // does everything work?
 pub mod probe; // which way starts a scheduled task here?
+pub mod prove; // one request, all the way
 
 pub mod apache; // what Web Station's Apache says of itself
 pub mod boxes; // what this box is, for docs/boxes.md

@@ -1,0 +1,498 @@
+//! `nas.sh` by itself, as root on a NAS that has nothing of ours yet.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{symlink, MetadataExt};
+
+use super::first_hour::bench;
+use super::*;
+use crate::workbench::{said, Said};
+
+pub const DROP_IN: &str = "/usr/local/etc/apache24/sites-enabled/remotetask.conf";
+pub const RULE: &str = "/etc/sudoers.d/remotetask";
+pub const MODULES: &str = "/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d";
+const PACKAGE: &str = "/run/package";
+const SHELLS: [&str; 3] = ["/bin/dash", "/bin/busybox ash", "/bin/bash --posix"];
+const WELL: &str = "Everything was as it should be; nothing was changed.\n";
+
+/// A NAS with Apache's package running, and nothing of ours.
+pub struct Bare {
+    pub nas: Nas,
+}
+
+impl Bare {
+    pub fn new() -> Bare {
+        let nas = Nas::new();
+        let _ = service("stop");
+        for mine in [FOLDER, "/usr/local/remotetask.new", "/usr/local/etc/rc.d", "/volume1/web/remotetask", PACKAGE] {
+            let _ = fs::remove_dir_all(mine);
+        }
+        for mine in [RULE, DROP_IN, "/usr/local/bin/remotetask", "/run/services"] {
+            let _ = fs::remove_file(mine);
+        }
+        let cgid = "LoadModule cgid_module modules/mod_cgid.so\nScriptSock /run/httpd/cgid.sock\n";
+        fs::write(format!("{MODULES}/cgid.conf"), cgid).expect("a module");
+        let _ = fs::remove_file(format!("{MODULES}/more.conf"));
+        assert!(service("start"));
+        Bare { nas }
+    }
+
+    /// With `nas.sh` done, and one task `t` that runs this shell line.
+    pub fn installed(line: &str) -> Bare {
+        let bare = Bare::new();
+        let nas = &bare.nas;
+        setup(&[]).ok();
+        let argv = serde_json::to_string(&["/bin/sh", "-c", &line.replace("$T", "/run/effects")]).expect("JSON");
+        nas.sealed_config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}}}"));
+        bare
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = service("stop");
+    }
+}
+
+pub fn service(verb: &str) -> bool {
+    let done = Command::new("/usr/syno/bin/synosystemctl").args([verb, "pkgctl-Apache2.4"]).output();
+    done.expect("synosystemctl").status.success()
+}
+
+/// The package, unpacked.
+pub fn unpack() {
+    let _ = fs::remove_dir_all(PACKAGE);
+    fs::create_dir_all(format!("{PACKAGE}/webstation")).expect("a folder");
+    for (name, program, _) in PROGRAMS {
+        fs::copy(program, format!("{PACKAGE}/{name}")).expect("copy");
+    }
+    let clone = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation");
+    for (from, to) in [
+        ("nas.sh", "nas.sh"),
+        ("sudoers", "webstation/sudoers"),
+        ("remotetask.conf", "webstation/remotetask.conf"),
+        (".htaccess", "webstation/.htaccess"),
+    ] {
+        fs::copy(format!("{clone}/{from}"), format!("{PACKAGE}/{to}")).expect("copy");
+    }
+}
+
+fn by(shell: &str, script: &str, arguments: &[&str]) -> Said {
+    let mut words = shell.split(' ');
+    let mut command = Command::new(words.next().expect("a shell"));
+    // What DSM's sudo would hand on is not relied upon.
+    command.args(words).arg(script).args(arguments).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+    said(&mut command, "")
+}
+
+pub fn setup(arguments: &[&str]) -> Said {
+    unpack();
+    by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &[&["setup"], arguments].concat())
+}
+
+pub fn nas_sh(arguments: &[&str]) -> Said {
+    by(SHELLS[0], &at("nas.sh"), arguments)
+}
+
+/// Everything that an installation could leave something in: kind, owner, mode, content.
+pub fn tree() -> BTreeMap<String, String> {
+    let mut seen = BTreeMap::new();
+    for top in ["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages"] {
+        look_at(top, &mut seen);
+    }
+    seen
+}
+
+fn look_at(path: &str, seen: &mut BTreeMap<String, String>) {
+    let meta = fs::symlink_metadata(path).expect(path);
+    let content = match () {
+        () if meta.is_symlink() => format!("{:?}", fs::read_link(path)),
+        () if meta.is_file() && meta.len() < 1 << 20 => format!("{:?}", fs::read(path)),
+        () => String::new(),
+    };
+    seen.insert(path.into(), format!("{} {} {:o} {content}", meta.uid(), meta.gid(), meta.mode()));
+    if meta.is_dir() {
+        for entry in fs::read_dir(path).expect(path).flatten() {
+            look_at(&entry.path().display().to_string(), seen);
+        }
+    }
+}
+
+#[track_caller]
+fn same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
+    let all = before.keys().chain(now.keys());
+    let differ: Vec<&String> = all.filter(|path| before.get(*path) != now.get(*path)).collect();
+    assert!(differ.is_empty(), "{differ:?}");
+}
+
+fn status(path: &str) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
+    let done = curl.arg(format!("http://127.0.0.1:10765{path}")).output().expect("curl");
+    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
+}
+
+fn who_and_mode(name: &str) -> (u32, u32, u32) {
+    let meta = fs::symlink_metadata(at(name)).expect(name);
+    (meta.uid(), meta.gid(), meta.mode() & 0o7777)
+}
+
+#[test]
+fn from_nothing_to_a_start_and_back_to_nothing() {
+    for shell in SHELLS {
+        let bare = Bare::new();
+        let before = tree();
+        unpack();
+        let first = by(shell, &format!("{PACKAGE}/nas.sh"), &["setup"]);
+        assert!(
+            like(
+                first.ok(),
+                "  done   remotetask * is installed in /usr/local/remotetask\n\
+                 \x20 done   sudo lets the web server's user start remotetask-run, and nothing else\n\
+                 \x20 done   a shell knows the name remotetask\n\
+                 \x20 done   DSM's boot repairs what an update takes (/usr/local/etc/rc.d/remotetask.sh)\n\
+                 \x20 done   Apache answers at http://127.0.0.1:10765\n\
+                 Everything is in its place.\n"
+            ),
+            "{shell}: {}",
+            first.out
+        );
+        for (name, expected) in [
+            ("", (0, 0, 0o755)),
+            ("remotetask-cgi", (0, 0, 0o711)),
+            ("remotetask-run", (0, 0, 0o700)),
+            ("remotetask-keep", (0, 0, 0o700)),
+            ("remotetask", (0, 0, 0o755)),
+            ("nas.sh", (0, 0, 0o755)),
+            ("log.txt", (HTTP, HTTP, 0o640)),
+            ("state", (0, 0, 0o700)),
+            ("webstation/sudoers", (0, 0, 0o644)),
+        ] {
+            assert_eq!(who_and_mode(name), expected, "{name}");
+        }
+        bare.nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
+        let seven = bench(&["tasks", "add", "7"]).paths().remove(0);
+        assert_eq!(who_and_mode("config.json"), (0, HTTP, 0o640));
+        assert_eq!(status(&seven), 202);
+        assert_eq!(bare.nas.effect_awaited("seven"), "ran\n");
+        // What is there is as check wants it.
+        assert!(bench(&["check"]).ok().contains("everything that can be looked at from here works"));
+
+        // Again, and again from its own place: nothing changes, Apache is left alone.
+        let services = fs::read_to_string("/run/services").expect("calls");
+        let installed = tree();
+        assert_eq!(by(shell, &format!("{PACKAGE}/nas.sh"), &["setup"]).ok(), WELL);
+        for order in ["repair", "start"] {
+            assert_eq!(by(shell, &at("nas.sh"), &[order]).ok(), WELL);
+        }
+        same(&installed, &tree());
+        assert_eq!(fs::read_to_string("/run/services").expect("calls"), services);
+
+        let gone = by(shell, &at("nas.sh"), &["uninstall"]);
+        assert!(gone.ok().ends_with("  done   /usr/local/remotetask is gone\n"), "{}", gone.out);
+        let _ = fs::remove_file(format!("{STORE}/7.task"));
+        let mut now = tree();
+        for note in ["7.status", "7.last"] {
+            now.remove(&format!("{STORE}/{note}"));
+        }
+        same(&before, &now);
+        assert_eq!(status(&seven), 0, "Apache does not listen there any more");
+    }
+}
+
+#[test]
+fn words_that_nas_sh_does_not_know() {
+    let _bare = Bare::new();
+    let before = tree();
+    unpack();
+    for words in [&["setup", "--prot"][..], &["install"], &[], &["repair", "--port"], &["uninstall", "--keep"]] {
+        let said = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), words);
+        assert_eq!((said.code, &*said.out), (Some(2), ""), "{words:?}");
+        assert!(said.err.contains("Usage: nas.sh setup [--port | --vhost]"), "{}", said.err);
+    }
+    assert!(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["--help"]).ok().starts_with("Usage: nas.sh setup"));
+    same(&before, &tree());
+}
+
+#[test]
+fn an_upgrade_during_a_run_keeps_everything() {
+    let bare = Bare::installed("until [ -e $T/go ]; do sleep 0.05; done; echo done >$T/done");
+    bench(&["key", "new", "--label", "guest"]).ok();
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 202);
+    let kept: Vec<Vec<u8>> = ["config.json", "keys.json", "log.txt"].map(|name| fs::read(at(name)).expect(name)).into();
+    // An earlier build: other bytes in each program.
+    for (name, _, bits) in PROGRAMS {
+        let mut old = fs::read(at(name)).expect(name);
+        old.extend_from_slice(b"older");
+        fs::remove_file(at(name)).expect("removed");
+        fs::write(at(name), old).expect("older");
+        mode(&at(name), bits);
+    }
+    let upgrade = setup(&[]);
+    assert_eq!(
+        upgrade.ok(),
+        "  done   remotetask-keep is new\n  done   remotetask-run is new\n  done   remotetask-cgi is new\n  \
+         done   remotetask is new\nEverything is in its place.\n"
+    );
+    let now: Vec<Vec<u8>> = ["config.json", "keys.json", "log.txt"].map(|name| fs::read(at(name)).expect(name)).into();
+    assert_eq!(now, kept);
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 409, "it runs on");
+    fs::write("/run/effects/go", "").expect("go");
+    assert_eq!(bare.nas.effect_awaited("done"), "done\n");
+    until("its end", || (status(&format!("/{MAGIC}/{TASK}?status")) == 200).then_some(()));
+    let log = bare.nas.log();
+    assert!(log.contains(" asked finished task=\"t\" ") && log.contains(" exit=0 "), "{log}");
+    assert!(!walk(FOLDER).iter().any(|name| name.ends_with(".new")));
+}
+
+/// What an update of DSM is known or suspected to take, and then its boot.
+#[test]
+fn an_update_of_dsm_and_its_boot() {
+    let bare = Bare::installed("echo ran >>$T/ran");
+    let installed = tree();
+    fs::remove_dir_all("/etc/sudoers.d").expect("wiped");
+    fs::create_dir("/etc/sudoers.d").expect("empty");
+    fs::remove_file("/usr/local/bin/remotetask").expect("wiped");
+    fs::remove_file(DROP_IN).expect("wiped");
+    mode(&at("remotetask-cgi"), 0o755);
+    chown(at("config.json"), Some(0), Some(0)).expect("chown");
+    assert!(service("restart"));
+    assert_eq!(status("/"), 0);
+    let boot = by(SHELLS[0], "/usr/local/etc/rc.d/remotetask.sh", &["start"]);
+    assert_eq!(
+        boot.ok(),
+        "  done   /usr/local/remotetask/remotetask-cgi has its owner and mode again\n\
+         \x20 done   /usr/local/remotetask/config.json has its owner and mode again\n\
+         \x20 done   sudo lets the web server's user start remotetask-run, and nothing else\n\
+         \x20 done   a shell knows the name remotetask\n\
+         \x20 done   Apache answers at http://127.0.0.1:10765\n"
+    );
+    same(&installed, &tree());
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    assert_eq!(bare.nas.effect("ran"), "ran\n");
+    // Without the folder as well.
+    fs::remove_dir_all("/etc/sudoers.d").expect("wiped");
+    assert!(nas_sh(&["repair"]).ok().starts_with("  done   /etc/sudoers.d is there again\n"));
+    // Stopping at shutdown repairs nothing.
+    fs::remove_file(RULE).expect("wiped");
+    assert_eq!(by(SHELLS[0], "/usr/local/etc/rc.d/remotetask.sh", &["stop"]).ok(), "");
+    assert!(!Path::new(RULE).exists());
+}
+
+/// The sentence of the only fault.
+#[track_caller]
+fn the_fault(said: &Said) -> String {
+    assert_eq!((said.code, &*said.err), (Some(1), ""), "{}", said.out);
+    let faults: Vec<&str> = said.out.lines().filter_map(|line| line.strip_prefix("  fault  ")).collect();
+    let [fault] = faults[..] else { panic!("{}", said.out) };
+    fault.to_owned()
+}
+
+#[test]
+fn a_rule_that_cannot_hold_is_taken_out_again() {
+    let bare = Bare::installed("echo ran >>$T/ran");
+    let wiped = || fs::remove_file(RULE).expect("wiped");
+    // A later drop-in that demands a password again.
+    sudoers("zz-later", "http ALL=(root) PASSWD: /usr/local/remotetask/remotetask-run \"\"\n");
+    wiped();
+    let fault = the_fault(&nas_sh(&["repair"]));
+    assert_eq!(
+        fault,
+        "sudo has another rule for http, which every web application runs as (see /etc/sudoers.d/zz-later): (root) PASSWD: \
+         /usr/local/remotetask/remotetask-run \"\". Take it out, then run this again; the rule was taken out again"
+    );
+    assert!(!Path::new(RULE).exists() && !Path::new("/etc/sudoers.d/remotetask.new").exists());
+    fs::remove_file("/etc/sudoers.d/zz-later").expect("removed");
+    assert!(nas_sh(&["repair"]).ok().contains("  done   sudo lets the web server's user"));
+
+    // The folder is not read at all.
+    let main = fs::read_to_string("/etc/sudoers").expect("sudoers");
+    fs::write("/etc/sudoers", main.replace("#includedir", "# includedir")).expect("sudoers");
+    wiped();
+    let fault = the_fault(&nas_sh(&["repair"]));
+    assert_eq!(
+        fault,
+        "/etc/sudoers does not say that /etc/sudoers.d is to be read: add the line '#includedir /etc/sudoers.d' at its end, \
+         then run this again; the rule was taken out again"
+    );
+    fs::write("/etc/sudoers", &main).expect("sudoers");
+
+    // Somebody's mistake in the package's text.
+    let text = fs::read_to_string(at("webstation/sudoers")).expect("the text");
+    fs::write(at("webstation/sudoers"), "http ALL=(root NOPASSWD: x\n").expect("written");
+    let broken = the_fault(&nas_sh(&["repair"]));
+    assert!(broken.starts_with("sudo's own checker refuses the rule, which was not put in place: "), "{broken}");
+    assert!(!Path::new(RULE).exists());
+    // A DSM without visudo: sudo itself is asked.
+    fs::rename("/usr/sbin/visudo", "/usr/sbin/visudo.away").expect("away");
+    let broken = the_fault(&nas_sh(&["repair"]));
+    fs::write(at("webstation/sudoers"), text).expect("written");
+    let whole = nas_sh(&["repair"]);
+    fs::rename("/usr/sbin/visudo.away", "/usr/sbin/visudo").expect("back");
+    assert!(broken.starts_with("sudo ") && broken.ends_with("; the rule was taken out again"), "{broken}");
+    whole.ok();
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    drop(bare);
+}
+
+#[test]
+fn an_account_that_has_expired() {
+    let _bare = Bare::installed("true");
+    let shadow = fs::read_to_string("/etc/shadow").expect("shadow");
+    fs::write("/etc/shadow", shadow.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:"))
+        .expect("expired");
+    let repair = nas_sh(&["repair"]);
+    fs::write("/etc/shadow", shadow).expect("as it was");
+    let fault = the_fault(&repair);
+    assert!(
+        like(
+            &fault,
+            "sudo refuses http, whose account has expired or stands not in /etc/shadow (*): make it valid again, then run this \
+             again"
+        ),
+        "{fault}"
+    );
+}
+
+#[test]
+fn apaches_that_cannot_and_apaches_that_will_not() {
+    let bare = Bare::new();
+    let cgid = format!("{MODULES}/cgid.conf");
+    let was = fs::read_to_string(&cgid).expect("a file");
+    // The module is there and not loaded: ours loads it.
+    fs::write(&cgid, "").expect("not loaded");
+    assert!(service("restart"));
+    assert!(setup(&[]).ok().contains("  done   Apache answers at http://127.0.0.1:10765\n"));
+    assert_eq!(status("/"), 200);
+    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    nas_sh(&["uninstall"]).ok();
+
+    // A fault in somebody else's file: nothing of ours is put in.
+    fs::write(format!("{MODULES}/more.conf"), "Nonsense on\n").expect("more");
+    let fault = the_fault(&setup(&[]));
+    assert!(fault.starts_with("Apache finds a fault in its own files, and would not start again: "), "{fault}");
+    assert!(!Path::new(DROP_IN).exists());
+    fs::remove_file(format!("{MODULES}/more.conf")).expect("removed");
+
+    // The port is taken: Apache would not come up any more, so it is put back as it was.
+    let taken = std::net::TcpListener::bind("127.0.0.1:10765").expect("the port");
+    let fault = the_fault(&nas_sh(&["repair"]));
+    assert!(
+        like(&fault, "Apache did not start with /usr/local/etc/apache24/sites-enabled/remotetask.conf, which was taken out again: *"),
+        "{fault}"
+    );
+    drop(taken);
+    assert!(!Path::new(DROP_IN).exists());
+    assert!(fs::read_to_string("/run/httpd/httpd24.pid").is_ok(), "Apache runs");
+    nas_sh(&["repair"]).ok();
+    nas_sh(&["uninstall"]).ok();
+
+    // No module at all.
+    fs::write(&cgid, "").expect("not loaded");
+    let modules = ["cgid", "cgi"].map(|name| format!("/usr/lib/apache2/modules/mod_{name}.so"));
+    modules.iter().for_each(|module| fs::rename(module, format!("{module}.away")).expect("away"));
+    let without = setup(&[]);
+    modules.iter().for_each(|module| fs::rename(format!("{module}.away"), module).expect("back"));
+    assert_eq!(the_fault(&without), "this Apache cannot run programs: it has neither mod_cgid nor mod_cgi");
+    fs::write(&cgid, was).expect("as it was");
+
+    // No Apache.
+    fs::rename("/usr/local/bin/httpd24", "/usr/local/bin/httpd24.away").expect("away");
+    let without = nas_sh(&["repair"]);
+    fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
+    assert_eq!(
+        the_fault(&without),
+        "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+    );
+    drop(bare);
+}
+
+#[test]
+fn by_a_virtual_host() {
+    let bare = Bare::new();
+    let before = tree();
+    let first = setup(&["--vhost"]);
+    assert!(first.ok().contains("  done   /volume1/web/remotetask is laid out\n"), "{}", first.out);
+    assert!(first
+        .out
+        .contains("     Document root  web/remotetask     HTTP back-end server  Apache HTTP Server 2.4\n"));
+    assert_eq!(
+        fs::read_link("/volume1/web/remotetask/remotetask.cgi").expect("a link"),
+        Path::new(&at("remotetask-cgi"))
+    );
+    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    // The owner has clicked.
+    let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
+        <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
+    fs::write(format!("{MODULES}/more.conf"), host).expect("more");
+    assert!(service("restart"));
+    assert_eq!(status("/"), 200);
+    fs::remove_file(format!("{MODULES}/more.conf")).expect("as it was");
+    // Another way in: the old one goes.
+    let other = setup(&["--port"]);
+    assert!(other.ok().starts_with("  change the way in: port instead of vhost\n"), "{}", other.out);
+    assert!(!Path::new("/volume1/web/remotetask").exists());
+    assert_eq!(status("/"), 200);
+    assert!(setup(&["--vhost"]).ok().contains("  done   Apache's port is closed\n"));
+    nas_sh(&["uninstall"]).ok();
+    same(&before, &tree());
+    drop(bare);
+}
+
+#[test]
+fn what_is_asked_to_be_kept_stays_and_is_used_again() {
+    let bare = Bare::installed("echo ran >>$T/ran");
+    bench(&["key", "new", "--label", "guest"]).ok();
+    let kept = ["config.json", "keys.json"].map(|name| fs::read(at(name)).expect(name));
+    let gone = nas_sh(&["uninstall", "--keep-config"]);
+    assert!(gone.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", gone.out);
+    assert!(!Path::new(RULE).exists() && !Path::new(DROP_IN).exists());
+    setup(&[]).ok();
+    assert_eq!(["config.json", "keys.json"].map(|name| fs::read(at(name)).expect(name)), kept);
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    drop(bare);
+}
+
+#[test]
+fn what_is_in_the_way_is_named_and_left_alone() {
+    let bare = Bare::new();
+    let refused = |said: Said| {
+        assert_eq!((said.code, &*said.out), (Some(1), ""), "{}", said.err);
+        said.err
+    };
+    symlink("/volume1", FOLDER).expect("a link");
+    assert_eq!(
+        refused(setup(&[])),
+        "nas.sh: /usr/local/remotetask is there and no folder: see what it is, move it away, then run this again\n"
+    );
+    fs::remove_file(FOLDER).expect("removed");
+    // A package that was cut off, and one for another processor.
+    for (name, content, expected) in [
+        ("remotetask-run", "", "nas.sh: this package is not complete: remotetask-run is missing\n"),
+        ("remotetask", "\x7fELF\x02\x01\x01", "nas.sh: these programs do not run on this box (*): *\n"),
+    ] {
+        unpack();
+        fs::write(format!("{PACKAGE}/{name}"), content).expect("cut off");
+        let why = refused(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]));
+        assert!(like(&why, expected), "{why}");
+        assert!(!Path::new(FOLDER).exists() && !Path::new("/usr/local/remotetask.new").exists());
+    }
+    unpack();
+    fs::remove_file(format!("{PACKAGE}/remotetask-cgi")).expect("removed");
+    assert!(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"])
+        .err
+        .contains("this package is not complete: remotetask-cgi\n"));
+    // An owner's own configuration, plain: it is sealed before it can be read.
+    unpack();
+    let plain = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}}}}}");
+    fs::write(format!("{PACKAGE}/config.json"), &plain).expect("a configuration");
+    let sealed = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]);
+    assert!(sealed.ok().contains("Sealed: 2."), "{}", sealed.out);
+    assert_no_key(&fs::read(at("config.json")).expect("config.json"), "config.json");
+    assert_eq!((who_and_mode("config.json"), who_and_mode("keys.json")), ((0, HTTP, 0o640), (0, 0, 0o600)));
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    // A second one does not take the place of the first without a word.
+    fs::write(format!("{PACKAGE}/config.json"), &plain).expect("a configuration");
+    let why = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]).err;
+    assert!(why.starts_with("nas.sh: there is a configuration already, /usr/local/remotetask/config.json: "), "{why}");
+    drop(bare);
+}

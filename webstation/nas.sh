@@ -1,0 +1,629 @@
+#!/bin/sh
+# Remote task starter: the half of its installer that runs on the NAS, as root.
+#
+# Everything is a function and main comes last, so that half a file does nothing.
+set -eu
+
+usage() {
+    cat <<'END'
+Usage: nas.sh setup [--port | --vhost]
+       nas.sh repair
+       nas.sh uninstall [--keep-config]
+
+  setup        installs the package that this file lies in, or upgrades to it: the programs, the
+               rule for sudo, and the way in from the web server. A second time it changes nothing.
+    --port     the way in: a port of Apache's own, as config.json says (listen, port). The default.
+    --vhost    the way in: a folder below the share web, for a virtual host of Web Station's.
+  repair       puts back what an update of DSM may have taken. DSM's boot calls it as: nas.sh start
+  uninstall    takes everything away again.
+    --keep-config    but config.json, keys.json and start.html.
+END
+}
+
+FOLDER=/usr/local/remotetask
+STAGE=/usr/local/remotetask.new
+PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
+TEXTS="webstation/sudoers webstation/remotetask.conf webstation/.htaccess"
+RULE=/etc/sudoers.d/remotetask
+SITES=/usr/local/etc/apache24/sites-enabled
+DROP_IN=$SITES/remotetask.conf
+LINK=/usr/local/bin/remotetask
+BOOT=/usr/local/etc/rc.d/remotetask.sh
+APACHE_LOG=/var/log/httpd/apache24-error_log
+
+# Who has hung up is not written to, and that is no reason to stop half-way.
+say() { printf '%s\n' "$@" || :; }
+err() { printf 'nas.sh: %s\n' "$*" >&2 || :; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+changes=0
+did() { changes=$((changes + 1)); say "  done   $*"; }
+faults=0
+fault() { faults=$((faults + 1)); say "  fault  $*"; }
+
+main() {
+    # Not the caller's: DSM's sudo hands on what it finds.
+    PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
+    LC_ALL=C
+    export PATH LC_ALL
+    umask 077
+    own=$(cd "$(dirname "$0")" && pwd -P)
+    order=${1:-}
+    [ $# = 0 ] || shift
+    way='' keep=no
+    case $order in
+        setup | repair | start | uninstall) ;;
+        --help | -h) usage; exit 0 ;;
+        *) wrong "$order" ;;
+    esac
+    while [ $# -gt 0 ]; do
+        case $order$1 in
+            setup--port) way=port ;;
+            setup--vhost) way=vhost ;;
+            uninstall--keep-config) keep=yes ;;
+            *) wrong "$1" ;;
+        esac
+        shift
+    done
+    [ "$(id -u)" = 0 ] || err "this needs root: type the same again with sudo in front of it"
+
+    trap finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    # A connection that breaks ends nothing half-way.
+    trap '' HUP PIPE
+    cd /
+    case $order in
+        setup) setup ;;
+        uninstall) uninstall ;;
+        *) repair ;;
+    esac
+    [ "$faults" = 0 ]
+}
+
+wrong() {
+    if [ -n "$1" ]; then printf 'nas.sh: there is no %s here\n\n' "$1" >&2; fi
+    usage >&2
+    exit 2
+}
+
+# What is begun and not finished is taken back.
+undo=''
+finish() {
+    code=$?
+    trap - EXIT
+    trap '' INT TERM
+    [ -z "$undo" ] || "$undo"
+    if [ "$order" = setup ]; then
+        rm -rf "$STAGE"
+        for name in $PROGRAMS nas.sh $TEXTS; do rm -f "$FOLDER/$name.new"; done
+    fi
+    rm -f "$RULE.new" "$DROP_IN.new" "$BOOT.new"
+    exit "$code"
+}
+
+setup() {
+    look
+    stage
+    if [ -d "$FOLDER" ]; then upgrade; else fresh; fi
+    surroundings
+    if [ "$faults" != 0 ]; then
+        say "The programs are there, and something would not work yet: see above, and run this again."
+    elif [ "$changes" = 0 ]; then
+        say "Everything was as it should be; nothing was changed."
+    else
+        say "Everything is in its place."
+    fi
+}
+
+repair() {
+    [ -e "$FOLDER/remotetask-run" ] || err "there is nothing to repair: $FOLDER/remotetask-run is not there"
+    look
+    modes "$FOLDER"
+    surroundings
+    if [ "$faults" = 0 ] && [ "$changes" = 0 ]; then
+        say "Everything was as it should be; nothing was changed."
+    fi
+}
+
+surroundings() {
+    sudo_rule
+    link
+    boot
+    web
+    passage
+    # What a proof that was cut off has left.
+    if grep -q '"canary-' "$FOLDER/config.json" 2>/dev/null; then
+        "$FOLDER/remotetask" prove --clean || fault "what a proof has left in config.json could not be taken out"
+    fi
+}
+
+# What this box must have, before anything is changed.
+look() {
+    kernel=$(uname -r)
+    case $kernel in
+        [12].* | 3.[0-9] | 3.[0-9].*)
+            err "this box has Linux $kernel, and the programs need 3.10 or newer: it cannot run them" ;;
+    esac
+    { grep -q '^http:' /etc/passwd && grep -q '^http:' /etc/group; } ||
+        err "this NAS has no user and group http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
+    [ -x /usr/bin/sudo ] ||
+        err "there is no /usr/bin/sudo, the web server's way to root: this DSM cannot run the remote task starter"
+    if [ -L "$FOLDER" ] || { [ -e "$FOLDER" ] && [ ! -d "$FOLDER" ]; }; then
+        err "$FOLDER is there and no folder: see what it is, move it away, then run this again"
+    fi
+    if [ -d "$FOLDER" ]; then
+        case $(meta "$FOLDER") in
+            *' 0 '*) ;;
+            *) err "$FOLDER does not belong to root: see whose it is, move it away, then run this again" ;;
+        esac
+    fi
+}
+
+# Mode, user and group, without stat(1), which no standard knows.
+meta() {
+    # shellcheck disable=SC2012 # one name, of ours
+    ls -ldn "$1" | awk '{ print substr($1, 1, 10), $3, $4 }'
+}
+
+# own PATH USER:GROUP MODE
+own() {
+    before=$(meta "$1")
+    chown "$2" "$1" || err "$1 could not be given to $2"
+    chmod "$3" "$1" || err "$1 could not be given the mode $3"
+    [ "$before" = "$(meta "$1")" ]
+}
+
+# A complete package in a folder that root alone can enter.
+stage() {
+    if [ "$own" != "$STAGE" ]; then
+        [ "$own" != "$FOLDER" ] || err "this is the installation itself: setup is for an unpacked package, repair for this"
+        rm -rf "$STAGE"
+        mkdir -m 0700 "$STAGE" "$STAGE/webstation" || err "$STAGE could not be made"
+        for name in $PROGRAMS nas.sh $TEXTS; do
+            cp "$own/$name" "$STAGE/$name" || err "this package is not complete: $name"
+        done
+        [ ! -e "$own/config.json" ] || cp "$own/config.json" "$STAGE/config.json"
+    fi
+    for name in $PROGRAMS nas.sh $TEXTS; do
+        [ -s "$STAGE/$name" ] || err "this package is not complete: $name is missing"
+    done
+    chmod 0700 "$STAGE/remotetask"
+    version=$("$STAGE/remotetask" --version 2>&1) ||
+        err "these programs do not run on this box ($(uname -m), Linux $kernel): $version"
+    if [ -e "$STAGE/config.json" ]; then
+        [ ! -e "$FOLDER/config.json" ] ||
+            err "there is a configuration already, $FOLDER/config.json: move it away if yours is to take its place, then run this again"
+        said=$("$STAGE/remotetask" seal 2>&1) || err "your configuration is refused: $said"
+        say "$said"
+    fi
+}
+
+fresh() {
+    modes "$STAGE" >/dev/null
+    # What the disk does not have yet would be an empty file after a power cut.
+    sync
+    mv "$STAGE" "$FOLDER" || err "$STAGE could not become $FOLDER"
+    did "$version is installed in $FOLDER"
+}
+
+# config.json, keys.json, log.txt and state/ stay. A run that goes on keeps the program that it has.
+upgrade() {
+    for name in $PROGRAMS nas.sh $TEXTS; do
+        place "$name"
+    done
+    if [ -e "$STAGE/config.json" ]; then
+        for name in keys.json config.json; do
+            [ ! -e "$STAGE/$name" ] || place "$name"
+        done
+    fi
+    modes "$FOLDER"
+}
+
+# Beside the old one, then renamed over it: there is no moment without a whole one.
+place() {
+    cmp -s "$STAGE/$1" "$FOLDER/$1" && return
+    [ -d "$FOLDER/webstation" ] || mkdir -m 0755 "$FOLDER/webstation"
+    rm -f "$FOLDER/$1.new"
+    cp "$STAGE/$1" "$FOLDER/$1.new" || { rm -f "$FOLDER/$1.new"; err "$FOLDER/$1 stays as it is: there is no space for a new one"; }
+    owner_and_mode "$FOLDER/$1.new" "$1" || :
+    sync
+    mv -f "$FOLDER/$1.new" "$FOLDER/$1" || err "$FOLDER/$1 stays as it is"
+    did "$1 is new"
+}
+
+# modes FOLDER: each file's owner and mode. What it says is what was not so.
+modes() {
+    [ -d "$1/state" ] || mkdir "$1/state"
+    [ -e "$1/log.txt" ] || : >"$1/log.txt"
+    for name in $PROGRAMS nas.sh webstation $TEXTS webstation/way webstation/made config.json keys.json log.txt state scripts; do
+        [ -e "$1/$name" ] || continue
+        [ ! -L "$1/$name" ] || err "$1/$name is a link, and must not be one"
+        owner_and_mode "$1/$name" "$name" || did "$1/$name has its owner and mode again"
+    done
+    own "$1" 0:0 0755 || did "$1 has its owner and mode again"
+}
+
+# owner_and_mode PATH NAME: whether nothing had to be changed.
+owner_and_mode() {
+    case $2 in
+        remotetask-cgi | scripts) own "$1" 0:0 0711 ;; # unreadable: the kernel keeps its environment from other processes of http
+        remotetask-run | remotetask-keep | state) own "$1" 0:0 0700 ;;
+        config.json) own "$1" 0:http 0640 ;;
+        keys.json) own "$1" 0:0 0600 ;;
+        log.txt) own "$1" http:http 0640 ;;
+        webstation/*) own "$1" 0:0 0644 ;;
+        *) own "$1" 0:0 0755 ;;
+    esac
+}
+
+# folder PATH: with what is missing above it. What is made here goes with the rest.
+folder() {
+    [ -d "$1" ] && return
+    folder "$(dirname "$1")"
+    mkdir -m 0755 "$1" || err "$1 could not be made"
+    printf '%s\n' "$1" >>"$FOLDER/webstation/made"
+    chmod 0644 "$FOLDER/webstation/made"
+}
+
+# put FILE TEXT MODE: written beside and renamed; whether it was so already.
+put() {
+    if [ -f "$1" ] && [ ! -L "$1" ] && printf '%s\n' "$2" | cmp -s - "$1"; then
+        own "$1" 0:0 "$3"
+        return
+    fi
+    rm -f "$1.new"
+    printf '%s\n' "$2" >"$1.new" || err "$1 could not be written"
+    chmod "$3" "$1.new"
+    mv -f "$1.new" "$1" || err "$1 could not be written"
+    return 1
+}
+
+# The rule for sudo goes in under a name that sudo skips, and takes its place only to be proved there.
+sudo_rule() {
+    if [ ! -d /etc/sudoers.d ]; then
+        mkdir -m 0755 /etc/sudoers.d || err "/etc/sudoers.d could not be made"
+        did "/etc/sudoers.d is there again"
+    fi
+    if [ -f "$RULE" ] && cmp -s "$FOLDER/webstation/sudoers" "$RULE" && [ "$(meta "$RULE")" = '-r--r----- 0 0' ]; then
+        why=$(rule_is_wrong) || return 0
+        fault "$why"
+        return 0
+    fi
+    rm -f "$RULE.new" "$RULE.old"
+    cat "$FOLDER/webstation/sudoers" >"$RULE.new" || err "$RULE could not be written"
+    own "$RULE.new" 0:0 0440 || :
+    if have visudo && ! why=$(visudo -cf "$RULE.new" 2>&1); then
+        rm -f "$RULE.new"
+        fault "sudo's own checker refuses the rule, which was not put in place: $why"
+        return 0
+    fi
+    [ ! -e "$RULE" ] || cp -p "$RULE" "$RULE.old"
+    undo=take_rule_back
+    mv -f "$RULE.new" "$RULE" || err "$RULE could not be written"
+    if why=$(rule_is_wrong); then
+        take_rule_back
+        fault "$why; the rule was taken out again"
+    else
+        undo=''
+        rm -f "$RULE.old"
+        did "sudo lets the web server's user start remotetask-run, and nothing else"
+    fi
+}
+
+take_rule_back() {
+    undo=''
+    if [ -e "$RULE.old" ]; then mv -f "$RULE.old" "$RULE"; else rm -f "$RULE"; fi
+}
+
+# Whether sudo takes it for anything but what it should be; why.
+rule_is_wrong() {
+    if ! why=$(sudo -n true 2>&1); then
+        say "root's own sudo does not work with the rule: $(first "$why")"
+        return 0
+    fi
+    if ! why=$(sudo -n -l -U http 2>&1); then
+        say "sudo does not say what http may do: $(first "$why")"
+        return 0
+    fi
+    # Rules are indented by four; what goes on from the line above, by more.
+    rules=$(say "$why" | awk '
+        /^User .* may run/ { inside = 1; next }
+        inside && /^    [^ ]/ { if (rule != "") print rule; sub(/^ +/, ""); rule = $0; next }
+        inside && /^     / { sub(/^ +/, " "); rule = rule $0 }
+        END { if (rule != "") print rule }')
+    ours=$(say "$rules" | grep -c "^(root) .*NOPASSWD:.* $FOLDER/remotetask-run \"\"\$") || :
+    others=$(say "$rules" | grep -v "^(root) .*NOPASSWD:.* $FOLDER/remotetask-run \"\"\$" | tr '\n' ';' | sed 's/;*$//; s/;/; /g') || :
+    if [ -n "$others" ]; then
+        where=$(cd /etc/sudoers.d && grep -lE '^(http|%http|ALL)[[:space:],]' ./* 2>/dev/null | sed 's|^\./||' |
+            grep -v -e '^remotetask$' -e '\.' -e '~$' | tr '\n' ' ' | sed 's/ $//') || :
+        [ -z "$where" ] || where=" (see /etc/sudoers.d/$where)"
+        say "sudo has another rule for http, which every web application runs as$where: $others. Take it out, then run this again"
+    elif [ "$ours" != 1 ]; then
+        if grep -Eq '^[#@]includedir[[:space:]]+"?/etc/sudoers.d' /etc/sudoers; then
+            say "sudo does not take the rule in $RULE ($(first "$why"))"
+        else
+            say "/etc/sudoers does not say that /etc/sudoers.d is to be read: add the line '#includedir /etc/sudoers.d' at its end, then run this again"
+        fi
+    else
+        return 1
+    fi
+}
+
+# The first line, without whose words they are.
+first() { printf '%s\n' "$1" | sed -n 's/^[a-z]*: //; /./{p;q;}'; }
+
+link() {
+    [ "$(readlink "$LINK")" != "$FOLDER/remotetask" ] || return 0
+    if [ -e "$LINK" ] && [ ! -L "$LINK" ]; then
+        fault "$LINK is something else; move it away, then run this again"
+        return 0
+    fi
+    folder "${LINK%/*}"
+    rm -f "$LINK"
+    ln -s "$FOLDER/remotetask" "$LINK" || err "$LINK could not be made"
+    did "a shell knows the name remotetask"
+}
+
+boot() {
+    folder "${BOOT%/*}"
+    put "$BOOT" "#!/bin/sh
+# Remote task starter: puts back at boot what an update of DSM may have taken.
+[ \"\${1:-}\" != start ] || exec /bin/sh $FOLDER/nas.sh start" 0755 || did "DSM's boot repairs what an update takes ($BOOT)"
+}
+
+# The way in from the web server: as told, as last time, or what works.
+web() {
+    last=$(cat "$FOLDER/webstation/way" 2>/dev/null) || :
+    [ -n "$way" ] || way=${last:-port}
+    if [ -n "$last" ] && [ "$last" != "$way" ]; then
+        say "  change the way in: $way instead of $last"
+        "no_$last"
+    fi
+    put "$FOLDER/webstation/way" "$way" 0644 || :
+    "$way"
+}
+
+find_apache() {
+    for apache in /usr/local/bin/httpd24 /var/packages/Apache2.4/target/usr/local/bin/httpd24; do
+        [ ! -x "$apache" ] || return 0
+    done
+    return 1
+}
+
+# What Apache reads, one file a line.
+apache_files() { "$apache" -t -D DUMP_INCLUDES 2>/dev/null | sed -n 's/^ *([^)]*) //p'; }
+
+# The first word of a directive in what Apache reads; $2: which word.
+directive() {
+    apache_files | while read -r file; do
+        sed -n "s/^[[:space:]]*$1[[:space:]]\{1,\}//p" "$file" 2>/dev/null
+    done | awk -v at="$2" 'NR == 1 { gsub(/"/, "", $at); print $at }'
+}
+
+port() {
+    if ! find_apache; then
+        fault "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+        return 0
+    fi
+    if ! why=$("$apache" -t 2>&1); then
+        fault "Apache finds a fault in its own files, and would not start again: $(apache_says "$why"). Mend that, then run this again"
+        return 0
+    fi
+    if ! module=$(cgi_module); then
+        fault "this Apache cannot run programs: it has neither mod_cgid nor mod_cgi"
+        return 0
+    fi
+    if ! listen=$("$FOLDER/remotetask" listens 2>&1); then
+        fault "$(printf '%s' "$listen" | tr '\n' ' ')"
+        return 0
+    fi
+    text="Define REMOTETASK_LISTEN $listen
+$module
+$(cat "$FOLDER/webstation/remotetask.conf")"
+    folder "$SITES"
+    rm -f "$DROP_IN.old"
+    [ ! -e "$DROP_IN" ] || cp -p "$DROP_IN" "$DROP_IN.old"
+    if put "$DROP_IN" "$text" 0644; then
+        rm -f "$DROP_IN.old"
+        return 0
+    fi
+    undo=take_drop_in_back
+    if ! why=$("$apache" -t 2>&1); then
+        take_drop_in_back
+        fault "Apache refuses $DROP_IN, which was taken out again: $(apache_says "$why")"
+        return 0
+    fi
+    if ! apache_files | grep -qx "$DROP_IN"; then
+        main_file=$(apache_files | head -n 1)
+        take_drop_in_back
+        fault "Apache does not read $SITES: add the line 'IncludeOptional $SITES/*.conf' at the end of $main_file, then run this again"
+        return 0
+    fi
+    if ! why=$(restart_apache 2>&1); then
+        take_drop_in_back
+        restart_apache >/dev/null 2>&1 || :
+        fault "Apache did not start with $DROP_IN, which was taken out again: $(apache_says "$why")"
+        return 0
+    fi
+    code=$(answered "$listen")
+    if [ "$code" = 000 ]; then
+        why=$(tail -n 1 "$APACHE_LOG" 2>/dev/null) || :
+        take_drop_in_back
+        restart_apache >/dev/null 2>&1 || :
+        fault "nothing answered at http://$listen within 15 s, so $DROP_IN was taken out again; Apache's log ends with: $why"
+        return 0
+    fi
+    undo=''
+    rm -f "$DROP_IN.old"
+    [ "$code" = 200 ] ||
+        fault "Apache answers at http://$listen with the status $code instead of the start page: sudo tail $APACHE_LOG says why"
+    did "Apache answers at http://$listen"
+}
+
+take_drop_in_back() {
+    undo=''
+    if [ -e "$DROP_IN.old" ]; then mv -f "$DROP_IN.old" "$DROP_IN"; else rm -f "$DROP_IN"; fi
+}
+
+# Lines that load the module for programs, unless Apache does so by itself. Threads want cgid.
+cgi_module() {
+    loaded=$("$apache" -M 2>/dev/null) || :
+    file=$(directive LoadModule 2)
+    case $file in
+        /*) ;;
+        *) file=$(directive ServerRoot 1)/$file ;;
+    esac
+    names="cgid cgi"
+    case $loaded in *mpm_prefork*) names="cgi cgid" ;; esac
+    for name in $names; do
+        [ -f "${file%/*}/mod_$name.so" ] || continue
+        socket=''
+        [ "$name" = cgi ] || socket="
+    ScriptSock /var/run/remotetask-cgid.sock"
+        say "# This Apache may have its module for programs without loading it." "<IfModule !cgi_module>" "<IfModule !cgid_module>" \
+            "    LoadModule ${name}_module \"${file%/*}/mod_$name.so\"$socket" "</IfModule>" "</IfModule>"
+        return 0
+    done
+    case $loaded in *cgi_module* | *cgid_module*) return 0 ;; esac
+    return 1
+}
+
+# Its words without the time and the place of the log's line.
+apache_says() { printf '%s' "$1" | grep -v '^AH00558' | tr '\n' ' ' | sed 's/ *$//'; }
+
+restart_apache() {
+    if have synosystemctl; then
+        synosystemctl restart pkgctl-Apache2.4
+    elif have synoservice; then
+        synoservice --restart pkgctl-Apache2.4
+    else
+        echo "there is neither synosystemctl nor synoservice to restart it with"
+        return 1
+    fi
+}
+
+# answered LISTEN: the status that comes, 000 if none does.
+answered() {
+    case $1 in
+        0.0.0.0:*) at=127.0.0.1:${1##*:} ;;
+        '[::]:'*) at="[::1]:${1##*:}" ;;
+        *) at=$1 ;;
+    esac
+    tries=0
+    while :; do
+        code=$(curl -q -s -g -o /dev/null --noproxy '*' --max-time 5 -w '%{http_code}' "http://$at/") || code=000
+        tries=$((tries + 1))
+        if [ "$code" != 000 ] || [ "$tries" = 15 ]; then break; fi
+        sleep 1
+    done
+    say "$code"
+}
+
+no_port() {
+    [ -e "$DROP_IN" ] || return 0
+    rm -f "$DROP_IN"
+    if find_apache; then
+        restart_apache >/dev/null 2>&1 || say "  advice Apache could not be restarted, and serves the old way in until it is"
+    fi
+    did "Apache's port is closed"
+}
+
+# The share web, as it really lies on its volume.
+web_share() {
+    for share in /var/services/web /volume*/web; do
+        if [ -d "$share" ]; then
+            (cd "$share" && pwd -P)
+            return 0
+        fi
+    done
+    return 1
+}
+
+vhost() {
+    if ! root=$(web_share); then
+        fault "there is no shared folder web: open Web Station once, which makes it, then run this again"
+        return 0
+    fi
+    root=$root/remotetask
+    if [ -L "$root" ] || { [ -e "$root" ] && [ ! -d "$root" ]; }; then
+        fault "$root is there and no folder: move it away, then run this again"
+        return 0
+    fi
+    new=no
+    [ -d "$root" ] || { mkdir -m 0755 "$root" && new=yes; }
+    own "$root" 0:0 0755 || new=yes
+    put "$root/.htaccess" "$(cat "$FOLDER/webstation/.htaccess")" 0644 || new=yes
+    if [ "$(readlink "$root/remotetask.cgi")" != "$FOLDER/remotetask-cgi" ]; then
+        rm -f "$root/remotetask.cgi"
+        ln -s "$FOLDER/remotetask-cgi" "$root/remotetask.cgi"
+        new=yes
+    fi
+    [ "$new" = no ] || did "$root is laid out"
+    if [ "$order" = setup ]; then
+        say "" "Now in DSM, once:" \
+            "  1. Package Center: install \"Web Station\" and \"Apache HTTP Server 2.4\", if they are not there." \
+            "  2. Web Station, Web Service, Create: \"Static website\" or \"Native script language website\";" \
+            "     Document root  web/remotetask     HTTP back-end server  Apache HTTP Server 2.4" \
+            "     (DSM 6: Virtual Host, Create; the same two fields there)" \
+            "  3. Web Station, Web Portal, Create, Service portal: that service; \"Name-based\", the host name that" \
+            "     you call it by, HTTPS." \
+            "  4. Control Panel, Security, Certificate: one for that name." \
+            "Then: sudo remotetask prove --url https://that-name" ""
+    fi
+}
+
+no_vhost() {
+    root=$(web_share) || return 0
+    root=$root/remotetask
+    [ -L "$root/remotetask.cgi" ] || return 0
+    rm -f "$root/remotetask.cgi" "$root/.htaccess"
+    rmdir "$root" 2>/dev/null || say "  advice $root has other files in it, and stays"
+    did "the folder for Web Station's virtual host is gone; take the virtual host away in Web Station's page"
+}
+
+# As the web server's user, in the way of a request, without a terminal and with a question that holds no keys.
+passage() {
+    [ -e "$RULE" ] || return 0
+    [ -e "$FOLDER/config.json" ] || return 0
+    said=$(echo | setsid /usr/bin/sudo -n -u http /usr/bin/sudo -n "$FOLDER/remotetask-run" 2>&1) || :
+    case $said in
+        '{"v":1,"refused":true}') ;;
+        *'account validation failure'*)
+            fault "sudo refuses http, whose account has expired or stands not in /etc/shadow ($(first "$said")): make it valid again, then run this again" ;;
+        *)
+            fault "the web server's user does not get through to remotetask-run: $(first "$said")" ;;
+    esac
+}
+
+uninstall() {
+    # First what leads here, then what it leads to.
+    no_port
+    no_vhost
+    [ ! -e "$RULE" ] || { rm -f "$RULE"; did "sudo's rule is gone"; }
+    rm -f "$RULE.new" "$RULE.old"
+    [ ! -L "$LINK" ] || { rm -f "$LINK"; did "the name remotetask is gone"; }
+    [ ! -e "$BOOT" ] || { rm -f "$BOOT"; did "DSM's boot repairs nothing any more"; }
+    if [ -e "$FOLDER/webstation/made" ]; then
+        # The deepest first; what others have put something into stays.
+        sort -r "$FOLDER/webstation/made" | while read -r made; do
+            rmdir "$made" 2>/dev/null || :
+        done
+    fi
+    rm -rf "$STAGE"
+    if [ "$keep" = yes ] && [ -d "$FOLDER" ]; then
+        for entry in "$FOLDER"/* "$FOLDER"/.[!.]*; do
+            case ${entry##*/} in
+                config.json | keys.json | start.html) ;;
+                *) rm -rf "$entry" ;;
+            esac
+        done
+        did "the programs are gone; kept: $(cd "$FOLDER" && echo *)"
+    elif [ -d "$FOLDER" ]; then
+        rm -rf "$FOLDER"
+        did "$FOLDER is gone"
+    fi
+    [ "$changes" != 0 ] || say "There was nothing to take away."
+}
+
+main "$@"
