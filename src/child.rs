@@ -62,17 +62,32 @@ pub struct Watched {
 
 /// What is read of one output at a time before the others have their turn, in bytes.
 const TURN: usize = 1 << 20;
+/// What every pipe takes at once, in bytes (pipe(7), one page).
+const PIPE: usize = 4096;
 
 impl Watched {
     /// Starts `argv` with the environment of [`environment`].
     pub fn start<'a>(argv: impl IntoIterator<Item = &'a str>) -> io::Result<Watched> {
+        Watched::start_fed(argv, &[])
+    }
+
+    /// The same with this on its stdin, which must fit into a pipe: it is not waited for.
+    pub fn start_fed<'a>(argv: impl IntoIterator<Item = &'a str>, input: &[u8]) -> io::Result<Watched> {
+        if input.len() > PIPE {
+            return Err(io::Error::other("more than a pipe takes"));
+        }
         // Before the start, so that no end is missed. A handled signal is default again in the child.
         let (child_ended, telling) = Telling::begin()?;
         let mut argv = argv.into_iter();
         let mut command = Command::new(argv.next().unwrap_or_default());
         command.args(argv).env_clear().envs(environment()).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
+        if let Some(stdin) = child.stdin.take() {
+            // Who does not read it may still have something to say.
+            let _ = streams::write_all(&stdin, input);
+        }
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         for output in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
             ioctl_fionbio(output, true)?;
@@ -188,18 +203,41 @@ pub struct Gathered {
 pub enum Trouble {
     /// It could not be started.
     Start(io::Error),
-    /// It had not ended at the deadline, after this long, and was killed.
+    /// It had not ended at the deadline, or when nobody wanted it any more, after this long, and was killed.
     Late(Duration),
 }
+
+/// How often is asked whether a program's result is still wanted.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `argv` to its end and gathers its output, at most `max` bytes of each. What it leaves behind
 /// in the background is not waited for.
 pub fn gather<'a>(argv: impl IntoIterator<Item = &'a str>, max: usize, deadline: Instant) -> Result<Gathered, Trouble> {
+    gather_until(Watched::start(argv).map_err(Trouble::Start)?, max, deadline, None)
+}
+
+/// The same with `input` on its stdin, as long as `wanted` says so.
+pub fn gather_fed<'a>(
+    argv: impl IntoIterator<Item = &'a str>,
+    input: &[u8],
+    max: usize,
+    deadline: Instant,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Gathered, Trouble> {
+    gather_until(Watched::start_fed(argv, input).map_err(Trouble::Start)?, max, deadline, Some(wanted))
+}
+
+fn gather_until(
+    mut watched: Watched,
+    max: usize,
+    deadline: Instant,
+    wanted: Option<&dyn Fn() -> bool>,
+) -> Result<Gathered, Trouble> {
     let begun = Instant::now();
-    let mut watched = Watched::start(argv).map_err(Trouble::Start)?;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
-        let seen = watched.next(Some(deadline), &mut |from, bytes| {
+        let next = wanted.map_or(deadline, |_| deadline.min(Instant::now() + LOOK));
+        let seen = watched.next(Some(next), &mut |from, bytes| {
             let kept = match from {
                 From::Stdout => &mut stdout,
                 From::Stderr => &mut stderr,
@@ -209,6 +247,7 @@ pub fn gather<'a>(argv: impl IntoIterator<Item = &'a str>, max: usize, deadline:
         match seen {
             Seen::Output => {}
             Seen::Ended(end) => return Ok(Gathered { end, stdout, stderr }),
+            Seen::Late if next < deadline && wanted.is_some_and(|wanted| wanted()) => {}
             Seen::Late | Seen::Quiet => {
                 let _ = rustix::process::kill_process_group(watched.pid, rustix::process::Signal::KILL);
                 // It is gone at once; the reaping leaves no zombie behind.

@@ -88,6 +88,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Proves the whole way with one live request, by a key and a task that are there for it alone
+    Prove {
+        /// Where the NAS is reached, such as https://nas.example.org [default: listen and port of config.json]
+        #[arg(long)]
+        url: Option<String>,
+        /// Only takes away what a proof that was killed has left
+        #[arg(long, conflicts_with = "url")]
+        clean: bool,
+    },
+    /// Puts in its place what follows from config.json: on a NAS, after listen or port has changed
+    Apply,
     /// The address and port of config.json, for nas.sh
     #[command(hide = true)]
     Listens,
@@ -248,6 +259,9 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Probe { task, yes, watch } => {
             return probe::run(bench, &probe::Wanted { task, yes, watch: Duration::from_secs(watch) })
         }
+        Command::Prove { clean: true, .. } => return prove::clean(bench),
+        Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),
+        Command::Apply => return prove::apply(bench),
         Command::Listens => return prove::listens(bench),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }

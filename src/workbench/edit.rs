@@ -99,9 +99,24 @@ impl Edit {
         list(&mut self.server()["magickey"])
     }
 
+    /// What the file was, byte for byte.
+    pub fn before(&self) -> Option<&[u8]> {
+        self.before.as_deref()
+    }
+
+    /// What the file would become.
+    pub fn text(&self) -> String {
+        layout(&self.value)
+    }
+
     /// Makes the change. What goes with it (keys.json) is done before the result is dropped.
     pub fn commit(self) -> Result<Held, Fault> {
-        let text = layout(&self.value);
+        let text = self.text();
+        self.commit_as(text)
+    }
+
+    /// Makes the file this text, in the owner's own layout.
+    pub fn commit_as(self, text: String) -> Result<Held, Fault> {
         if let Err(refusal) = config::read(text.as_bytes()) {
             return Err(Fault(format!("config.json stays as it is, for it would be refused: {}", refusal.message)));
         }

@@ -7,6 +7,7 @@ mod install;
 mod installer;
 mod php;
 mod probe;
+mod prove;
 mod scripts;
 mod servers;
 mod stand_ins;

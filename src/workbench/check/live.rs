@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::finding::{Found, Kind, Level};
 use super::Subject;
-use crate::child::{gather, Gathered, Trouble};
+use crate::child::{gather, gather_fed, Gathered, Trouble};
 use crate::files::Regular;
 use crate::key::Digest;
 use crate::log::FULL;
@@ -268,6 +268,8 @@ const WORDS: [&str; 11] = [
     "--write-out",
     "\n%{local_ip}",
 ];
+/// What curl as a whole may take.
+const CURL_TIME: Duration = Duration::from_secs(30);
 const ANSWER_MAX: usize = 256 << 10;
 /// How long a line may take to the log.
 const LOG_TIME: Duration = Duration::from_secs(2);
@@ -333,8 +335,10 @@ fn without_keys(subject: &Subject<'_>, url: &str) -> Result<(), Fault> {
     }
 }
 
-struct Live<'u> {
-    url: &'u str,
+/// An address at which an installation is to answer.
+pub struct Live<'u> {
+    /// Without a slash at its end.
+    pub url: &'u str,
     log: PathBuf,
     page: Vec<u8>,
     /// Whatever the certificate says.
@@ -342,10 +346,12 @@ struct Live<'u> {
 }
 
 /// An answer, its headers' names in small letters.
-struct Answer {
-    status: u16,
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    /// What came with it.
+    pub body: Vec<u8>,
     /// The address from which it was asked for.
     own: Option<IpAddr>,
 }
@@ -364,16 +370,48 @@ struct Line {
     from: String,
 }
 
-impl Live<'_> {
+impl<'u> Live<'u> {
+    /// The one at this address, which is one.
+    pub fn of(folder: &Path, url: &'u str) -> Result<Live<'u>, Fault> {
+        address(url)?;
+        let (url, page) = (url.trim_end_matches('/'), start_page(Some(folder)));
+        Ok(Live { url, log: folder.join("log.txt"), page, careless: false })
+    }
+
+    /// A request of `/` without keys: the start page comes.
+    pub fn doorstep(&self) -> Result<Answer, Found> {
+        let answer = self.send(&[], "/")?;
+        match self.not_ours(&answer) {
+            Some(other) => Err(other),
+            None => Ok(answer),
+        }
+    }
+
+    /// Whether this is what a stranger gets.
+    pub fn is_refusal(&self, answer: &Answer) -> bool {
+        answer.status == 404 && answer.body == self.page
+    }
+
     /// One request with curl. Its keys are nobody's, so they may stand among its arguments.
     fn send(&self, words: &[&str], path: &str) -> Result<Answer, Found> {
         let url = format!("{}{path}", self.url);
         let careless: &[&str] = if self.careless { &["--insecure"] } else { &[] };
         let argv = [&[CURL], &WORDS[..], careless, words, &["--", &url]].concat();
+        self.answer(gather(argv, ANSWER_MAX, Instant::now() + CURL_TIME))
+    }
+
+    /// One request whose path is a secret: curl reads it from its stdin, for everybody can read its arguments.
+    pub fn send_secretly(&self, path: &str, wanted: &dyn Fn() -> bool) -> Result<Answer, Found> {
+        let config = format!("url = \"{}{path}\"\nheader = \"Accept: application/json\"\n", self.url);
+        let argv = [&[CURL], &WORDS[..], &["--config", "-"]].concat();
+        self.answer(gather_fed(argv, config.as_bytes(), ANSWER_MAX, Instant::now() + CURL_TIME, wanted))
+    }
+
+    fn answer(&self, gathered: Result<Gathered, Trouble>) -> Result<Answer, Found> {
         let found = |kind: &'static Kind, why: &str| {
             kind.found(&[("url", self.url), ("why", why.trim_end_matches('.')), ("host", host(self.url))])
         };
-        match gather(argv, ANSWER_MAX, Instant::now() + Duration::from_secs(30)) {
+        match gathered {
             Ok(Gathered { end, stdout, .. }) if end.exit == Some(0) => {
                 parse(&stdout).ok_or_else(|| found(&FAILED, "the answer is no answer of HTTP"))
             }

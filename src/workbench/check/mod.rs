@@ -14,7 +14,7 @@ mod commands; // the programs that tasks start
 mod room; // space to write in
 mod clock; // and the time
 mod web; // the web server's files
-mod live; // requests through the web server
+pub mod live; // requests through the web server
 
 mod accounts; // users and groups
 
@@ -161,28 +161,36 @@ fn typed_here(bench: &Bench, cure: &str) -> String {
 
 fn show(bench: &Bench, found: &[Found]) {
     let screen = &bench.screen;
-    for found in found {
-        let (tone, mark) = match found.level {
-            Level::Fault => (Tone::Fault, "fault "),
-            Level::Advice => (Tone::Advice, "advice"),
-        };
-        screen.mark(tone, mark, &found.says);
-        for part in parts(&found.cure) {
-            match part {
-                Part::Prose(text) if text.contains(char::is_alphanumeric) => {
-                    screen.say(format_args!("       {}", text.trim()))
-                }
-                Part::Prose(_) => {}
-                Part::Typed(text) => screen.literal(format_args!("         {text}")),
-            }
-        }
-    }
+    found.iter().for_each(|found| tell_as_it_is(bench, found));
     let count = |level| found.iter().filter(|found| found.level == level).count();
     match (count(Level::Fault), count(Level::Advice)) {
         (0, 0) => screen.mark(Tone::Good, "good  ", "everything that can be looked at from here works"),
         (0, advice) => screen.mark(Tone::Good, "good  ", format_args!("everything would work; advice: {advice}")),
         (faults, advice) => {
             screen.mark(Tone::Fault, "faults", format_args!("{faults}, and something would not work; advice: {advice}"))
+        }
+    }
+}
+
+/// Shows one finding, and what is to be typed here.
+pub fn tell(bench: &Bench, found: &Found) {
+    tell_as_it_is(bench, &Found { says: found.says.clone(), cure: typed_here(bench, &found.cure), ..*found });
+}
+
+fn tell_as_it_is(bench: &Bench, found: &Found) {
+    let screen = &bench.screen;
+    let (tone, mark) = match found.level {
+        Level::Fault => (Tone::Fault, "fault "),
+        Level::Advice => (Tone::Advice, "advice"),
+    };
+    screen.mark(tone, mark, &found.says);
+    for part in parts(&found.cure) {
+        match part {
+            Part::Prose(text) if text.contains(char::is_alphanumeric) => {
+                screen.say(format_args!("       {}", text.trim()))
+            }
+            Part::Prose(_) => {}
+            Part::Typed(text) => screen.literal(format_args!("         {text}")),
         }
     }
 }
