@@ -1,5 +1,5 @@
 #!/bin/sh
-# Remote task starter: tries it on this machine.
+# Remote task starter: installs it on a NAS over SSH, or tries it on this machine.
 #
 # Everything is a function and main comes last, so that half a file does nothing.
 set -eu
@@ -7,13 +7,27 @@ set -eu
 usage() {
     cat <<'END'
 Usage: ./install.sh --try [--once]
+       ./install.sh [user@]nas [--port | --vhost] [--config FILE] [--tasks 7,9] [--from DIR]
+                    [--dry-run] [--no-wait]
+       ./install.sh [user@]nas --uninstall [--keep-config] [--dry-run]
 
   --try     builds the remote task starter, starts it behind a web server of its own on
             http://127.0.0.1:10765, calls the example's secret URL once, shows what
             happened, and serves until Ctrl-C. Nothing outside this folder changes,
             but for the packages that it says it installs.
   --once    ends after that call; the exit code is 0 if the task was started.
-  --help    shows this.
+
+  [user@]nas  installs it there, as an administrator of DSM, or upgrades it; port and key of SSH
+              as ~/.ssh/config has them. The exit code is 0 if a request came all the way through.
+  --port      the web server gets a port for it, as config.json says (the default)
+  --vhost     for a virtual host of Web Station's; it shows what to click, and waits for you
+  --config    your configuration; plain keys in it become digests
+  --tasks     tasks of DSM's Task Scheduler that get a URL, by their numbers
+  --from      ready programs, in place of a build
+  --dry-run   shows the plan and changes nothing
+  --no-wait   asks and waits for nothing
+  --uninstall takes it away again, with --keep-config all but config.json and its keys
+  --help      shows this.
 END
 }
 
@@ -28,17 +42,56 @@ err() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 main() {
-    try=no once=no
+    try=no once=no nas='' way='' config='' tasks='' from='' dry=no wait=yes order=install keep=''
     while [ $# -gt 0 ]; do
         case $1 in
             --try) try=yes ;;
             --once) once=yes ;;
+            --port | --vhost) [ "${way:-$1}" = "$1" ] || wrong "--port and --vhost exclude each other"; way=$1 ;;
+            --config | --tasks | --from)
+                [ $# -gt 1 ] || wrong "$1 wants a word behind it"
+                case $1 in
+                    --config) config=$2 ;;
+                    --tasks) tasks=$2 ;;
+                    --from) from=$2 ;;
+                esac
+                shift ;;
+            --dry-run) dry=yes ;;
+            --no-wait) wait=no ;;
+            --uninstall) order=uninstall ;;
+            --keep-config) keep=--keep-config ;;
             --help | -h) usage; exit 0 ;;
-            *) printf 'install.sh: there is no option %s\n\n' "$1" >&2; usage >&2; exit 2 ;;
+            -*) wrong "there is no option $1" ;;
+            *) [ -z "$nas" ] || wrong "one NAS at a time: $nas or $1"; nas=$1 ;;
         esac
         shift
     done
-    [ "$try" = yes ] || { usage >&2; exit 2; }
+    theirs="$way$config$tasks$from$keep"
+    [ "$order$dry$wait" = installnoyes ] || theirs="$theirs more"
+    if [ "$try" = yes ]; then
+        [ -z "$nas$theirs" ] || wrong "--try goes with --once alone"
+        try_here
+    else
+        { [ -n "$nas" ] && [ "$once" = no ]; } || wrong ''
+        if [ "$order" = uninstall ]; then
+            [ -z "$way$config$tasks$from" ] || wrong "--uninstall goes with --keep-config and --dry-run alone"
+        else
+            [ -z "$keep" ] || wrong "--keep-config goes with --uninstall alone"
+        fi
+        case $tasks in *[!A-Za-z0-9,._-]*) wrong "--tasks wants numbers, such as 7,9" ;; esac
+        on_the_nas
+    fi
+}
+
+wrong() {
+    [ -z "$1" ] || printf 'install.sh: %s\n\n' "$1" >&2
+    usage >&2
+    exit 2
+}
+
+# --try
+
+try_here() {
     PATH=$PATH:/usr/sbin:/sbin
     umask 022
     cd "$(dirname "$0")"
@@ -46,10 +99,10 @@ main() {
     folder=$here/target/try
 
     check_owner
-    plan
+    plan_here
     need_rust
     install_packages
-    build
+    build "$(rustc -vV | sed -n 's/^host: //p')"
     port_is_free
     lay_out
     trap stop_server EXIT
@@ -69,7 +122,7 @@ main() {
     wait "$server" || err "the web server has ended; see $folder/apache/error.log"
 }
 
-plan() {
+plan_here() {
     say "This tries the remote task starter on this machine. It will"
     say "  1. install what is missing of: Apache's programs, curl, a linker (Debian packages)"
     say "  2. build the programs with cargo (about a minute the first time)"
@@ -121,12 +174,11 @@ install_packages() {
 
 build() {
     say "Building (about a minute the first time, without a word) ..."
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    cargo fetch --locked --quiet --target "$host" ||
+    cargo fetch --locked --quiet --target "$1" ||
         err "cargo could not fetch the packages that this needs; is there a network?"
-    cargo build --locked --quiet --release --bins --target "$host" --target-dir target ||
+    cargo build --locked --quiet --release --bins --target "$1" --target-dir target ||
         err "the build has failed; what stands above says why"
-    built=target/$host/release
+    built=target/$1/release
 }
 
 in_use() {
@@ -251,6 +303,316 @@ call() {
         *200 | *202) [ -e "$folder/hello.txt" ] || err "the answer was good, but the task has had no effect" ;;
         *) err "the task was not started; the log's line says why" ;;
     esac
+}
+
+# On a NAS
+
+on_the_nas() {
+    # Words of an owner's own, before the folder changes.
+    [ -z "$config" ] || config=$(cd "$(dirname "$config")" 2>/dev/null && pwd -P)/$(basename "$config")
+    [ -z "$from" ] || from=$(cd "$from" 2>/dev/null && pwd -P) || err "there is no folder $from"
+    cd "$(dirname "$0")"
+    for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
+    umask 077
+    work=$(mktemp -d "${TMPDIR:-/tmp}/remotetask.XXXXXX")
+    trap leave EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    look
+    plan
+    [ "$dry" = no ] || { say "" "Nothing was changed."; return; }
+    [ "$order" = install ] || { become_root; uninstall; return; }
+    pack
+    become_root
+    send
+    first_tasks
+    prove
+}
+
+silent=no
+leave() {
+    code=$?
+    trap - EXIT
+    [ "$silent" = no ] || stty echo </dev/tty
+    ssh -o ControlPath="$work/ssh" -O exit "$nas" >/dev/null 2>&1 || :
+    rm -rf "$work"
+    exit "$code"
+}
+
+# One connection for everything, so that SSH asks once for what it asks.
+nas() {
+    ssh -T -o ControlMaster=auto -o ControlPath="$work/ssh" -o ControlPersist=60 -o ConnectTimeout=20 \
+        -o ServerAliveInterval=15 -- "$nas" "$1"
+}
+
+# What can be seen without root's rights.
+look() {
+    nas 'sh -s' >"$work/facts" <<'END' || err "SSH gets no answer from $nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?"
+PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
+there() { [ -e "$1" ] && echo yes || echo no; }
+value() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\).*/\1/p" /etc.defaults/VERSION 2>/dev/null | head -n 1; }
+echo "machine=$(uname -m)"
+echo "kernel=$(uname -r)"
+echo "dsm=$(value productversion)"
+echo "build=$(value buildnumber)"
+echo "http=$(grep -q '^http:' /etc/passwd && echo yes || echo no)"
+echo "sudo=$(there /usr/bin/sudo)"
+apache=no
+for program in /usr/local/bin/httpd24 /var/packages/Apache2.4/target/usr/local/bin/httpd24; do
+    [ ! -x "$program" ] || apache=$program
+done
+echo "apache=$apache"
+echo "installed=$(there /usr/local/remotetask/remotetask-run)"
+echo "config=$(there /usr/local/remotetask/config.json)"
+echo "way=$(cat /usr/local/remotetask/webstation/way 2>/dev/null)"
+if [ "$(id -u)" = 0 ]; then root=yes; elif sudo -n true 2>/dev/null; then root=sudo; else root=password; fi
+echo "root=$root"
+END
+    machine=$(fact machine) kernel=$(fact kernel) root=$(fact root)
+    # The way in that is there stays, unless told otherwise.
+    last=$(fact way)
+    if [ -z "$way" ] && [ "$order" = install ] && [ "$last" != vhost ]; then way=--port; fi
+    # An old connection is over, and a wrong user's shell says something else.
+    { [ -n "$machine" ] && [ -n "$root" ]; } || err "what $nas answers is no shell's answer: may this user log in there by SSH?"
+}
+
+# What it says is text to be shown, and nothing more.
+fact() { sed -n "s/^$1=//p" "$work/facts" | head -n 1 | tr -cd '[:print:]'; }
+
+plan() {
+    dsm=$(fact dsm)
+    say "$nas: DSM ${dsm:-unknown}$(fact build | sed 's/./-&/'), $machine, Linux $kernel" "$(can_it)"
+    refusal=$(refuse)
+    [ -z "$refusal" ] || err "$refusal"
+    number=0
+    case $root in
+        yes) how="root" ;;
+        sudo) how="root, by sudo, which asks for no password" ;;
+        *) how="root, by sudo, which asks for your password" ;;
+    esac
+    if [ "$order" = uninstall ]; then
+        [ "$(fact installed)" = yes ] || [ "$(fact config)" = yes ] || say "It is not installed there."
+        step "become $how"
+        step "take away what it has laid out there: programs, log, the rule for sudo, the way in from the web server"
+        if [ -n "$keep" ]; then step "keep config.json and its keys"; else step "take away config.json and its keys, too: every URL ends"; fi
+        return
+    fi
+    if [ -n "$from" ]; then step "take the programs from $from"; else step "build the programs for $machine, which takes a minute or two the first time"; fi
+    step "become $how"
+    if [ "$(fact installed)" = yes ]; then
+        step "upgrade /usr/local/remotetask; configuration, keys, log and runs stay"
+    else
+        step "install into /usr/local/remotetask, with a rule for sudo that lets the web server's user start remotetask-run alone"
+    fi
+    case $way in
+        --vhost) step "lay out the folder remotetask below the share web, and show you what to click in Web Station" ;;
+        --port) step "open a port for it in Apache 2.4, as config.json says (127.0.0.1:10765 if nothing does), and restart Apache" ;;
+        *) step "leave the way in from the web server as it is" ;;
+    esac
+    if [ -n "$config" ]; then step "take $config as its configuration, with digests in place of plain keys"; fi
+    [ -z "$tasks" ] || step "give the tasks $tasks of DSM's Task Scheduler a URL each"
+    step "prove with one request that all of the way works"
+}
+
+step() { number=$((number + 1)); say "  $number. $*"; }
+
+can_it() {
+    case $(fact apache) in
+        no) say "Apache 2.4 is not there." ;;
+        *) say "Apache 2.4 is there." ;;
+    esac
+}
+
+# The one sentence why it cannot work there.
+refuse() {
+    case $kernel in
+        [12].* | 3.[0-9] | 3.[0-9].*) say "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them"; return ;;
+    esac
+    [ "$order" = install ] || return 0
+    case $machine in
+        x86_64 | aarch64 | armv7l) ;;
+        *) say "this NAS has the processor $machine, and there are programs for x86_64, aarch64 and armv7l alone"; return ;;
+    esac
+    if [ "$(fact sudo)" = no ]; then
+        say "there is no sudo on this NAS, which the web server needs to become root: it cannot work there"
+    elif [ "$(fact http)" = no ]; then
+        say "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
+    elif [ "$(fact apache)" = no ]; then
+        say "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+    elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
+        say "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
+    elif [ -n "$config" ]; then
+        refuse_config
+    fi
+}
+
+# Everybody knows the keys of the examples.
+refuse_config() {
+    { [ -f "$config" ] && [ -r "$config" ]; } || { say "there is no file $config that could be read"; return; }
+    for key in 76sdf7678fds687 hjhass665s kq83hs72lwpz hjhass665t a-long-secret-of-Annas another-long-secret \
+        a-secret-for-task-7 a-secret-for-garage 12345678; do
+        ! grep -qF "\"$key\"" "$config" || { say "$config has the key $key in it, which stands in a published example: take one that nobody knows"; return; }
+    done
+}
+
+# A target of Rust's for that processor, which links statically.
+target_for() {
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    case $machine in
+        armv7l) target=armv7-unknown-linux-musleabihf ;;
+        *) target=$machine-unknown-linux-musl ;;
+    esac
+    libraries=$(rustc --print sysroot)/lib/rustlib
+    if [ -d "$libraries/$target" ]; then
+        linker=rust-lld
+    elif [ "$host" = "$machine-unknown-linux-gnu" ]; then
+        target=$host linker=''
+    elif have rustup && rustup target add "$target" >/dev/null 2>&1; then
+        linker=rust-lld
+    else
+        err "this Rust cannot build for $machine: type 'rustup target add $target', or take ready programs by --from"
+    fi
+    [ -z "$linker" ] || export "CARGO_TARGET_$(printf %s "$target" | tr 'a-z-' 'A-Z_')_LINKER=$linker"
+}
+
+PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
+pack() {
+    if [ -n "$from" ]; then
+        built=$from
+    else
+        need_rust
+        target_for
+        (umask 022; build "$target")
+        built=target/$target/release
+    fi
+    mkdir "$work/package" "$work/package/webstation"
+    for name in $PROGRAMS; do
+        cp "$built/$name" "$work/package/$name" || err "there is no program $name in $built"
+    done
+    cp webstation/nas.sh "$work/package/nas.sh"
+    cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$work/package/webstation/"
+    names="$PROGRAMS nas.sh webstation"
+    if [ -n "$config" ]; then
+        cp "$config" "$work/package/config.json"
+        names="$names config.json"
+    fi
+    # shellcheck disable=SC2086 # a list of words
+    tar -C "$work/package" -cf - $names | gzip >"$work/package.tar.gz"
+}
+
+password=''
+become_root() {
+    [ "$root" = password ] || return 0
+    # What can be opened is there: the name alone always is.
+    (: </dev/tty) 2>/dev/null ||
+        err "sudo on $nas asks for a password, and there is no terminal here to ask you at"
+    for try in 1 2 3; do
+        silent=yes
+        stty -echo </dev/tty
+        printf 'Password of %s for sudo: ' "$nas" >/dev/tty
+        IFS= read -r password </dev/tty || password=''
+        stty echo </dev/tty
+        silent=no
+        printf '\n' >/dev/tty
+        as_root /dev/null true >/dev/null 2>&1 && return
+        [ "$try" = 3 ] || say "That was not it, or sudo does not let this user become root." >/dev/tty
+    done
+    err "sudo on $nas does not take this password: is the user an administrator of DSM?"
+}
+
+# as_root INPUT SCRIPT [WORD ...]: neither script nor words hold a secret, for arguments can be read by everybody.
+# -k: a password that sudo has no use for would be read as input.
+as_root() {
+    input=$1
+    line="/bin/sh -c $(quoted "$2") sh"
+    shift 2
+    for word in "$@"; do line="$line $(quoted "$word")"; done
+    case $root in
+        yes) nas "$line" <"$input" ;;
+        sudo) nas "sudo -n $line" <"$input" ;;
+        *) { printf '%s\n' "$password"; cat "$input"; } | nas "sudo -k -S -p '' $line" ;;
+    esac
+}
+
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
+
+# Unpacked where root alone can look; what does not arrive as a whole leaves nothing.
+# shellcheck disable=SC2016 # for the NAS
+BOOTSTRAP='set -eu
+PATH=/sbin:/bin:/usr/sbin:/usr/bin
+stage=/usr/local/remotetask.new
+umask 077
+trap "" HUP PIPE
+cd /
+rm -rf "$stage"
+mkdir "$stage"
+if ! tar -xzof - -C "$stage"; then
+    rm -rf "$stage"
+    echo "install.sh: the package did not arrive as a whole; nothing was changed" >&2
+    exit 1
+fi
+sh "$stage/nas.sh" setup "$@"'
+
+send() {
+    say "" "On $nas:"
+    code=0
+    # shellcheck disable=SC2086 # one word or none
+    as_root "$work/package.tar.gz" "$BOOTSTRAP" $way || code=$?
+    [ "$code" != 255 ] || err "the connection to $nas broke: what was there before works, or what is new; run this again"
+    [ "$code" = 0 ] || exit 1
+}
+
+uninstall() {
+    say "" "On $nas:"
+    # shellcheck disable=SC2016,SC2086 # for the NAS; one word or none
+    as_root /dev/null 'script=/usr/local/remotetask/nas.sh
+if [ -e "$script" ]; then exec /bin/sh "$script" uninstall "$@"; fi
+echo "There was nothing to take away."' $keep
+}
+
+asking() { [ "$wait" = yes ] && [ -t 0 ] && [ -t 1 ]; }
+
+# A first configuration: the tasks that the owner picks.
+first_tasks() {
+    if [ -z "$tasks" ] && [ -z "$config" ] && [ "$(fact config)" = no ] && asking; then
+        as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks'
+        printf 'Which of them get a URL? Numbers, such as 7,9; nothing for none yet: '
+        IFS= read -r tasks || tasks=''
+        case $tasks in *[!A-Za-z0-9,._-]*) err "those are no numbers; sudo remotetask tasks add 7 does it on the NAS" ;; esac
+    fi
+    [ -n "$tasks" ] || return 0
+    code=''
+    [ ! -t 1 ] || code=--qr
+    # What has its URL already keeps it.
+    # shellcheck disable=SC2016,SC2046,SC2086 # for the NAS; lists of words
+    as_root /dev/null 'code=$1; shift
+for task; do
+    said=$(/usr/local/remotetask/remotetask tasks add $code "$task" 2>&1) || case $said in
+        *"there is a task"*) said="Task $task has its URL already: sudo remotetask url $task" ;;
+        *) printf "%s\n" "$said" >&2; exit 1 ;;
+    esac
+    printf "%s\n" "$said"
+done' "$code" $(printf %s "$tasks" | tr ',' ' ')
+}
+
+prove() {
+    url=''
+    if [ "$way" != --port ]; then
+        if asking; then
+            printf 'When that is done: by which address is it reached (such as https://tasks.example.org)? '
+            IFS= read -r url || url=''
+        fi
+        if [ -z "$url" ]; then
+            say "Installed. When Web Station is set up: sudo remotetask prove --url https://the-name"
+            return 0
+        fi
+    fi
+    say "" "The proof:"
+    # shellcheck disable=SC2086 # for the NAS; two words or none
+    as_root /dev/null 'exec /usr/local/remotetask/remotetask prove "$@"' ${url:+--url "$url"} || exit 1
+    # shellcheck disable=SC2016 # for the NAS
+    [ -z "$url" ] || as_root /dev/null '/usr/local/remotetask/remotetask url --at "$1" >/dev/null' "$url"
+    say "" "Installed. What to do next is told on $nas by: sudo remotetask"
 }
 
 main "$@"

@@ -4,6 +4,7 @@ mod check;
 mod commands;
 mod log;
 mod nas;
+mod over_ssh;
 mod refusals;
 mod root_half;
 mod scheduler;

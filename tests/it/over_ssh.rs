@@ -1,0 +1,420 @@
+//! `install.sh`, from the owner's PC to a pretend NAS by SSH alone (tests/nas/box).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{chown, MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+
+use crate::support::*;
+use crate::workbench::{said, Said};
+
+const NAS: &str = "/mnt/nas";
+const PC: &str = "/mnt/pc";
+const CLONE: &str = env!("CARGO_MANIFEST_DIR");
+const STORE: &str = "/usr/syno/etc/synoschedule.d/root";
+const URL: &str = "http://127.0.0.1:10765";
+
+static ONLY: Mutex<()> = Mutex::new(());
+
+/// The NAS, for one test at a time, with nothing of ours on it, and ready programs on the PC.
+struct Box {
+    _only: MutexGuard<'static, ()>,
+}
+
+impl Box {
+    fn new() -> Box {
+        assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("box"), "these tests are run by tests/run");
+        let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for folder in
+            ["/usr/local/remotetask", "/usr/local/remotetask.new", "/usr/local/etc/rc.d", "/volume1/web/remotetask"]
+        {
+            let _ = fs::remove_dir_all(inside(folder));
+        }
+        for file in [
+            "/etc/sudoers.d/remotetask",
+            "/usr/local/etc/apache24/sites-enabled/remotetask.conf",
+            "/usr/local/bin/remotetask",
+            "/run/effects/seven",
+        ] {
+            let _ = fs::remove_file(inside(file));
+        }
+        let _ = fs::remove_file(format!("{PC}/words"));
+        service("restart");
+        let programs = format!("{PC}/programs");
+        let _ = fs::create_dir(&programs);
+        for (name, program, _) in PROGRAMS {
+            fs::copy(program, format!("{programs}/{name}")).expect("copy");
+        }
+        let task = format!(
+            "id=7\nname=Check off\nstate=disabled\ntype=daily\nowner=0\ncmd={}\n",
+            base64(b"echo ran >>/run/effects/seven")
+        );
+        fs::write(inside(&format!("{STORE}/7.task")), task).expect("the task");
+        Box { _only: only }
+    }
+}
+
+fn inside(path: &str) -> String {
+    format!("{NAS}{path}")
+}
+
+fn service(verb: &str) {
+    let done = Command::new("chroot").args([NAS, "/usr/syno/bin/synosystemctl", verb, "pkgctl-Apache2.4"]).status();
+    assert!(done.expect("chroot").success());
+}
+
+/// `install.sh` where nobody sits at a terminal.
+fn install(arguments: &[&str]) -> Said {
+    let mut command = Command::new("setsid");
+    command.args(["--wait", "/bin/sh", &format!("{CLONE}/install.sh")]).args(arguments).current_dir("/");
+    said(&mut command, "")
+}
+
+/// At a terminal, with these answers to what stands there.
+fn at_a_terminal(arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
+    const PLAY: &str = r#"
+import json, os, pty, sys
+answers, argv = json.loads(sys.argv[1]), sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(argv[0], argv)
+seen, at = b"", 0
+while True:
+    try:
+        part = os.read(fd, 65536)
+    except OSError:
+        break
+    if not part:
+        break
+    seen += part
+    while answers and (found := seen.find(answers[0][0].encode(), at)) >= 0:
+        at = found + len(answers[0][0])
+        os.write(fd, answers.pop(0)[1].encode() + b"\n")
+sys.stdout.buffer.write(seen)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+    let mut command = Command::new("python3");
+    command.args(["-c", PLAY, &serde_json::to_string(answers).expect("JSON"), "/bin/sh"]);
+    let done = command.arg(format!("{CLONE}/install.sh")).args(arguments).output().expect("python3");
+    (done.status.code().unwrap_or(-1), String::from_utf8_lossy(&done.stdout).replace("\r\n", "\n"))
+}
+
+fn from() -> [&'static str; 2] {
+    ["--from", "/mnt/pc/programs"]
+}
+
+/// All that an installation could change on the NAS.
+fn tree() -> BTreeMap<String, String> {
+    let mut seen = BTreeMap::new();
+    for top in ["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages", "/var/services", "/tmp"] {
+        look_at(&inside(top), &mut seen);
+    }
+    seen
+}
+
+fn look_at(path: &str, seen: &mut BTreeMap<String, String>) {
+    let meta = fs::symlink_metadata(path).expect(path);
+    let content = match () {
+        () if meta.is_symlink() => format!("{:?}", fs::read_link(path)),
+        () if meta.is_file() && meta.len() < 1 << 20 => format!("{:?}", fs::read(path)),
+        () => String::new(),
+    };
+    seen.insert(path.into(), format!("{} {} {:o} {content}", meta.uid(), meta.gid(), meta.mode()));
+    if meta.is_dir() {
+        for entry in fs::read_dir(path).expect(path).flatten() {
+            look_at(&entry.path().display().to_string(), seen);
+        }
+    }
+}
+
+#[track_caller]
+fn same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
+    let all = before.keys().chain(now.keys());
+    let differ: Vec<&String> = all.filter(|path| before.get(*path) != now.get(*path)).collect();
+    assert!(differ.is_empty(), "{differ:?}");
+}
+
+fn status(path: &str) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
+    let done = curl.arg(format!("{URL}{path}")).output().expect("curl");
+    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
+}
+
+/// The path of the first URL that was shown.
+fn path(text: &str) -> String {
+    let url = text.lines().find_map(|line| line.trim().strip_prefix(&format!("{URL}/")).map(str::to_owned));
+    format!("/{}", url.unwrap_or_else(|| panic!("no URL: {text}")))
+}
+
+/// A configuration with a command, as an owner writes it.
+fn configuration() -> String {
+    let path = format!("{PC}/config.json");
+    let text = format!(
+        "{{\"magickey\": \"{MAGIC}\", \"tasks\": {{\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}}}}}"
+    );
+    fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn from_nothing_to_a_scheduled_task_by_url_and_back() {
+    let _box = Box::new();
+    let before = tree();
+    let arguments = [&["anna@nas", "--port"][..], &from()].concat();
+    let (code, shown) = at_a_terminal(
+        &arguments,
+        &[
+            ("Password of anna@nas for sudo: ", "secret of guest"),
+            ("for sudo: ", "secret of anna"),
+            ("nothing for none yet: ", "7"),
+        ],
+    );
+    assert_eq!(code, 0, "{shown}");
+    for line in [
+        "anna@nas: DSM 7.2-64570, x86_64, Linux ",
+        "Apache 2.4 is there.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
+        "That was not it, or sudo does not let this user become root.\n",
+        "  done   Apache answers at http://127.0.0.1:10765\n",
+        "     7  Check off\n",
+        "Task 7 can be started by URL now.\n",
+        "good   all of the way works, at http://127.0.0.1:10765\n",
+        "Installed. What to do next is told on anna@nas by: sudo remotetask\n",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    assert!(!shown.contains("secret of"), "{shown}");
+    let url = path(&shown);
+    assert_eq!(status(&url), 202);
+    assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+    // On the PC nothing secret was an argument, and nothing is left.
+    let words = fs::read_to_string(format!("{PC}/words")).expect("words");
+    assert!(!words.contains("secret of") && !words.contains(url.split('/').nth(1).expect("a key")), "{words}");
+    let left: Vec<_> = fs::read_dir("/tmp").expect("/tmp").flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("remotetask.")), "{left:?}");
+
+    // Again, by an administrator who needs no password and sits at no terminal.
+    let installed = tree();
+    let again = install(&[&["auto@nas", "--tasks", "7"][..], &from()].concat());
+    assert!(again.ok().contains("Everything was as it should be; nothing was changed.\n"), "{}", again.out);
+    assert!(again.out.contains("Task 7 has its URL already: sudo remotetask url 7\n"), "{}", again.out);
+    let mut now = tree();
+    for grows in ["/usr/local/remotetask/log.txt"] {
+        now.insert(inside(grows), installed[&inside(grows)].clone());
+    }
+    now.retain(|path, _| !path.contains("/state/") || installed.contains_key(path));
+    same(&installed, &now);
+
+    let dry = install(&["auto@nas", "--uninstall", "--dry-run"]);
+    assert!(dry.ok().ends_with("every URL ends\n\nNothing was changed.\n"), "{}", dry.out);
+    assert_eq!(status("/"), 200);
+    let gone = install(&["auto@nas", "--uninstall"]);
+    assert!(gone.ok().ends_with("  done   /usr/local/remotetask is gone\n"), "{}", gone.out);
+    let mut now = tree();
+    for note in ["7.status", "7.last"] {
+        now.remove(&inside(&format!("{STORE}/{note}")));
+    }
+    same(&before, &now);
+    assert!(install(&["auto@nas", "--uninstall"]).ok().ends_with("There was nothing to take away.\n"));
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let _box = Box::new();
+    let before = tree();
+    let config = configuration();
+    let dry =
+        install(&[&["anna@nas", "--vhost", "--dry-run", "--tasks", "7", "--config", &config][..], &from()].concat());
+    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there.\n  1. take the programs from /mnt/pc/programs\n  \
+        2. become root, by sudo, which asks for your password\n  3. install into /usr/local/remotetask, with a rule for sudo that \
+        lets the web server's user start remotetask-run alone\n  4. lay out the folder remotetask below the share web, and show you \
+        what to click in Web Station\n  5. take /mnt/pc/config.json as its configuration, with digests in place of plain keys\n  \
+        6. give the tasks 7 of DSM's Task Scheduler a URL each\n  7. prove with one request that all of the way works\n\nNothing was changed.\n";
+    assert!(like(dry.ok(), expected), "{}", dry.out);
+    same(&before, &tree());
+}
+
+#[test]
+fn what_cannot_be_is_said_in_one_sentence_and_changes_nothing() {
+    let _box = Box::new();
+    let before = tree();
+    let config = configuration();
+    let example = format!("{PC}/example.json");
+    fs::copy(format!("{CLONE}/config.json.example"), &example).expect("copy");
+    let why = |arguments: &[&str]| {
+        let said = install(&[arguments, &from()].concat());
+        assert_eq!(said.code, Some(1), "{}", said.out);
+        said.err
+    };
+    assert_eq!(
+        why(&["anna@nas"]),
+        "install.sh: sudo on anna@nas asks for a password, and there is no terminal here to ask you at\n"
+    );
+    assert_eq!(
+        why(&["auto@nas", "--config", &example]),
+        "install.sh: /mnt/pc/example.json has the key 76sdf7678fds687 in it, which stands in a published example: take one that \
+         nobody knows\n"
+    );
+    assert_eq!(
+        why(&["auto@nas", "--config", "/mnt/pc/none.json"]),
+        "install.sh: there is no file /mnt/pc/none.json that could be read\n"
+    );
+    assert!(why(&["nobody@nas"]).ends_with(
+        "install.sh: SSH gets no answer from nobody@nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?\n"
+    ));
+    let (code, shown) = at_a_terminal(
+        &[&["guest@nas"][..], &from()].concat(),
+        &[("sudo: ", "secret of guest"), ("sudo: ", "x"), ("sudo: ", "")],
+    );
+    assert_eq!(code, 1);
+    assert!(
+        shown.ends_with(
+            "install.sh: sudo on guest@nas does not take this password: is the user an administrator of DSM?\n"
+        ),
+        "{shown}"
+    );
+    // Other boxes.
+    let pose = |path: &str, change: &dyn Fn(&str) -> Option<String>, expected: &str| {
+        let (path, was) = (inside(path), fs::read_to_string(inside(path)).unwrap_or_default());
+        let bits = fs::metadata(&path).map_or(0o644, |meta| meta.mode());
+        let away = format!("{path}.away");
+        fs::rename(&path, &away).expect("away");
+        if let Some(text) = change(&was) {
+            fs::write(&path, text).expect("posed");
+            fs::set_permissions(&path, fs::Permissions::from_mode(bits)).expect("chmod");
+        }
+        let said = install(&[&["auto@nas", "--config", &config][..], &from()].concat());
+        fs::rename(&away, &path).expect("back");
+        assert_eq!((said.code, said.err.lines().last()), (Some(1), Some(expected)), "{}", said.out);
+    };
+    pose(
+        "/usr/local/bin/httpd24",
+        &|_| None,
+        "install.sh: this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again",
+    );
+    pose(
+        "/etc/group",
+        &|_| None,
+        "nas.sh: this NAS has no user and group http, which web servers run as: install Web Station in DSM's Package Center, then \
+         run this again",
+    );
+    let uname = |machine: &'static str, kernel: &'static str| {
+        move |_: &str| Some(format!("#!/bin/sh\ncase $1 in -m) echo {machine} ;; *) echo {kernel} ;; esac\n"))
+    };
+    pose(
+        "/usr/bin/uname",
+        &uname("x86_64", "3.2.101"),
+        "install.sh: this NAS has Linux 3.2.101, and the programs need 3.10 or newer: it cannot run them",
+    );
+    pose(
+        "/usr/bin/uname",
+        &uname("ppc", "3.10.108"),
+        "install.sh: this NAS has the processor ppc, and there are programs for x86_64, aarch64 and armv7l alone",
+    );
+    same(&before, &tree());
+}
+
+#[test]
+fn the_owners_own_configuration() {
+    let _box = Box::new();
+    let config = configuration();
+    let done = install(&[&["auto@nas", "--config", &config][..], &from()].concat());
+    assert!(done.ok().contains("Sealed: 2."), "{}", done.out);
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    let there = fs::read(inside("/usr/local/remotetask/config.json")).expect("config.json");
+    assert_no_key(&there, "config.json");
+    let again = install(&[&["auto@nas", "--config", &config][..], &from()].concat());
+    assert_eq!(
+        (again.code, &*again.err),
+        (
+            Some(1),
+            "install.sh: there is a configuration on auto@nas already, /usr/local/remotetask/config.json: move it away if yours is \
+             to take its place, then run this again\n"
+        )
+    );
+    // By a virtual host, where nobody waits.
+    let other = install(&[&["auto@nas", "--vhost", "--no-wait"][..], &from()].concat());
+    assert!(other.ok().contains("  2. Web Station, Web Service, Create: "), "{}", other.out);
+    assert!(other
+        .out
+        .ends_with("Installed. When Web Station is set up: sudo remotetask prove --url https://the-name\n"));
+    // And where somebody does.
+    let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
+        <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
+    let clicked = inside("/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d/more.conf");
+    fs::write(&clicked, host).expect("clicked");
+    service("restart");
+    let (code, shown) = at_a_terminal(&[&["auto@nas"][..], &from()].concat(), &[("tasks.example.org)? ", URL)]);
+    fs::remove_file(clicked).expect("as it was");
+    assert!(code == 0 && shown.contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{shown}");
+    let kept = install(&["auto@nas", "--uninstall", "--keep-config"]);
+    assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
+}
+
+/// Nothing runs for it on the NAS any more.
+fn settled() {
+    until("the end on the NAS", || {
+        let list = Command::new("ps").args(["-eo", "args="]).output().expect("ps");
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        let ours = |line: &&str| line.contains("remotetask.new") && !line.starts_with("ps ");
+        (!list.lines().any(|line| ours(&line))).then_some(())
+    });
+}
+
+#[test]
+fn a_connection_that_breaks_leaves_the_old_or_the_new() {
+    let _box = Box::new();
+    let programs = from();
+    // In ssh's place: of the package so many bytes get through, then the connection dies.
+    let ssh = format!("{PC}/bin/ssh");
+    let real = fs::read_to_string(&ssh).expect("ssh");
+    let breaking = |bytes: &str| {
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in *'tar -xzof'*) ;; *) exec /usr/bin/ssh -F {PC}/ssh_config \"$@\" ;; esac\nmkfifo {PC}/pipe\n\
+             /usr/bin/ssh -F {PC}/ssh_config -o ControlPath=none \"$@\" <{PC}/pipe &\n\
+             exec 3>{PC}/pipe\nrm {PC}/pipe\nhead -c {bytes} >&3\nsleep 0.3\nkill -9 $!\nwait $!\nexit 255\n"
+        );
+        fs::write(&ssh, text).expect("ssh");
+    };
+    let broken = |bytes: &str| {
+        breaking(bytes);
+        let said = install(&[&["auto@nas"][..], &programs].concat());
+        fs::write(&ssh, &real).expect("ssh");
+        settled();
+        assert_eq!(
+            (said.code, said.err.lines().last()),
+            (Some(1), Some("install.sh: the connection to auto@nas broke: what was there before works, or what is new; run this again")),
+            "{bytes}: {said:?}"
+        );
+        assert!(!Path::new(&inside("/usr/local/remotetask.new")).exists(), "{bytes}");
+    };
+    for bytes in ["0", "1", "100", "100000", "3000000"] {
+        let before = tree();
+        broken(bytes);
+        same(&before, &tree());
+    }
+    // All of it has come: it goes on to the end by itself.
+    broken("-0");
+    assert_eq!(status("/"), 200);
+    let done = install(&[&["auto@nas"][..], &programs].concat());
+    assert!(done.ok().contains("Everything was as it should be; nothing was changed.\n"), "{}", done.out);
+
+    // The same over an installation that works.
+    let config = inside("/usr/local/remotetask/config.json");
+    fs::copy(configuration(), &config).expect("copy");
+    chown(&config, Some(0), Some(1023)).expect("chown");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o640)).expect("chmod");
+    let older = |name: &str| {
+        let mut file = fs::OpenOptions::new().append(true).open(format!("{PC}/programs/{name}")).expect(name);
+        file.write_all(b"newer").expect("written");
+    };
+    PROGRAMS.iter().for_each(|(name, ..)| older(name));
+    for bytes in ["0", "100000", "3000000", "-0"] {
+        broken(bytes);
+        assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200, "{bytes}");
+    }
+}
