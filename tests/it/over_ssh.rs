@@ -203,9 +203,8 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     assert!(again.ok().contains("Everything was as it should be; nothing was changed.\n"), "{}", again.out);
     assert!(again.out.contains("Task 7 has its URL already: sudo remotetask url 7\n"), "{}", again.out);
     let mut now = tree();
-    for grows in ["/usr/local/remotetask/log.txt"] {
-        now.insert(inside(grows), installed[&inside(grows)].clone());
-    }
+    let log = inside("/usr/local/remotetask/log.txt");
+    now.insert(log.clone(), installed[&log].clone());
     now.retain(|path, _| !path.contains("/state/") || installed.contains_key(path));
     same(&installed, &now);
 
@@ -353,6 +352,63 @@ fn the_owners_own_configuration() {
     assert!(code == 0 && shown.contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{shown}");
     let kept = install(&["auto@nas", "--uninstall", "--keep-config"]);
     assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
+}
+
+/// Other boxes that can work: each ends in a URL that starts the task.
+#[test]
+fn boxes_of_other_kinds() {
+    let _box = Box::new();
+    let version = inside("/etc.defaults/VERSION");
+    let was = fs::read_to_string(&version).expect("VERSION");
+    let dsm = |product: &str, build: &str| {
+        let text =
+            format!("majorversion=\"{}\"\nproductversion=\"{product}\"\nbuildnumber=\"{build}\"\n", &product[..1]);
+        fs::write(&version, text).expect("VERSION");
+    };
+    let works = |first: &str| {
+        let _ = fs::remove_file(inside("/run/effects/seven"));
+        let done = install(&[&["auto@nas", "--tasks", "7"][..], &from()].concat());
+        assert!(done.ok().starts_with(first), "{}", done.out);
+        assert_eq!(status(&path(&done.out)), 202, "{first}");
+        assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+        install(&["auto@nas", "--uninstall"]).ok();
+    };
+    for (product, build) in [("7.0.1", "42218"), ("7.1.1", "42962"), ("7.3", "81180")] {
+        dsm(product, build);
+        works(&format!("auto@nas: DSM {product}-{build}, x86_64, Linux "));
+    }
+    // DSM 6.2: its own name for the service manager, and an older list of tasks.
+    dsm("6.2.4", "25556");
+    let (seven, six) = (inside("/usr/syno/bin/synosystemctl"), inside("/usr/syno/sbin/synoservice"));
+    fs::create_dir_all(inside("/usr/syno/sbin")).expect("a folder");
+    fs::rename(&seven, &six).expect("renamed");
+    fs::write(inside("/usr/syno/etc/stand-in"), "old\n").expect("stand-in");
+    works("auto@nas: DSM 6.2.4-25556, x86_64, Linux ");
+    fs::rename(&six, &seven).expect("back");
+    fs::remove_file(inside("/usr/syno/etc/stand-in")).expect("as it was");
+    fs::write(&version, was).expect("VERSION");
+    // busybox in the place of the shell and of what it calls.
+    let tools = [
+        "sh", "tar", "gzip", "cp", "mv", "ls", "awk", "sed", "grep", "cmp", "chmod", "chown", "mkdir", "readlink",
+        "tail", "setsid",
+    ];
+    let there: Vec<String> = tools.iter().map(|tool| inside(&format!("/usr/bin/{tool}"))).collect();
+    there.iter().for_each(|tool| {
+        fs::rename(tool, format!("{tool}.away")).expect("away");
+        std::os::unix::fs::symlink("/usr/bin/busybox", tool).expect("a link");
+    });
+    let busy = std::panic::catch_unwind(|| works("auto@nas: DSM 7.2-64570, x86_64, Linux "));
+    there.iter().for_each(|tool| fs::rename(format!("{tool}.away"), tool).expect("back"));
+    busy.expect("busybox");
+    // No visudo, and the module that runs programs is there and not loaded.
+    let visudo = inside("/usr/sbin/visudo");
+    let cgid = inside("/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d/cgid.conf");
+    let loaded = fs::read_to_string(&cgid).expect("cgid.conf");
+    fs::rename(&visudo, format!("{visudo}.away")).expect("away");
+    fs::write(&cgid, "").expect("not loaded");
+    works("auto@nas: DSM 7.2-64570, x86_64, Linux ");
+    fs::rename(format!("{visudo}.away"), &visudo).expect("back");
+    fs::write(&cgid, loaded).expect("as it was");
 }
 
 /// Nothing runs for it on the NAS any more.
