@@ -27,6 +27,7 @@ TEXTS="webstation/sudoers webstation/remotetask.conf webstation/.htaccess"
 RULE=/etc/sudoers.d/remotetask
 SITES=/usr/local/etc/apache24/sites-enabled
 DROP_IN=$SITES/remotetask.conf
+UNPROVED=$FOLDER/webstation/unproved
 LINK=/usr/local/bin/remotetask
 BOOT=/usr/local/etc/rc.d/remotetask.sh
 APACHE_LOG=/var/log/httpd/apache24-error_log
@@ -105,6 +106,8 @@ finish() {
 setup() {
     look
     stage
+    # An empty one is nothing to upgrade.
+    rmdir "$FOLDER" 2>/dev/null || :
     if [ -d "$FOLDER" ]; then upgrade; else fresh; fi
     surroundings
     if [ "$faults" != 0 ]; then
@@ -235,7 +238,10 @@ place() {
 # modes FOLDER: each file's owner and mode. What it says is what was not so.
 modes() {
     [ -d "$1/state" ] || mkdir "$1/state"
-    [ -e "$1/log.txt" ] || : >"$1/log.txt"
+    if [ ! -e "$1/log.txt" ]; then
+        : >"$1/log.txt"
+        owner_and_mode "$1/log.txt" log.txt || :
+    fi
     for name in $PROGRAMS nas.sh webstation $TEXTS webstation/way webstation/made config.json keys.json log.txt state scripts; do
         [ -e "$1/$name" ] || continue
         [ ! -L "$1/$name" ] || err "$1/$name is a link, and must not be one"
@@ -285,12 +291,18 @@ sudo_rule() {
         mkdir -m 0755 /etc/sudoers.d || err "/etc/sudoers.d could not be made"
         did "/etc/sudoers.d is there again"
     fi
+    rm -f "$RULE.new" "$RULE.old"
     if [ -f "$RULE" ] && cmp -s "$FOLDER/webstation/sudoers" "$RULE" && [ "$(meta "$RULE")" = '-r--r----- 0 0' ]; then
         why=$(rule_is_wrong) || return 0
+        # A run that was killed before its proof may have left it.
+        case $why in
+            "root's own sudo"*)
+                rm -f "$RULE"
+                why="$why; the rule was taken out again" ;;
+        esac
         fault "$why"
         return 0
     fi
-    rm -f "$RULE.new" "$RULE.old"
     cat "$FOLDER/webstation/sudoers" >"$RULE.new" || err "$RULE could not be written"
     own "$RULE.new" 0:0 0440 || :
     if have visudo && ! why=$(visudo -cf "$RULE.new" 2>&1); then
@@ -424,10 +436,15 @@ $(cat "$FOLDER/webstation/remotetask.conf")"
     folder "$SITES"
     rm -f "$DROP_IN.old"
     [ ! -e "$DROP_IN" ] || cp -p "$DROP_IN" "$DROP_IN.old"
-    if put "$DROP_IN" "$text" 0644; then
-        rm -f "$DROP_IN.old"
+    # What a run that was killed has put there was never proved.
+    killed=no
+    [ ! -e "$UNPROVED" ] || killed=yes
+    : >"$UNPROVED"
+    if put "$DROP_IN" "$text" 0644 && [ "$killed" = no ]; then
+        rm -f "$DROP_IN.old" "$UNPROVED"
         return 0
     fi
+    [ "$killed" = no ] || rm -f "$DROP_IN.old"
     undo=take_drop_in_back
     if ! why=$("$apache" -t 2>&1); then
         take_drop_in_back
@@ -455,7 +472,7 @@ $(cat "$FOLDER/webstation/remotetask.conf")"
         return 0
     fi
     undo=''
-    rm -f "$DROP_IN.old"
+    rm -f "$DROP_IN.old" "$UNPROVED"
     [ "$code" = 200 ] ||
         fault "Apache answers at http://$listen with the status $code instead of the start page: sudo tail $APACHE_LOG says why"
     did "Apache answers at http://$listen"
@@ -464,6 +481,7 @@ $(cat "$FOLDER/webstation/remotetask.conf")"
 take_drop_in_back() {
     undo=''
     if [ -e "$DROP_IN.old" ]; then mv -f "$DROP_IN.old" "$DROP_IN"; else rm -f "$DROP_IN"; fi
+    rm -f "$UNPROVED"
 }
 
 # Lines that load the module for programs, unless Apache does so by itself. Threads want cgid.
@@ -521,6 +539,7 @@ answered() {
 }
 
 no_port() {
+    rm -f "$DROP_IN.old" "$UNPROVED"
     [ -e "$DROP_IN" ] || return 0
     rm -f "$DROP_IN"
     if find_apache; then

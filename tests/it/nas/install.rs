@@ -496,3 +496,39 @@ fn what_is_in_the_way_is_named_and_left_alone() {
     assert!(why.starts_with("nas.sh: there is a configuration already, /usr/local/remotetask/config.json: "), "{why}");
     drop(bare);
 }
+
+/// Ended while Apache is being restarted, politely or not: nothing half-done stays for good.
+#[test]
+fn an_end_in_the_middle() {
+    let bare = Bare::new();
+    let before = tree();
+    let manager = "/usr/syno/bin/synosystemctl";
+    fs::rename(manager, "/usr/syno/bin/manager").expect("away");
+    script(Path::new(manager), "echo now >/run/effects/now\nsleep 1\nexec /usr/syno/bin/manager \"$@\"");
+    let begin = || {
+        let _ = fs::remove_file("/run/effects/now");
+        unpack();
+        let mut command = Command::new("/bin/dash");
+        command.args([&format!("{PACKAGE}/nas.sh"), "setup"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let setup = command.spawn().expect("dash");
+        assert_eq!(bare.nas.effect_awaited("now"), "now\n");
+        setup
+    };
+    let setup_ended = begin();
+    assert!(Command::new("kill").arg(setup_ended.id().to_string()).status().expect("kill").success());
+    let done = setup_ended.wait_with_output().expect("its end");
+    assert_eq!((done.status.code(), &*String::from_utf8_lossy(&done.stderr)), (Some(143), ""));
+    assert!(!Path::new(DROP_IN).exists() && !Path::new("/usr/local/remotetask.new").exists());
+    // Nobody can take back anything: the next one finds out that nothing was proved.
+    let mut killed = begin();
+    killed.kill().expect("killed");
+    killed.wait().expect("its end");
+    assert!(Path::new(DROP_IN).exists());
+    std::thread::sleep(Duration::from_secs(2));
+    fs::remove_file(manager).expect("removed");
+    fs::rename("/usr/syno/bin/manager", manager).expect("back");
+    assert!(setup(&[]).ok().contains("  done   Apache answers at http://127.0.0.1:10765\n"));
+    assert_eq!(setup(&[]).ok(), WELL);
+    nas_sh(&["uninstall"]).ok();
+    same(&before, &tree());
+}
