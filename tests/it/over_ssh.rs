@@ -181,7 +181,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
         "That was not it, or sudo does not let this user become root.\n",
         "  done   Apache answers at http://127.0.0.1:10765\n",
         "     7  Check off\n",
-        "Task 7 can be started by URL now.\n",
+        "Task 7 has a URL now.\n",
         "good   all of the way works, at http://127.0.0.1:10765\n",
         "Installed. What to do next is told on anna@nas by: sudo remotetask\n",
     ] {

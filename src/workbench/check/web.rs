@@ -540,7 +540,13 @@ fn changes(path: &Path, installed: &str) -> Vec<Found> {
         words.iter().any(|word| line.starts_with(word))
     };
     let lacking = |wanted: bool| installed.iter().find(|line| quiet(line) == wanted && !there.contains(line));
-    let more = there.iter().find(|line| !line.starts_with("LoadModule ") && !installed.contains(line));
+    // What nas.sh adds where Apache does not load its module for programs by itself.
+    let loads = |line: &str| {
+        ["LoadModule ", "ScriptSock ", "<IfModule !cgi_module>", "<IfModule !cgid_module>"]
+            .iter()
+            .any(|word| line.starts_with(word))
+    };
+    let more = there.iter().find(|line| !loads(line) && !installed.contains(line));
     let rows = [(&CHANGED, lacking(false)), (&NOT_QUIET, lacking(true)), (&MORE, more)];
     let file = path.display().to_string();
     rows.into_iter().filter_map(|(kind, line)| Some(kind.found(&[("file", &file), ("line", line?)]))).collect()

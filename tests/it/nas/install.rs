@@ -175,7 +175,8 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
         assert_eq!(status(&seven), 202);
         assert_eq!(bare.nas.effect_awaited("seven"), "ran\n");
         // What is there is as check wants it.
-        assert!(bench(&["check"]).ok().contains("everything that can be looked at from here works"));
+        let check = bench(&["check"]);
+        assert!(check.out.contains("everything that can be looked at from here works"), "{}", check.out);
 
         // Again, and again from its own place: nothing changes, Apache is left alone.
         let services = fs::read_to_string("/run/services").expect("calls");

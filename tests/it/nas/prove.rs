@@ -119,7 +119,7 @@ fn each_part_that_does_not_work_is_named() {
     mode(&at("config.json"), 0o640);
     bench(&["prove"]).ok();
     let wrong = bench(&["prove", "--url", "http://nas\" output = /etc/x"]);
-    assert!(wrong.refused().ends_with("is no address; write one such as https://nas.example.org."));
+    assert!(wrong.refused().contains("is no address; write one such as https://nas.example.org"), "{wrong:?}");
     drop(bare);
 }
 
