@@ -38,6 +38,8 @@ impl Box {
             "/usr/local/etc/apache24/sites-enabled/remotetask.conf",
             "/usr/local/bin/remotetask",
             "/run/effects/seven",
+            "/usr/syno/etc/synoschedule.d/root/7.status",
+            "/usr/syno/etc/synoschedule.d/root/7.last",
         ] {
             let _ = fs::remove_file(inside(file));
         }
