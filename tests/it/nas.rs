@@ -53,7 +53,7 @@ impl Nas {
         let _ = fs::remove_dir_all(FOLDER);
         fs::create_dir(FOLDER).expect("the folder");
         mode(FOLDER, 0o755);
-        for (name, program, bits) in PROGRAMS {
+        for (name, program, bits) in programs() {
             fs::copy(program, at(name)).expect("copy");
             mode(&at(name), bits);
         }

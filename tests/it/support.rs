@@ -19,6 +19,13 @@ pub const PROGRAMS: [(&str, &str, u32); 4] = [
     ("remotetask", env!("CARGO_BIN_EXE_remotetask"), 0o755),
 ];
 
+/// The same as they are tested: as cargo built them, or those in the folder `REMOTETASK_PROGRAMS`, which may be
+/// for another processor if this machine can run them.
+pub fn programs() -> [(&'static str, PathBuf, u32); 4] {
+    let folder = std::env::var_os("REMOTETASK_PROGRAMS").map(PathBuf::from);
+    PROGRAMS.map(|(name, built, mode)| (name, folder.as_ref().map_or(built.into(), |folder| folder.join(name)), mode))
+}
+
 /// An installation of one's own. When it goes, its traces are searched for keys.
 pub struct Sandbox {
     folder: tempfile::TempDir,
@@ -46,8 +53,11 @@ impl Sandbox {
         let sandbox = Sandbox { folder };
         // By another process: a file that is open for writing here could be inherited by a child that another
         // test starts at this moment, and not be executed (ETXTBSY).
-        let programs = PROGRAMS.map(|(_, program, _)| program);
-        let copied = Command::new("cp").args(programs).arg(sandbox.path("")).status().expect("cp");
+        let copied = Command::new("cp")
+            .args(programs().map(|(_, program, _)| program))
+            .arg(sandbox.path(""))
+            .status()
+            .expect("cp");
         assert!(copied.success());
         for (name, _, mode) in PROGRAMS {
             fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(mode)).expect("chmod");
@@ -155,9 +165,13 @@ pub fn assert_no_key(content: &[u8], place: &str) {
     }
 }
 
+/// A shell script, executable; written by another process, as the programs are.
 pub fn script(path: &Path, line: &str) -> PathBuf {
-    fs::write(path, format!("#!/bin/sh\n{line}\n")).expect("write");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
+    let mut writer = Command::new("install");
+    writer.args(["-m", "755", "/dev/stdin"]).arg(path).stdin(Stdio::piped());
+    let mut writer = writer.spawn().expect("install");
+    writer.stdin.take().expect("stdin").write_all(format!("#!/bin/sh\n{line}\n").as_bytes()).expect("written");
+    assert!(writer.wait().expect("install").success(), "{}", path.display());
     path.to_owned()
 }
 

@@ -421,7 +421,7 @@ fn an_ordinary_users_trial_has_no_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     mode(&folder.path().display().to_string(), 0o755);
     let path = |name: &str| folder.path().join(name);
-    for (name, program, bits) in PROGRAMS {
+    for (name, program, bits) in programs() {
         fs::copy(program, path(name)).expect("copy");
         mode(&path(name).display().to_string(), bits);
     }

@@ -185,7 +185,7 @@ fn mount(words: &[&str]) {
 /// The whole installation on a small volume of its own. The next test takes it away.
 pub fn on_a_small_volume() {
     mount(&["mount", "-t", "tmpfs", "-o", "size=256m,mode=0755", "tmpfs", FOLDER]);
-    for (name, program, bits) in PROGRAMS {
+    for (name, program, bits) in programs() {
         fs::copy(program, at(name)).expect("copy");
         mode(&at(name), bits);
     }

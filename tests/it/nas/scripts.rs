@@ -151,7 +151,7 @@ fn without_root_only_ones_own() {
     let nas = Nas::new();
     let home = "/run/effects/claras";
     fs::create_dir_all(format!("{home}/store/root")).expect("folders");
-    for (name, program, bits) in PROGRAMS {
+    for (name, program, bits) in programs() {
         fs::copy(program, format!("{home}/{name}")).expect("copy");
         mode(&format!("{home}/{name}"), bits);
     }
