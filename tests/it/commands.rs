@@ -141,6 +141,9 @@ fn a_killed_keeper_never_makes_a_second_run_possible() {
     let sandbox = Sandbox::with_task("echo $$ >$T/pid; echo started >>$T/effect; exec sleep 60", ", \"wait\": 30");
     let call = sandbox.get(&format!("/{MAGIC}/{TASK}")).spawn();
     let pid = awaited(&sandbox.path("pid"));
+    // Not before it is recorded: until then nobody knows more than that it may have begun.
+    let started = |name: &String| name.ends_with(".json") && sandbox.read(name).contains("\"state\":\"started\"");
+    until("its record", || sandbox.files().iter().any(started).then_some(()));
     let keeper = parent(&pid);
     kill("-KILL", &keeper);
     finish(call).is("500 Internal Server Error", "Task failed: t (its keeper was killed)\n");
