@@ -68,9 +68,9 @@ impl Screen {
         self.write(&format!("{}\n", printable(&text.to_string())));
     }
 
-    /// A line for a program.
-    pub fn raw(&self, line: &str) {
-        self.write(&format!("{line}\n"));
+    /// A line of JSON for a program. What is not ASCII may move a terminal's cursor or turn its line around.
+    pub fn raw(&self, json: &str) {
+        self.write(&format!("{}\n", ascii(json)));
     }
 
     /// An empty line.
@@ -145,6 +145,18 @@ impl Screen {
     }
 }
 
+/// The same JSON in ASCII: nothing else stands there but in strings, and `\u` means it there.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            ' '..='~' => text.push(c),
+            c => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    text
+}
+
 /// `text` as lines of at most [`WIDTH`] columns, where its words allow it. Further lines are indented as
 /// the first one is, and by `hanging`.
 pub fn wrapped(text: &str, hanging: &str) -> String {
@@ -199,6 +211,15 @@ fn code(text: &str, colour: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_ascii_and_means_the_same() {
+        let text = "K\u{fc}che \u{9b}31m \u{202e}\u{7f}\u{1f511} \"\\";
+        let json = serde_json::json!(text).to_string();
+        let shown = ascii(&json);
+        assert_eq!(shown, r#""K\u00fcche \u009b31m \u202e\u007f\ud83d\udd11 \"\\""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).expect("JSON"), text);
+    }
 
     #[test]
     fn lines_are_no_wider_than_the_screen() {
