@@ -38,6 +38,16 @@ pub fn findings(said: &Said) -> Vec<Value> {
     findings
 }
 
+/// Types what a cure says, as bash and DSM's ash read it. A piece of config.json is nothing to type.
+#[track_caller]
+pub fn type_it(found: &Value) {
+    let typed = found["type"].as_array().expect("a list").iter().filter_map(Value::as_str);
+    for line in typed.filter(|typed| !typed.starts_with('"')) {
+        let done = said(Command::new("/bin/bash").args(["-c", line]), "");
+        assert_eq!(done.code, Some(0), "{}: {line}: {}", found["code"], done.err);
+    }
+}
+
 impl<S> Row<S> {
     /// Plants it, looks, and does what the cure says.
     pub fn try_on(&self, healthy: &S, look: &dyn Fn() -> Said, here: &dyn Fn(&str) -> String) {
@@ -56,12 +66,7 @@ impl<S> Row<S> {
         // Where nothing is root's, sudo may ask for a password.
         let may = rustix::process::geteuid().is_root() || !here(self.cure).contains("`sudo ");
         if self.cured && may {
-            // What is to be typed stands in backticks; a piece of config.json is none of it.
-            let typed = found[at]["cure"].as_str().expect("a text").split('`').skip(1).step_by(2);
-            for line in typed.filter(|typed| !typed.starts_with('"')) {
-                let done = said(Command::new("/bin/sh").args(["-c", line]), "");
-                assert_eq!(done.code, Some(0), "{}: {line}: {}", self.code, done.err);
-            }
+            type_it(&found[at]);
             assert_eq!(findings(&look()), [] as [Value; 0], "after the cure of {}", self.code);
         }
     }
@@ -503,6 +508,26 @@ fn each_finding_in_its_words() {
         let sandbox = healthy();
         row.try_on(&sandbox, &|| remotetask(&sandbox, &["check", "--json"]), &|text| here(&sandbox, text));
     }
+}
+
+/// A name that somebody else has chosen begins no line of its own, and no command.
+#[test]
+fn a_name_is_nothing_but_a_name() {
+    let sandbox = healthy();
+    let name = "config.json `touch pwned` ' \" $(touch pwned)\n\u{1b}[2J  \u{202e}`sudo rm -rf x`~";
+    sandbox.write(name, "{}");
+    let said = remotetask(&sandbox, &["check"]);
+    assert!(!said.out.contains(['\u{1b}', '\u{202e}']), "{}", said.out);
+    let typed: Vec<&str> = said.out.lines().filter(|line| line.starts_with("         ")).collect();
+    let command = here(&sandbox, "`sudo rm $'FOLDER/config.json `touch pwned` \\' \" $(touch pwned)\\012\\033[2J  \\342\\200\\256`sudo rm -rf x`~'");
+    assert_eq!(typed, [command.replacen('`', "         ", 1)]);
+    let json = remotetask(&sandbox, &["check", "--json"]);
+    assert!(json.out.bytes().all(|byte| byte == b'\n' || byte.is_ascii_graphic() || byte == b' '), "{}", json.out);
+    let found = findings(&json);
+    let says = format!("{} is a copy that *", sandbox.path(name).display()).replace("  ", " \\u{20}");
+    assert!(found.len() == 1 && like(found[0]["says"].as_str().expect("a text"), &says), "{found:?}");
+    type_it(&found[0]);
+    assert_eq!(findings(&remotetask(&sandbox, &["check", "--json"])), [] as [Value; 0]);
 }
 
 /// The example's file, as install.sh --try lays it out: nothing is wrong with that.

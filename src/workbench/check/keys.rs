@@ -141,10 +141,7 @@ fn called(keys: &[MagicKey<'_>], at: usize) -> String {
     let label = keys[at].label.as_deref().filter(|label| {
         let same =
             |key: &&MagicKey<'_>| key.label.as_ref().is_some_and(|other| other.to_lowercase() == label.to_lowercase());
-        !label.starts_with(['#', '-'])
-            && !label.contains('`')
-            && !label.is_empty()
-            && keys.iter().filter(same).count() == 1
+        !label.starts_with(['#', '-']) && !label.is_empty() && keys.iter().filter(same).count() == 1
     });
     label.map_or_else(|| format!("#{}", at + 1), str::to_owned)
 }

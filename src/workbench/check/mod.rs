@@ -31,7 +31,7 @@ use super::{Bench, Fault};
 use crate::config::{self, Config, Refusal};
 use crate::files::{Regular, CONFIG_MAX};
 use accounts::Accounts;
-use finding::{parts, Found, Kind, Level, Part};
+use finding::{Found, Kind, Level, Part};
 
 /// Where an installation lies; anything else may be a trial.
 const INSTALLED: &str = "/usr/local/remotetask";
@@ -104,7 +104,7 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
         found.extend(live::look(&subject, url)?);
     }
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
-    found.iter_mut().for_each(|found| found.cure = typed_here(bench, &found.cure));
+    found.iter_mut().for_each(|found| typed_here(bench, found));
     match as_json {
         true => bench.screen.raw(&json!({ "works": works(&found), "findings": found }).to_string()),
         false => show(bench, &found),
@@ -136,27 +136,24 @@ fn works(found: &[Found]) -> bool {
 
 /// A cure's commands as they work for this owner: without sudo where nothing is root's, and by the whole
 /// path where the program's name alone is not known.
-fn typed_here(bench: &Bench, cure: &str) -> String {
+fn typed_here(bench: &Bench, found: &mut Found) {
     let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == bench.path("remotetask"));
-    let typed = parts(cure).map(|part| match part {
-        Part::Prose(text) => text.to_owned(),
-        Part::Typed(text) => {
-            let bare = text.strip_prefix("sudo ").unwrap_or(text);
-            // Nobody but root gives files away.
-            let sudo = if bare.len() == text.len() || bench.sudo().is_empty() && !bare.starts_with("chown ") {
-                ""
-            } else {
-                "sudo "
-            };
-            match bare.strip_prefix("remotetask ") {
-                Some(rest) if !linked => {
-                    format!("`{sudo}{} {rest}`", quoted(&bench.path("remotetask").display().to_string()))
-                }
-                _ => format!("`{sudo}{bare}`"),
+    for part in &mut found.cure {
+        let Part::Typed(text) = part else { continue };
+        let bare = text.strip_prefix("sudo ").unwrap_or(text);
+        // Nobody but root gives files away.
+        let sudo = if bare.len() == text.len() || bench.sudo().is_empty() && !bare.starts_with("chown ") {
+            ""
+        } else {
+            "sudo "
+        };
+        *text = match bare.strip_prefix("remotetask ") {
+            Some(rest) if !linked => {
+                format!("{sudo}{} {rest}", quoted(&bench.path("remotetask").display().to_string()))
             }
-        }
-    });
-    typed.collect()
+            _ => format!("{sudo}{bare}"),
+        };
+    }
 }
 
 fn show(bench: &Bench, found: &[Found]) {
@@ -174,7 +171,9 @@ fn show(bench: &Bench, found: &[Found]) {
 
 /// Shows one finding, and what is to be typed here.
 pub fn tell(bench: &Bench, found: &Found) {
-    tell_as_it_is(bench, &Found { says: found.says.clone(), cure: typed_here(bench, &found.cure), ..*found });
+    let mut found = found.clone();
+    typed_here(bench, &mut found);
+    tell_as_it_is(bench, &found);
 }
 
 fn tell_as_it_is(bench: &Bench, found: &Found) {
@@ -184,7 +183,7 @@ fn tell_as_it_is(bench: &Bench, found: &Found) {
         Level::Advice => (Tone::Advice, "advice"),
     };
     screen.mark(tone, mark, &found.says);
-    for part in parts(&found.cure) {
+    for part in &found.cure {
         match part {
             Part::Prose(text) if text.contains(char::is_alphanumeric) => {
                 screen.say(format_args!("       {}", text.trim()))
@@ -197,10 +196,11 @@ fn tell_as_it_is(bench: &Bench, found: &Found) {
 
 #[cfg(test)]
 mod tests {
+    use super::finding::parts;
     use super::*;
 
     /// A text in a cell of a Markdown table. Between backticks nothing but the bar means anything.
-    fn cell(text: &str) -> String {
+    fn cell(text: &'static str) -> String {
         let parts = parts(text).map(|part| match part {
             Part::Prose(text) => text.replace('<', "\\<"),
             Part::Typed(text) => format!("`{text}`"),

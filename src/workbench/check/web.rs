@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::finding::{Found, Kind, Level};
+use super::finding::{Found, Kind, Level, Part};
 use super::Subject;
 use crate::files::{Regular, CONFIG_MAX};
 use crate::trust::{flaw, flaw_above, Flaw};
@@ -293,8 +293,10 @@ impl Way {
 fn on_this_dsm(found: &mut [Found]) {
     let version = fs::read_to_string(VERSION).unwrap_or_default();
     if version.lines().any(|line| line == "majorversion=\"6\"") {
-        for found in found {
-            found.cure = found.cure.replace("synosystemctl restart ", "synoservice --restart ");
+        for part in found.iter_mut().flat_map(|found| &mut found.cure) {
+            if let Part::Typed(text) = part {
+                *text = text.replace("synosystemctl restart ", "synoservice --restart ");
+            }
         }
     }
 }

@@ -260,7 +260,7 @@ const PORT_ROWS: &[Row<Nas>] = &[
         code: "web-other-port",
         plant: |nas| nas.raw_config(&fs::read_to_string(at("config.json")).expect("config").replacen("\"server\": {", "\"server\": {\"port\": 8080, ", 1)),
         says: "Apache is told to listen on 127.0.0.1:10765, config.json says 127.0.0.1:8080.",
-        cure: "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 '127.0.0.1:8080'|' /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
+        cure: "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 127.0.0.1:8080|' /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
         cured: true,
     },
