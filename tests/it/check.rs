@@ -269,8 +269,19 @@ const ROWS: &[Row<Sandbox>] = &[
         plant: |sandbox| mode(sandbox, "config.json", 0o660),
         says: "Others than its owner can change FOLDER/config.json (mode 0660).",
         cure: "Take that away: `sudo chmod go-w FOLDER/config.json`",
-        along: &[],
+        along: &["not-looked"],
         cured: true,
+    },
+    Row {
+        code: "not-looked",
+        plant: |sandbox| {
+            scheduler(sandbox, "touch $T/touched", "");
+            mode(sandbox, "config.json", 0o660);
+        },
+        says: "Others could have written FOLDER/config.json, so no program that it names was started or looked at.",
+        cure: "Mend what is said of its files and folders, or check as the user to whom all of them belong; then check again: `sudo FOLDER/remotetask check`",
+        along: &["file-writable"],
+        cured: false,
     },
     Row {
         code: "program-not-executable",
@@ -507,6 +518,27 @@ fn each_finding_in_its_words() {
     for row in ROWS {
         let sandbox = healthy();
         row.try_on(&sandbox, &|| remotetask(&sandbox, &["check", "--json"]), &|text| here(&sandbox, text));
+    }
+}
+
+/// What others could have written into config.json is not started by whoever looks, root as a rule.
+#[test]
+fn nothing_of_a_configuration_that_others_can_write_is_started() {
+    for by in ["config.json", "", ".."] {
+        let sandbox = healthy();
+        scheduler(&sandbox, "touch $T/touched; printf '%16s [7]\\n%16s [enabled]\\n' ID: State:", "");
+        remotetask(&sandbox, &["check"]).ok();
+        assert!(sandbox.path("touched").exists(), "it is asked");
+        fs::remove_file(sandbox.path("touched")).expect("removed");
+        // The folder above is /tmp, which others write and is sticky: that is no flaw.
+        let trusted = by == "..";
+        if !trusted {
+            let bits = fs::metadata(sandbox.path(by)).expect("a file").permissions().mode();
+            mode(&sandbox, by, bits & 0o777 | 0o020);
+        }
+        let codes = findings(&remotetask(&sandbox, &["check", "--json"]));
+        let said = codes.iter().any(|found| found["code"] == "not-looked");
+        assert_eq!((said, sandbox.path("touched").exists()), (!trusted, trusted), "{by}");
     }
 }
 

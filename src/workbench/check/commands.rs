@@ -87,7 +87,7 @@ const INTERPRETERS: [&str; 10] = ["sh", "bash", "ash", "dash", "zsh", "python", 
 
 /// Looks at each command.
 pub fn look(subject: &Subject<'_>) -> Vec<Found> {
-    let Some(config) = subject.config else { return Vec::new() };
+    let Some(config) = subject.believed() else { return Vec::new() };
     let file = subject.path("config.json").display().to_string();
     let mut found = Vec::new();
     let mut seen = HashSet::new();

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::finding::{Found, Kind, Level};
+use super::Subject;
 use crate::config::{Config, Refusal};
 use crate::workbench::plainly;
 
@@ -34,9 +35,16 @@ static NO_TASKS: Kind = Kind {
     cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7: `sudo \
            remotetask tasks` `sudo remotetask tasks add 7`",
 };
+static NOT_TRUSTED: Kind = Kind {
+    code: "not-looked",
+    level: Level::Advice,
+    says: "Others could have written <file>, so no program that it names was started or looked at.",
+    cure: "Mend what is said of its files and folders, or check as the user to whom all of them belong; then check again: \
+           `sudo remotetask check`",
+};
 
 /// What can be found here.
-pub static KINDS: &[&Kind] = &[&MISSING, &UNREADABLE, &REFUSED, &NO_TASKS];
+pub static KINDS: &[&Kind] = &[&MISSING, &UNREADABLE, &REFUSED, &NO_TASKS, &NOT_TRUSTED];
 
 /// Looks at the file.
 pub fn look(path: &Path, unreadable: Option<&io::Error>, config: Option<&Result<Config<'_>, Refusal>>) -> Vec<Found> {
@@ -56,4 +64,10 @@ pub fn look(path: &Path, unreadable: Option<&io::Error>, config: Option<&Result<
         Some(Ok(config)) if config.tasks.is_empty() => vec![NO_TASKS.found(&[("file", &file)])],
         _ => Vec::new(),
     }
+}
+
+/// Says that its programs were left alone.
+pub fn not_trusted(subject: &Subject<'_>) -> Option<Found> {
+    let file = subject.path("config.json").display().to_string();
+    (!subject.trusted).then(|| NOT_TRUSTED.found(&[("file", &file)]))
 }

@@ -21,6 +21,7 @@ mod accounts; // users and groups
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
 use serde_json::json;
 
 use super::screen::Tone;
@@ -30,6 +31,7 @@ use super::view::plain_keys;
 use super::{Bench, Fault};
 use crate::config::{self, Config, Refusal};
 use crate::files::{Regular, CONFIG_MAX};
+use crate::trust;
 use accounts::Accounts;
 use finding::{Found, Kind, Level, Part};
 
@@ -53,6 +55,8 @@ pub struct Subject<'s> {
     user: u32,
     /// It becomes nobody else, on whatever machine: what needs a NAS is not looked at.
     trial: bool,
+    /// Whether nobody else could have written the configuration.
+    trusted: bool,
 }
 
 impl<'s> Subject<'s> {
@@ -62,7 +66,24 @@ impl<'s> Subject<'s> {
         let trial = !installed && config.is_none_or(|config| config.server.elevate().is_empty());
         let user = if trial { owner } else { 0 };
         let plain = config.and_then(|_| serde_json::from_slice(content).ok()).map(plain_keys).unwrap_or_default();
-        Subject { folder, config, plain, secrets: Secrets::read(folder), accounts: Accounts::read(), user, trial }
+        // Judged as the root half judges it, and of whoever starts things here. No configuration names nothing.
+        let judged = || trust::at(folder, geteuid().as_raw()).and_then(|home| home.config());
+        let trusted = config.is_none() || judged().is_ok_and(|judged| judged == content);
+        Subject {
+            folder,
+            config,
+            plain,
+            secrets: Secrets::read(folder),
+            accounts: Accounts::read(),
+            user,
+            trial,
+            trusted,
+        }
+    }
+
+    /// The configuration, where what it names may be started, and may stand in a cure.
+    fn believed(&self) -> Option<&'s Config<'s>> {
+        self.config.filter(|_| self.trusted)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -114,6 +135,7 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
 
 fn on_this_machine(subject: &Subject<'_>) -> Vec<Found> {
     let mut found = keys::look(subject);
+    found.extend(configuration::not_trusted(subject));
     let mut way = installation::look(subject);
     way.extend(journal::look(subject));
     way.extend(sudoers::look(subject));

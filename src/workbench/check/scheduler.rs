@@ -55,7 +55,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks at each task that DSM is to start, or whose script it keeps.
 pub fn look(subject: &Subject<'_>) -> Vec<Found> {
-    let Some(config) = subject.config else { return Vec::new() };
+    let Some(config) = subject.believed() else { return Vec::new() };
     let server = &config.server;
     let theirs: Vec<&Task<'_>> =
         config.tasks.iter().filter(|task| !matches!(task.starts, Starts::Command(_))).collect();

@@ -135,7 +135,7 @@ const ANSWER_MAX: usize = 256 << 10;
 
 /// Looks where sudo is the way to root.
 pub fn look(subject: &Subject<'_>) -> Vec<Found> {
-    let elevate = subject.config.map_or_else(|| ELEVATE.to_vec(), |config| config.server.elevate());
+    let elevate = subject.believed().map_or_else(|| ELEVATE.to_vec(), |config| config.server.elevate());
     let Some(sudo) = elevate.first().filter(|_| !subject.trial) else {
         let file = subject.path("config.json").display().to_string();
         return if subject.trial { Vec::new() } else { vec![ELEVATE_NONE.found(&[("file", &file)])] };

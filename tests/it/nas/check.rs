@@ -91,7 +91,7 @@ const ROWS: &[Row<Nas>] = &[
         plant: |_| chown(FOLDER, Some(HTTP), None).expect("chown"),
         says: "/usr/local/remotetask belongs to the user http, who can change it; it must belong to root.",
         cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask`",
-        along: &[],
+        along: &["not-looked"],
         cured: true,
     },
     Row {
@@ -99,7 +99,7 @@ const ROWS: &[Row<Nas>] = &[
         plant: |_| mode("/usr/local", 0o777),
         says: "Others than its owner can change /usr/local (mode 0777).",
         cure: "Take that away: `sudo chmod go-w /usr/local`",
-        along: &[],
+        along: &["not-looked"],
         cured: true,
     },
     Row {
@@ -396,6 +396,33 @@ fn twelve_planted_faults() {
 #[test]
 fn what_no_command_alone_cures() {
     try_all(false);
+}
+
+/// Programs that somebody else may have named are not started by root: neither sudo's nor the scheduler's.
+#[test]
+fn root_starts_nothing_that_others_could_have_named() {
+    for plant in [
+        (|| mode(&at("config.json"), 0o660)) as fn(),
+        || mode(FOLDER, 0o777),
+        || mode("/usr/local", 0o775),
+        || chown(at("config.json"), Some(HTTP), None).expect("chown"),
+    ] {
+        let kept = Kept::new();
+        let nas = healthy();
+        for name in ["sudo", "scheduler"] {
+            script(&Path::new("/run/effects").join(name), "touch /run/effects/touched");
+        }
+        let text = read("config.json");
+        let fields = "\"elevate\": [\"/run/effects/sudo\", \"-n\"], \"synoschedtask\": \"/run/effects/scheduler\", ";
+        nas.raw_config(&text.replace("{\"server\": {", &format!("{{\"server\": {{{fields}")));
+        plant();
+        let found = findings(&look());
+        assert!(found.iter().any(|found| found["code"] == "not-looked"), "{found:?}");
+        assert!(!Path::new("/run/effects/touched").exists(), "{found:?}");
+        // A cure that makes a planted sudo root's would do the planter's work.
+        assert!(found.iter().all(|found| !found.to_string().contains("/run/effects")), "{found:?}");
+        drop(kept);
+    }
 }
 
 /// Nothing that was looked at has left a trace, or started anything.
