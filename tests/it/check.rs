@@ -211,7 +211,7 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "config.json", 0o640);
         },
         says: "Keys stand in config.json as they are, 2 of them. Every web application of this machine can read them there.",
-        cure: "Make them digests, which tell nothing; the URLs stay the same: `sudo FOLDER/remotetask seal`",
+        cure: "Make them digests, which tell nothing; the URLs stay the same. If one of those applications may have been broken into, take new keys then (remotetask key rotate, for each): `sudo FOLDER/remotetask seal`",
         along: &[],
         cured: true,
     },
@@ -266,10 +266,32 @@ const ROWS: &[Row<Sandbox>] = &[
     },
     Row {
         code: "file-writable",
+        plant: |sandbox| {
+            fs::create_dir(sandbox.path("state")).expect("a folder");
+            mode(sandbox, "state", 0o720);
+        },
+        says: "Others than its owner can change FOLDER/state (mode 0720).",
+        cure: "Take that away: `sudo chmod go-w FOLDER/state`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "config-changeable",
         plant: |sandbox| mode(sandbox, "config.json", 0o660),
-        says: "Others than its owner can change FOLDER/config.json (mode 0660).",
-        cure: "Take that away: `sudo chmod go-w FOLDER/config.json`",
+        says: "Others than * can change FOLDER/config.json (it belongs to *, mode 0660).",
+        cure: "Whoever could may have put a key, a task or a program of theirs in, and closing the file makes that valid. So first look at every key, task, command and program path in it, take out what is not yours, and once more when it is closed; and take new keys (remotetask key rotate, for each). It is closed by: `sudo chown * FOLDER/config.json` `sudo chmod go-w FOLDER/config.json`",
         along: &["not-looked"],
+        cured: true,
+    },
+    Row {
+        code: "keys-changeable",
+        plant: |sandbox| {
+            sandbox.write("keys.json", "{\"keys\": {}}");
+            mode(sandbox, "keys.json", 0o620);
+        },
+        says: "Others than * can change FOLDER/keys.json (it belongs to *, mode 0620), and all keys stand in it.",
+        cure: "Whoever could may have read the keys, and put an address of theirs in the place of yours, so that your URLs would lead to them. See that the address that remotetask url shows is yours, and take new keys (remotetask key rotate, for each). The file is closed by: `sudo chown * FOLDER/keys.json` `sudo chmod 0600 FOLDER/keys.json`",
+        along: &[],
         cured: true,
     },
     Row {
@@ -280,7 +302,7 @@ const ROWS: &[Row<Sandbox>] = &[
         },
         says: "Others could have written FOLDER/config.json, so no program that it names was started or looked at.",
         cure: "Mend what is said of its files and folders, or check as the user to whom all of them belong; then check again: `sudo FOLDER/remotetask check`",
-        along: &["file-writable"],
+        along: &["config-changeable"],
         cured: false,
     },
     Row {
@@ -325,7 +347,7 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "keys.json", 0o640);
         },
         says: "Others can read FOLDER/keys.json (mode 0640), and all keys stand in it: whoever reads them can start something.",
-        cure: "Take that away. If somebody may have read it, rotate the keys as well: `sudo chmod 0600 FOLDER/keys.json`",
+        cure: "Take that away, and then take new keys, for somebody may have read these (remotetask key rotate, for each): `sudo chmod 0600 FOLDER/keys.json`",
         along: &[],
         cured: true,
     },

@@ -44,6 +44,42 @@ static WRITABLE: Kind = Kind {
     says: "Others than its owner can change <file> (mode <mode>).",
     cure: "Take that away: `sudo chmod go-w <file>`",
 };
+static FOLDER_CHANGEABLE: Kind = Kind {
+    code: "folder-changeable",
+    level: Level::Fault,
+    says: "Others than <wanted> can change what lies in <file> (it belongs to <user>, mode <mode>), the programs and \
+           config.json among it.",
+    cure: "Whoever could may have put other programs and another configuration there, and closing the folder makes them \
+           valid. So install the programs again, look at every key, task, command and program path in config.json, take \
+           out what is not yours, and take new keys (remotetask key rotate, for each). The folder is closed by: `sudo \
+           chown <wanted> <file>` `sudo chmod go-w <file>`",
+};
+static PROGRAM_CHANGEABLE: Kind = Kind {
+    code: "program-changeable",
+    level: Level::Fault,
+    says: "Others than <wanted> can change the program <file> (it belongs to <user>, mode <mode>).",
+    cure:
+        "Whoever could may have put another program in its place, and closing it makes that one valid. So install the \
+           programs again, as you did the first time. If you are sure that nobody has, this closes it: `sudo chown \
+           <wanted> <file>` `sudo chmod go-w <file>`",
+};
+static CONFIG_CHANGEABLE: Kind = Kind {
+    code: "config-changeable",
+    level: Level::Fault,
+    says: "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>).",
+    cure: "Whoever could may have put a key, a task or a program of theirs in, and closing the file makes that valid. So \
+           first look at every key, task, command and program path in it, take out what is not yours, and once more when \
+           it is closed; and take new keys (remotetask key rotate, for each). It is closed by: `sudo chown <wanted> \
+           <file>` `sudo chmod go-w <file>`",
+};
+static KEYS_CHANGEABLE: Kind = Kind {
+    code: "keys-changeable",
+    level: Level::Fault,
+    says: "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), and all keys stand in it.",
+    cure: "Whoever could may have read the keys, and put an address of theirs in the place of yours, so that your URLs \
+           would lead to them. See that the address that remotetask url shows is yours, and take new keys (remotetask key \
+           rotate, for each). The file is closed by: `sudo chown <wanted> <file>` `sudo chmod 0600 <file>`",
+};
 static NOT_EXECUTABLE: Kind = Kind {
     code: "program-not-executable",
     level: Level::Fault,
@@ -92,13 +128,16 @@ static CONFIG_OPEN_PLAIN: Kind = Kind {
     level: Level::Fault,
     says: "Every user of this machine can read <file> (mode <mode>), and keys stand in it as they are: whoever \
            reads them can start something.",
-    cure: "Take that away, and make digests of the keys: `sudo chmod 0640 <file>` `sudo remotetask seal`",
+    cure: "Take that away, make digests of the keys, and then take new ones, for somebody may have read these (remotetask \
+           key rotate, for each): `sudo chmod 0640 <file>` `sudo remotetask seal`",
 };
 static KEYS_OPEN: Kind = Kind {
     code: "keys-open",
     level: Level::Fault,
     says: "Others can read <file> (mode <mode>), and all keys stand in it: whoever reads them can start something.",
-    cure: "Take that away. If somebody may have read it, rotate the keys as well: `sudo chmod 0600 <file>`",
+    cure:
+        "Take that away, and then take new keys, for somebody may have read these (remotetask key rotate, for each): \
+           `sudo chmod 0600 <file>`",
 };
 static START_PAGE: Kind = Kind {
     code: "start-page-unused",
@@ -126,6 +165,10 @@ pub static KINDS: &[&Kind] = &[
     &IS_LINK,
     &OWNER,
     &WRITABLE,
+    &FOLDER_CHANGEABLE,
+    &PROGRAM_CHANGEABLE,
+    &CONFIG_CHANGEABLE,
+    &KEYS_CHANGEABLE,
     &NOT_EXECUTABLE,
     &CGI_READABLE,
     &OPEN,
@@ -178,7 +221,7 @@ fn folders(subject: &Subject<'_>) -> Vec<Found> {
             true => flaw(meta.uid(), meta.mode(), subject.user),
             false => flaw_above(meta.uid(), meta.mode(), subject.user),
         };
-        found.extend(untrusted(subject, flaw, path, &meta));
+        found.extend(untrusted(subject, flaw, path, &meta, &FOLDER_CHANGEABLE));
         let http = subject.accounts.http().filter(|_| !subject.trial);
         if http.is_some_and(|http| !http.may(&meta, 1)) {
             found.push(FOLDER_CLOSED.found(&[("file", &shown(path)), ("mode", &mode(&meta))]));
@@ -187,12 +230,17 @@ fn folders(subject: &Subject<'_>) -> Vec<Found> {
     found
 }
 
-fn untrusted(subject: &Subject<'_>, flaw: Option<Flaw>, path: &Path, meta: &Metadata) -> Option<Found> {
+/// What others can change, by the kind for what it is.
+fn untrusted(
+    subject: &Subject<'_>,
+    flaw: Option<Flaw>,
+    path: &Path,
+    meta: &Metadata,
+    kind: &'static Kind,
+) -> Option<Found> {
     let (user, wanted) = (subject.accounts.user(meta.uid()), subject.accounts.user(subject.user));
-    flaw.map(|flaw| match flaw {
-        Flaw::Owner => OWNER.found(&[("file", &shown(path)), ("user", &user), ("wanted", &wanted)]),
-        Flaw::Writable => WRITABLE.found(&[("file", &shown(path)), ("mode", &mode(meta))]),
-    })
+    let names = [("file", &*shown(path)), ("user", &user), ("wanted", &wanted), ("mode", &*mode(meta))];
+    flaw.map(|_| kind.found(&names))
 }
 
 /// What is there, if it is of the right kind.
@@ -215,8 +263,8 @@ fn program(subject: &Subject<'_>, name: &str, wanted: u32) -> Vec<Found> {
         Ok(None) => return vec![MISSING.found(&[("file", &shown(&path))])],
         Err(found) => return vec![found],
     };
-    let mut found: Vec<Found> =
-        untrusted(subject, flaw(meta.uid(), meta.mode(), subject.user), &path, &meta).into_iter().collect();
+    let flaw = flaw(meta.uid(), meta.mode(), subject.user);
+    let mut found: Vec<Found> = untrusted(subject, flaw, &path, &meta, &PROGRAM_CHANGEABLE).into_iter().collect();
     let bits = meta.mode() & 0o7777;
     let names = [("file", &*shown(&path)), ("mode", &*mode(&meta)), ("wanted", &*format!("{wanted:04o}"))];
     if wanted & 0o111 & !bits != 0 {
@@ -236,8 +284,8 @@ fn config(subject: &Subject<'_>) -> Vec<Found> {
         Ok(Some(meta)) => meta,
         Ok(None) | Err(_) => return Vec::new(),
     };
-    let mut found: Vec<Found> =
-        untrusted(subject, flaw(meta.uid(), meta.mode(), subject.user), &path, &meta).into_iter().collect();
+    let flaw = flaw(meta.uid(), meta.mode(), subject.user);
+    let mut found: Vec<Found> = untrusted(subject, flaw, &path, &meta, &CONFIG_CHANGEABLE).into_iter().collect();
     let group = subject.accounts.group(meta.gid());
     let names = [("file", &*shown(&path)), ("mode", &*mode(&meta)), ("group", &*group)];
     let http = subject.accounts.http().filter(|_| !subject.trial);
@@ -257,8 +305,8 @@ fn keys(subject: &Subject<'_>) -> Vec<Found> {
         Ok(None) => return Vec::new(),
         Err(found) => return vec![found],
     };
-    let mut found: Vec<Found> =
-        untrusted(subject, flaw(meta.uid(), meta.mode(), subject.user), &path, &meta).into_iter().collect();
+    let flaw = flaw(meta.uid(), meta.mode(), subject.user);
+    let mut found: Vec<Found> = untrusted(subject, flaw, &path, &meta, &KEYS_CHANGEABLE).into_iter().collect();
     if meta.mode() & 0o044 != 0 {
         found.push(KEYS_OPEN.found(&[("file", &shown(&path)), ("mode", &mode(&meta))]));
     }
@@ -273,8 +321,9 @@ fn folder(subject: &Subject<'_>, name: &str, wanted: u32) -> Vec<Found> {
         Ok(None) => return Vec::new(),
         Err(found) => return vec![found],
     };
-    let mut found: Vec<Found> =
-        untrusted(subject, flaw(meta.uid(), meta.mode(), subject.user), &path, &meta).into_iter().collect();
+    let flaw = flaw(meta.uid(), meta.mode(), subject.user);
+    let kind = if flaw == Some(Flaw::Owner) { &OWNER } else { &WRITABLE };
+    let mut found: Vec<Found> = untrusted(subject, flaw, &path, &meta, kind).into_iter().collect();
     if meta.mode() & 0o055 & !wanted != 0 {
         let wanted = format!("{wanted:04o}");
         found.push(OPEN.found(&[("file", &shown(&path)), ("mode", &mode(&meta)), ("wanted", &wanted)]));

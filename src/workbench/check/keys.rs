@@ -40,7 +40,8 @@ static ARE_PLAIN: Kind = Kind {
     level: Level::Advice,
     says: "Keys stand in config.json as they are, <count> of them. Every web application of this machine can read \
            them there.",
-    cure: "Make them digests, which tell nothing; the URLs stay the same: `sudo remotetask seal`",
+    cure: "Make them digests, which tell nothing; the URLs stay the same. If one of those applications may have been broken \
+           into, take new keys then (remotetask key rotate, for each): `sudo remotetask seal`",
 };
 static ALL_EXPIRED: Kind = Kind {
     code: "keys-all-expired",

@@ -160,15 +160,13 @@ fn works(found: &[Found]) -> bool {
 /// path where the program's name alone is not known.
 fn typed_here(bench: &Bench, found: &mut Found) {
     let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == bench.path("remotetask"));
+    // Not where somebody else has taken root's folder.
+    let own = bench.sudo().is_empty() && bench.folder != Path::new(INSTALLED);
     for part in &mut found.cure {
         let Part::Typed(text) = part else { continue };
         let bare = text.strip_prefix("sudo ").unwrap_or(text);
         // Nobody but root gives files away.
-        let sudo = if bare.len() == text.len() || bench.sudo().is_empty() && !bare.starts_with("chown ") {
-            ""
-        } else {
-            "sudo "
-        };
+        let sudo = if bare.len() == text.len() || own && !bare.starts_with("chown ") { "" } else { "sudo " };
         *text = match bare.strip_prefix("remotetask ") {
             Some(rest) if !linked => {
                 format!("{sudo}{} {rest}", quoted(&bench.path("remotetask").display().to_string()))

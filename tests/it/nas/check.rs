@@ -80,25 +80,45 @@ fn volume(options: &str) {
 const ROWS: &[Row<Nas>] = &[
     Row {
         code: "file-owner",
-        plant: |_| chown(at("remotetask-keep"), Some(HTTP), None).expect("chown"),
-        says: "/usr/local/remotetask/remotetask-keep belongs to the user http, who can change it; it must belong to root.",
-        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask/remotetask-keep`",
+        plant: |_| {
+            fs::create_dir(at("state")).expect("a folder");
+            mode(&at("state"), 0o700);
+            chown(at("state"), Some(HTTP), None).expect("chown");
+        },
+        says: "/usr/local/remotetask/state belongs to the user http, who can change it; it must belong to root.",
+        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask/state`",
         along: &[],
         cured: true,
     },
     Row {
-        code: "file-owner",
+        code: "program-changeable",
+        plant: |_| chown(at("remotetask-keep"), Some(HTTP), None).expect("chown"),
+        says: "Others than root can change the program /usr/local/remotetask/remotetask-keep (it belongs to http, mode 0700).",
+        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time. If you are sure that nobody has, this closes it: `sudo chown root /usr/local/remotetask/remotetask-keep` `sudo chmod go-w /usr/local/remotetask/remotetask-keep`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "folder-changeable",
         plant: |_| chown(FOLDER, Some(HTTP), None).expect("chown"),
-        says: "/usr/local/remotetask belongs to the user http, who can change it; it must belong to root.",
-        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask`",
+        says: "Others than root can change what lies in /usr/local/remotetask (it belongs to http, mode 0755), the programs and config.json among it.",
+        cure: "Whoever could may have put other programs and another configuration there, and closing the folder makes them valid. So install the programs again, look at every key, task, command and program path in config.json, take out what is not yours, and take new keys (remotetask key rotate, for each). The folder is closed by: `sudo chown root /usr/local/remotetask` `sudo chmod go-w /usr/local/remotetask`",
         along: &["not-looked"],
         cured: true,
     },
     Row {
-        code: "file-writable",
+        code: "folder-changeable",
         plant: |_| mode("/usr/local", 0o777),
-        says: "Others than its owner can change /usr/local (mode 0777).",
-        cure: "Take that away: `sudo chmod go-w /usr/local`",
+        says: "Others than root can change what lies in /usr/local (it belongs to root, mode 0777), the programs and config.json among it.",
+        cure: "Whoever could may have put *: `sudo chown root /usr/local` `sudo chmod go-w /usr/local`",
+        along: &["not-looked"],
+        cured: true,
+    },
+    Row {
+        code: "config-changeable",
+        plant: |_| chown(at("config.json"), Some(HTTP), None).expect("chown"),
+        says: "Others than root can change /usr/local/remotetask/config.json (it belongs to http, mode 0640).",
+        cure: "Whoever could may have put *: `sudo chown root /usr/local/remotetask/config.json` `sudo chmod go-w /usr/local/remotetask/config.json`",
         along: &["not-looked"],
         cured: true,
     },
@@ -136,7 +156,7 @@ const ROWS: &[Row<Nas>] = &[
             mode(&at("config.json"), 0o644);
         },
         says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it as they are: whoever reads them can start something.",
-        cure: "Take that away, and make digests of the keys: `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
+        cure: "Take that away, make digests of the keys, and then take new ones, for somebody may have read these (remotetask key rotate, for each): `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
         along: &["keys-plain"],
         cured: true,
     },
