@@ -2,12 +2,14 @@
 //!
 //! The places are those that public sources name; no DSM was at hand.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{open, Mode, OFlags};
+
 use super::plainly;
 use crate::child::{gather, Trouble};
+use crate::files::Regular;
 
 /// Its program, in the places where a package may put it.
 const PROGRAMS: [&str; 2] = ["/usr/local/bin/httpd24", "/var/packages/Apache2.4/target/usr/local/bin/httpd24"];
@@ -17,7 +19,7 @@ pub const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
 /// What it may take to tell something.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_MAX: usize = 1 << 20;
-const FILE_MAX: u64 = 1 << 20;
+const FILE_MAX: usize = 1 << 20;
 /// Characters of its own words that are shown.
 const WORDS: usize = 400;
 
@@ -118,9 +120,10 @@ impl Apache {
 
 /// The directives of one file; of one that cannot be read, none.
 pub fn read(path: &Path) -> Vec<Directive> {
-    let small = fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= FILE_MAX);
-    let text = if small { fs::read(path).unwrap_or_default() } else { Vec::new() };
-    directives(path, &String::from_utf8_lossy(&text))
+    // Links are followed, as Apache does; nothing is waited for.
+    let opened = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let text = opened.map_err(Into::into).and_then(Regular::of).and_then(|file| file.read(FILE_MAX));
+    directives(path, &String::from_utf8_lossy(&text.unwrap_or_default()))
 }
 
 /// Without comments; of the sections, those that matter here are remembered.

@@ -203,6 +203,8 @@ pub static KINDS: &[&Kind] = &[
 
 const DROP_IN: &str = include_str!("../../../webstation/remotetask.conf");
 const HTACCESS: &str = include_str!("../../../webstation/.htaccess");
+/// None of the files that we install is as large, in bytes.
+const OURS_MAX: usize = 64 << 10;
 /// DSM's own word for what it is.
 const VERSION: &str = "/etc.defaults/VERSION";
 
@@ -321,7 +323,7 @@ fn ways(told: Option<&Told>) -> Vec<Way> {
     for root in roots {
         if root.join("remotetask.cgi").symlink_metadata().is_ok() {
             ways.push(Way::Root(root));
-        } else if fs::read(root.join("index.php")).is_ok_and(|page| has(&page, b"remotetask-cgi")) {
+        } else if has(&read(&root.join("index.php")), b"remotetask-cgi") {
             ways.push(Way::Php(root));
         }
     }
@@ -358,6 +360,11 @@ fn shares() -> Vec<PathBuf> {
 fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+/// A file that may be anybody's, if it is one and small; no link of his leads elsewhere.
+fn read(path: &Path) -> Vec<u8> {
+    Regular::open(path).and_then(|file| file.read(OURS_MAX)).unwrap_or_default()
 }
 
 fn has(text: &[u8], wanted: &[u8]) -> bool {
@@ -536,7 +543,7 @@ fn changes(path: &Path, installed: &str) -> Vec<Found> {
         let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
         words.filter(|line| !line.is_empty() && !line.starts_with(['#']) && !line.starts_with("Define ")).collect()
     };
-    let (there, installed) = (lines(&fs::read_to_string(path).unwrap_or_default()), lines(installed));
+    let (there, installed) = (lines(&String::from_utf8_lossy(&read(path))), lines(installed));
     let quiet = |line: &str| {
         let words = ["CustomLog", "LogLevel", "SetEnvIf", "<IfModule log_config_", "<IfModule setenvif_"];
         words.iter().any(|word| line.starts_with(word))

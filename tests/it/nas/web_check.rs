@@ -142,6 +142,33 @@ fn by_php_or_fcgiwrap() {
     }
 }
 
+/// Whoever can write below the web share lays out what never ends to be read, or never begins.
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let bounded = || {
+        let line = "ulimit -v 1000000; exec timeout 20 /usr/local/remotetask/remotetask check --json";
+        said(Command::new("/bin/bash").args(["-c", line]), "")
+    };
+    for name in ["index.php", ".htaccess"] {
+        for zero in [false, true] {
+            let _as_it_was = AsItWas::now();
+            let _nas = by_root();
+            let place = format!("{WEB}/{name}");
+            let _ = fs::remove_file(&place);
+            if name == "index.php" {
+                fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
+            }
+            match zero {
+                true => symlink("/dev/zero", &place).expect("a link"),
+                false => assert!(Command::new("mkfifo").arg(&place).status().expect("mkfifo").success()),
+            }
+            let codes: Vec<String> = told(&bounded()).into_iter().map(|(code, _)| code).collect();
+            let expected = if name == "index.php" { "web-no-way-in" } else { "web-no-htaccess" };
+            assert!(codes.iter().any(|code| code == expected), "{name} {zero}: {codes:?}");
+        }
+    }
+}
+
 /// What a row changes outside the installation, as it was.
 struct AsItWas(String);
 
