@@ -168,7 +168,7 @@ const ROWS: &[Row<Sandbox>] = &[
         says: "The workbench cannot use what it has kept: FOLDER/keys.json:1:*: this is not as remotetask wrote it. Mend it, or move it away: the URLs of sealed keys cannot be shown then, but they go on working.",
         cure: "Move it away. Every URL goes on working, but those of sealed keys cannot be shown any more: `sudo mv FOLDER/keys.json FOLDER/keys.json.away`",
         along: &[],
-        cured: true,
+        cured: false,
     },
     Row {
         code: "key-published",
@@ -360,10 +360,21 @@ const ROWS: &[Row<Sandbox>] = &[
         cured: false,
     },
     Row {
+        code: "start-page-changeable",
+        plant: |sandbox| {
+            sandbox.write("start.html", "Welcome");
+            mode(sandbox, "start.html", 0o664);
+        },
+        says: "Others than * can change FOLDER/start.html (it belongs to *, mode 0664): the page that comes for every wrong URL, and could ask for a key.",
+        cure: "Look whether it is as you made it, and close it: `sudo chown * FOLDER/start.html` `sudo chmod go-w FOLDER/start.html`",
+        along: &[],
+        cured: true,
+    },
+    Row {
         code: "leftover",
         plant: |sandbox| sandbox.write("config.json.bak", "{}"),
-        says: "FOLDER/config.json.bak is a copy that somebody, or a change that was cut off, has left. There may be keys in it.",
-        cure: "Delete it, unless you still need it: `sudo rm FOLDER/config.json.bak`",
+        says: "FOLDER/config.json.bak (mode 0644) is a copy that somebody, a cure, or a change that was cut off, has left. There may be keys in it.",
+        cure: "Delete it, unless you still need it; and if others could read it, take new keys (remotetask key rotate, for each): `sudo rm -r FOLDER/config.json.bak`",
         along: &[],
         cured: true,
     },
@@ -543,6 +554,55 @@ fn each_finding_in_its_words() {
     }
 }
 
+/// Whatever an editor, an owner or a cure has called it: all keys may stand in it.
+#[test]
+fn copies_by_their_names() {
+    let sandbox = healthy();
+    sandbox.write("keys.json", "{\"keys\": 7}");
+    mode(&sandbox, "keys.json", 0o600);
+    let found = findings(&remotetask(&sandbox, &["check", "--json"]));
+    assert_eq!(found[0]["code"], "keys-unreadable");
+    let may = rustix::process::geteuid().is_root();
+    match may {
+        true => type_it(&found[0]),
+        false => fs::rename(sandbox.path("keys.json"), sandbox.path("keys.json.away")).expect("away"),
+    }
+    let more = [
+        "#config.json#",
+        ".config.json.swo",
+        ".config.json.swp",
+        "config.json.1",
+        "config.json.orig",
+        "config.json.save",
+        "config.json_2026-01-31",
+        "config.json~",
+        "old-keys.json",
+        "start.html.bak",
+        "start.html~",
+    ];
+    for name in more {
+        sandbox.write(name, "{}");
+    }
+    fs::create_dir(sandbox.path("config.json.d")).expect("a folder");
+    for name in ["notes.txt", "own.sh", "configuration"] {
+        sandbox.write(name, "");
+    }
+    let found = findings(&remotetask(&sandbox, &["check", "--json"]));
+    let folder = format!("{}/", sandbox.path("").display().to_string().trim_end_matches('/'));
+    let names: Vec<String> = found
+        .iter()
+        .map(|found| found["says"].as_str().expect("a text").strip_prefix(&folder).expect("a name"))
+        .map(|says| says.split(" (mode ").next().expect("a name").to_owned())
+        .collect();
+    let mut expected = [&more[..], &["keys.json.away", "config.json.d"]].concat();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    if may {
+        found.iter().for_each(type_it);
+        assert_eq!(findings(&remotetask(&sandbox, &["check", "--json"])), [] as [Value; 0]);
+    }
+}
+
 /// What others could have written into config.json is not started by whoever looks, root as a rule.
 #[test]
 fn nothing_of_a_configuration_that_others_can_write_is_started() {
@@ -573,12 +633,12 @@ fn a_name_is_nothing_but_a_name() {
     let said = remotetask(&sandbox, &["check"]);
     assert!(!said.out.contains(['\u{1b}', '\u{202e}']), "{}", said.out);
     let typed: Vec<&str> = said.out.lines().filter(|line| line.starts_with("         ")).collect();
-    let command = here(&sandbox, "`sudo rm $'FOLDER/config.json `touch pwned` \\' \" $(touch pwned)\\012\\033[2J  \\342\\200\\256`sudo rm -rf x`~'");
+    let command = here(&sandbox, "`sudo rm -r $'FOLDER/config.json `touch pwned` \\' \" $(touch pwned)\\012\\033[2J  \\342\\200\\256`sudo rm -rf x`~'");
     assert_eq!(typed, [command.replacen('`', "         ", 1)]);
     let json = remotetask(&sandbox, &["check", "--json"]);
     assert!(json.out.bytes().all(|byte| byte == b'\n' || byte.is_ascii_graphic() || byte == b' '), "{}", json.out);
     let found = findings(&json);
-    let says = format!("{} is a copy that *", sandbox.path(name).display()).replace("  ", " \\u{20}");
+    let says = format!("{} (mode 0644) is a copy that *", sandbox.path(name).display()).replace("  ", " \\u{20}");
     assert!(found.len() == 1 && like(found[0]["says"].as_str().expect("a text"), &says), "{found:?}");
     type_it(&found[0]);
     assert_eq!(findings(&remotetask(&sandbox, &["check", "--json"])), [] as [Value; 0]);

@@ -151,11 +151,20 @@ static NO_LINK: Kind = Kind {
     says: "<link> is no link to <file>, so a shell does not know the name remotetask.",
     cure: "Make it one: `sudo mkdir -p /usr/local/bin` `sudo ln -sf <file> <link>`",
 };
+static START_PAGE_CHANGEABLE: Kind = Kind {
+    code: "start-page-changeable",
+    level: Level::Advice,
+    says: "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>): the page that comes for every wrong \
+           URL, and could ask for a key.",
+    cure: "Look whether it is as you made it, and close it: `sudo chown <wanted> <file>` `sudo chmod go-w <file>`",
+};
 static LEFTOVER: Kind = Kind {
     code: "leftover",
     level: Level::Advice,
-    says: "<file> is a copy that somebody, or a change that was cut off, has left. There may be keys in it.",
-    cure: "Delete it, unless you still need it: `sudo rm <file>`",
+    says: "<file> (mode <mode>) is a copy that somebody, a cure, or a change that was cut off, has left. There may be keys in \
+           it.",
+    cure: "Delete it, unless you still need it; and if others could read it, take new keys (remotetask key rotate, for \
+           each): `sudo rm -r <file>`",
 };
 
 /// What can be found here.
@@ -179,6 +188,7 @@ pub static KINDS: &[&Kind] = &[
     &CONFIG_OPEN_PLAIN,
     &KEYS_OPEN,
     &START_PAGE,
+    &START_PAGE_CHANGEABLE,
     &NO_LINK,
     &LEFTOVER,
 ];
@@ -188,6 +198,8 @@ const PROGRAMS: [(&str, u32); 4] =
     [("remotetask-cgi", 0o711), ("remotetask-run", 0o700), ("remotetask-keep", 0o700), ("remotetask", 0o755)];
 /// What editors and interrupted changes leave behind a name.
 const COPIES: [&str; 8] = [".new", "~", ".bak", ".old", ".orig", ".save", ".swp", ".itself"];
+/// The files whose copies count, whatever else is in their names.
+const OWN: [&str; 3] = ["config.json", "keys.json", "start.html"];
 
 /// Looks at each.
 pub fn look(subject: &Subject<'_>) -> Vec<Found> {
@@ -331,9 +343,9 @@ fn folder(subject: &Subject<'_>, name: &str, wanted: u32) -> Vec<Found> {
     found
 }
 
-fn start_page(subject: &Subject<'_>) -> Option<Found> {
+fn start_page(subject: &Subject<'_>) -> Vec<Found> {
     let path = subject.path("start.html");
-    let meta = fs::symlink_metadata(&path).ok()?;
+    let Ok(meta) = fs::symlink_metadata(&path) else { return Vec::new() };
     let closed = match subject.accounts.http() {
         Some(http) if !subject.trial => !http.may(&meta, 4),
         _ => meta.mode() & 0o400 == 0,
@@ -343,9 +355,12 @@ fn start_page(subject: &Subject<'_>) -> Option<Found> {
         () if !meta.is_file() => "it is no regular file",
         () if meta.len() > START_PAGE_MAX as u64 => "it is larger than 64 KiB",
         () if closed => "the web server's user cannot read it",
-        () => return None,
+        () => {
+            let flaw = flaw(meta.uid(), meta.mode(), subject.user);
+            return untrusted(subject, flaw, &path, &meta, &START_PAGE_CHANGEABLE).into_iter().collect();
+        }
     };
-    Some(START_PAGE.found(&[("file", &shown(&path)), ("why", why)]))
+    vec![START_PAGE.found(&[("file", &shown(&path)), ("why", why)])]
 }
 
 fn link(subject: &Subject<'_>) -> Option<Found> {
@@ -357,15 +372,18 @@ fn link(subject: &Subject<'_>) -> Option<Found> {
 
 fn leftovers(subject: &Subject<'_>) -> Vec<Found> {
     let entries = fs::read_dir(subject.folder).into_iter().flatten().flatten();
-    let mut copies: Vec<PathBuf> = entries
-        .filter(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            COPIES.iter().any(|end| name.ends_with(end)) || name.starts_with('#') && name.ends_with('#')
-        })
-        .map(|entry| entry.path())
-        .collect();
+    let is_copy = |name: &str| {
+        let of_own = OWN.iter().any(|own| name.contains(own)) && !OWN.contains(&name);
+        of_own || COPIES.iter().any(|end| name.ends_with(end)) || name.starts_with('#') && name.ends_with('#')
+    };
+    let mut copies: Vec<PathBuf> =
+        entries.filter(|entry| is_copy(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect();
     copies.sort();
-    copies.iter().map(|path| LEFTOVER.found(&[("file", &shown(path))])).collect()
+    let found = |path: &PathBuf| {
+        let mode = fs::symlink_metadata(path).map(|meta| mode(&meta)).unwrap_or_default();
+        LEFTOVER.found(&[("file", &shown(path)), ("mode", &mode)])
+    };
+    copies.iter().map(found).collect()
 }
 
 fn shown(path: &Path) -> String {

@@ -161,6 +161,17 @@ const ROWS: &[Row<Nas>] = &[
         cured: true,
     },
     Row {
+        code: "start-page-changeable",
+        plant: |_| {
+            fs::write(at("start.html"), "Welcome").expect("written");
+            chown(at("start.html"), Some(HTTP), None).expect("chown");
+        },
+        says: "Others than root can change /usr/local/remotetask/start.html (it belongs to http, mode 0644): the page *",
+        cure: "Look whether it is as you made it, and close it: `sudo chown root /usr/local/remotetask/start.html` `sudo chmod go-w /usr/local/remotetask/start.html`",
+        along: &[],
+        cured: true,
+    },
+    Row {
         code: "link-missing",
         plant: |_| fs::remove_file(LINK).expect("removed"),
         says: "/usr/local/bin/remotetask is no link to /usr/local/remotetask/remotetask, so a shell does not know the name remotetask.",
