@@ -104,8 +104,25 @@ static MORE: Kind = Kind {
 static ELSEWHERE: Kind = Kind {
     code: "web-link-elsewhere",
     level: Level::Fault,
-    says: "<link> does not lead to <program>.",
-    cure: "Make it lead there: `sudo ln -sfn <program> <link>`",
+    says: "<link> is no link to <program>, so it is not ours: whoever can write that folder may have put it there, to be \
+           given keys.",
+    cure: "See what it is, and take it away. If requests are to come in by that folder, set it up as docs/web.md says: `sudo \
+           ls -ld <link>`",
+};
+static OTHER_PAGE: Kind = Kind {
+    code: "web-page-other",
+    level: Level::Fault,
+    says:
+        "<file> names remotetask-cgi, and is not the page that is installed: it could keep every key that it is given.",
+    cure: "See what it is, and take it away. If requests are to come in by that folder, put index.php from the folder \
+           webstation/php there, as docs/web.md says: `sudo ls -ld <file>`",
+};
+static NAME: Kind = Kind {
+    code: "web-root-name",
+    level: Level::Advice,
+    says: "The name of <root> would mean something else in Apache's files, so whether they let it read the .htaccess there is \
+           not looked at.",
+    cure: "Give that folder a name of letters, digits, - and _ alone.",
 };
 static NO_HTACCESS: Kind = Kind {
     code: "web-no-htaccess",
@@ -148,15 +165,32 @@ static ROOT_OPEN: Kind = Kind {
     level: Level::Advice,
     says: "Others than root can write <path> (it belongs to <user>, mode <mode>). Whoever can, a web application \
            with a hole among them, can take a key while somebody uses it.",
-    cure: "Make it root's: `sudo chown root:root <path>` `sudo chmod go-w <path>`",
+    cure: "Look whether what lies there is as it was installed, and make it root's: `sudo chown -h root:root <path>` `sudo \
+           chmod go-w <path>`",
+};
+static ROOT_OPEN_BELOW: Kind = Kind {
+    code: "web-root-open-below",
+    level: Level::Advice,
+    says: "Others than root can write <path> (it belongs to <user>, mode <mode>), and what lies above it, or it is a link. \
+           Whoever can, a web application with a hole among them, can take a key while somebody uses it.",
+    cure: "Close what lies above it first, then check again: a command for it by its name could be led to another file now.",
+};
+static ABOVE_OPEN: Kind = Kind {
+    code: "web-above-open",
+    level: Level::Advice,
+    says: "Others than root can write <path> (it belongs to <user>, mode <mode>), in which <root> lies: a web application with \
+           a hole can put another program in the place of ours, and take keys while they are used.",
+    cure: "Take the way by a port of its own, as docs/web.md says: nothing of it lies in a share. Or make that folder root's, \
+           if nothing else has to write there.",
 };
 static ROOT_SHARED: Kind = Kind {
     code: "web-root-shared",
     level: Level::Advice,
     says: "Others than root can perhaps write <path> (mode <mode>), and take a key there while somebody uses it. On a \
            share of DSM's the mode shows 777 whatever its permissions say.",
-    cure: "In Control Panel, Shared Folder, Edit, Permissions, see that nobody may write there whom you do not trust, \
-           http among the system's internal users least of all.",
+    cure: "In Control Panel, Shared Folder, Edit, Permissions, see that nobody may write there whom you do not trust, http \
+           among the system's internal users least of all. Or take the way by a port of its own, as docs/web.md says: \
+           nothing of it lies in a share.",
 };
 static ACCESS_LOG: Kind = Kind {
     code: "web-access-log",
@@ -166,6 +200,14 @@ static ACCESS_LOG: Kind = Kind {
         "Send the keys in headers (remotetask url --for curl shows how), or take the way by a port of its own, which \
            has no such log; docs/web.md tells of both. Or let that line, if it is a CustomLog, end in env=!dontlog and \
            restart Apache: `sudo vi +<line> <file>` `sudo synosystemctl restart pkgctl-Apache2.4`",
+};
+static ERROR_LOG: Kind = Kind {
+    code: "web-error-log",
+    level: Level::Advice,
+    says: "<what> in <file>, line <line>, lets Apache write to its error log, which names the path of a request and with it \
+           the secret URL.",
+    cure: "Take that line out, so that nothing but LogLevel emerg is there, and restart Apache: `sudo vi +<line> <file>` \
+           `sudo synosystemctl restart pkgctl-Apache2.4`",
 };
 static STATUS_PAGE: Kind = Kind {
     code: "web-status-page",
@@ -190,19 +232,25 @@ pub static KINDS: &[&Kind] = &[
     &NOT_QUIET,
     &MORE,
     &ELSEWHERE,
+    &OTHER_PAGE,
+    &NAME,
     &NO_HTACCESS,
     &NOT_APACHES,
     &IGNORED,
     &NOT_ALLOWED,
     &UNCLEAR,
     &ROOT_OPEN,
+    &ROOT_OPEN_BELOW,
+    &ABOVE_OPEN,
     &ROOT_SHARED,
     &ACCESS_LOG,
+    &ERROR_LOG,
     &STATUS_PAGE,
 ];
 
 const DROP_IN: &str = include_str!("../../../webstation/remotetask.conf");
 const HTACCESS: &str = include_str!("../../../webstation/.htaccess");
+const PAGE: &str = include_str!("../../../webstation/php/index.php");
 /// None of the files that we install is as large, in bytes.
 const OURS_MAX: usize = 64 << 10;
 /// DSM's own word for what it is.
@@ -216,6 +264,8 @@ enum Way {
     Root(PathBuf),
     /// A document root with our page of PHP.
     Php(PathBuf),
+    /// Something at this place that has the name of ours and is not.
+    Other(PathBuf, &'static Kind),
     /// nginx, by a file of this folder's: nothing more of it is looked at from here.
     Nginx(PathBuf),
 }
@@ -249,7 +299,7 @@ pub fn look(subject: &Subject<'_>) -> Vec<Found> {
     let apache = Apache::here();
     let asked = apache.as_ref().map(Told::by);
     let told = asked.as_ref().and_then(|told| told.as_ref().ok());
-    let ways = ways(told);
+    let ways = ways(told, subject);
     if ways.is_empty() {
         return vec![NO_WAY_IN.found(&[("dropin", &drop_in().display().to_string())])];
     }
@@ -266,12 +316,17 @@ pub fn look(subject: &Subject<'_>) -> Vec<Found> {
         match way {
             Way::Port(path) => found.extend(port(path, subject, told)),
             Way::Root(root) => found.extend(by_link(root, subject, told)),
-            Way::Php(root) => found.extend(open(root, "index.php", subject)),
+            Way::Php(root) => found.extend(open(root, &["index.php", ".htaccess"], subject)),
+            Way::Other(path, kind) => {
+                let (shown, program) =
+                    (path.display().to_string(), subject.path("remotetask-cgi").display().to_string());
+                found.push(kind.found(&[("link", &shown), ("file", &shown), ("program", &program)]));
+            }
             Way::Nginx(_) => {}
         }
     }
     if let Some(told) = told {
-        found.extend(ways.iter().flat_map(|way| logs(told, way)));
+        found.extend(logs(told, &ways));
         found.extend(status_page(told));
     }
     on_this_dsm(&mut found);
@@ -281,7 +336,7 @@ pub fn look(subject: &Subject<'_>) -> Vec<Found> {
 impl Way {
     fn path(&self) -> &Path {
         match self {
-            Way::Port(path) | Way::Root(path) | Way::Php(path) | Way::Nginx(path) => path,
+            Way::Port(path) | Way::Root(path) | Way::Php(path) | Way::Nginx(path) | Way::Other(path, _) => path,
         }
     }
 
@@ -308,7 +363,7 @@ fn drop_in() -> PathBuf {
 }
 
 /// The ways that are laid out: the drop-in, and every document root with one of our two entries.
-fn ways(told: Option<&Told>) -> Vec<Way> {
+fn ways(told: Option<&Told>, subject: &Subject<'_>) -> Vec<Way> {
     let mut ways = Vec::new();
     if drop_in().symlink_metadata().is_ok() {
         ways.push(Way::Port(drop_in()));
@@ -320,11 +375,19 @@ fn ways(told: Option<&Told>) -> Vec<Way> {
     let mut roots: Vec<PathBuf> = roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect();
     roots.sort();
     roots.dedup();
+    let program = fs::canonicalize(subject.path("remotetask-cgi")).ok();
     for root in roots {
-        if root.join("remotetask.cgi").symlink_metadata().is_ok() {
-            ways.push(Way::Root(root));
-        } else if has(&read(&root.join("index.php")), b"remotetask-cgi") {
+        let (link, page) = (root.join("remotetask.cgi"), root.join("index.php"));
+        if let Ok(meta) = link.symlink_metadata() {
+            let ours = meta.is_symlink() && program.is_some() && fs::canonicalize(&link).ok() == program;
+            ways.push(if ours { Way::Root(root) } else { Way::Other(link, &ELSEWHERE) });
+            continue;
+        }
+        let text = read(&page);
+        if text == PAGE.as_bytes() {
             ways.push(Way::Php(root));
+        } else if has(&text, b"remotetask-cgi") {
+            ways.push(Way::Other(page, &OTHER_PAGE));
         }
     }
     ways.extend(NGINX.iter().map(PathBuf::from).find(|folder| names_program(folder, 4)).map(Way::Nginx));
@@ -452,22 +515,17 @@ fn same(theirs: &str, ours: SocketAddr) -> bool {
     port.parse() == Ok(ours.port()) && (every || address.parse::<IpAddr>() == Ok(ours.ip()))
 }
 
-/// A document root with a link: the link, its .htaccess, and who can write them.
+/// A document root with a link: its .htaccess, and who can write them.
 fn by_link(root: &Path, subject: &Subject<'_>, told: Option<&Told>) -> Vec<Found> {
     let shown = root.display().to_string();
-    let (link, htaccess) = (root.join("remotetask.cgi"), root.join(".htaccess"));
-    let program = subject.path("remotetask-cgi");
+    let htaccess = root.join(".htaccess");
     let mut found = Vec::new();
-    if fs::canonicalize(&link).ok() != fs::canonicalize(&program).ok() {
-        let names = [("link", &*link.display().to_string()), ("program", &*program.display().to_string())];
-        found.push(ELSEWHERE.found(&names));
-    }
     match htaccess.is_file() {
         false => found.push(NO_HTACCESS.found(&[("root", &shown)])),
         true => found.extend(changes(&htaccess, HTACCESS)),
     }
     found.extend(told.and_then(|told| override_of(told, root)));
-    found.extend(open(root, ".htaccess", subject));
+    found.extend(open(root, &[".htaccess"], subject));
     found
 }
 
@@ -487,6 +545,10 @@ fn hosts<'t>(told: &'t Told, root: &Path) -> Vec<&'t Directive> {
 /// Whether Apache reads a .htaccess there: what its innermost `<Directory>` says, or nothing.
 fn override_of(told: &Told, root: &Path) -> Option<Found> {
     let shown = root.display().to_string();
+    // The folder may be anybody's who can write the share, and his name for it would be a line of a cure.
+    if !shown.chars().all(|c| c.is_alphanumeric() || "-_./ ".contains(c)) {
+        return Some(NAME.found(&[("root", &shown)]));
+    }
     let hosts = hosts(told, root);
     if hosts.is_empty() {
         return Some(NOT_APACHES.found(&[("root", &shown)]));
@@ -518,22 +580,28 @@ fn override_of(told: &Told, root: &Path) -> Option<Found> {
     })
 }
 
-/// Who else could put a page of his own in the place of ours.
-fn open(root: &Path, entry: &str, subject: &Subject<'_>) -> Vec<Found> {
-    let above = root.ancestors().skip(1).map(|path| (path.to_owned(), flaw_above as fn(u32, u32, u32) -> Option<Flaw>));
-    let own = [root.to_owned(), root.join(entry)].map(|path| (path, flaw as _));
-    let judged = own.into_iter().chain(above).filter_map(|(path, judge)| {
-        let meta = fs::metadata(&path).ok()?;
-        let flaw = judge(meta.uid(), meta.mode(), 0)?;
+/// Who else could put a page of his own in the place of ours: from the top, for a command goes by names.
+fn open(root: &Path, entries: &[&str], subject: &Subject<'_>) -> Vec<Found> {
+    let mut above: Vec<PathBuf> = root.ancestors().map(Path::to_owned).collect();
+    above.reverse();
+    let shown = root.display().to_string();
+    let mut found = Vec::new();
+    for path in above.into_iter().chain(entries.iter().map(|entry| root.join(entry))) {
+        let (Ok(itself), Ok(meta)) = (fs::symlink_metadata(&path), fs::metadata(&path)) else { continue };
+        let is_above = root != path && root.starts_with(&path);
+        let judge = if is_above { flaw_above } else { flaw };
+        let Some(flaw) = judge(meta.uid(), meta.mode(), 0) else { continue };
         let (path, user) = (path.display().to_string(), subject.accounts.user(meta.uid()));
+        let mode = format!("{:04o}", meta.mode() & 0o7777);
         let kind = match flaw {
             Flaw::Writable if meta.mode() & 0o777 == 0o777 && path.starts_with("/volume") => &ROOT_SHARED,
+            _ if is_above => &ABOVE_OPEN,
+            _ if !found.is_empty() || itself.is_symlink() => &ROOT_OPEN_BELOW,
             _ => &ROOT_OPEN,
         };
-        let mode = format!("{:04o}", meta.mode() & 0o7777);
-        Some(kind.found(&[("path", &path), ("user", &user), ("mode", &mode)]))
-    });
-    judged.collect()
+        found.push(kind.found(&[("path", &path), ("root", &shown), ("user", &user), ("mode", &mode)]));
+    }
+    found
 }
 
 /// The first line of the installed text that a file lacks, of those that matter for an answer and of those
@@ -555,35 +623,58 @@ fn changes(path: &Path, installed: &str) -> Vec<Found> {
             .iter()
             .any(|word| line.starts_with(word))
     };
-    let more = there.iter().find(|line| !loads(line) && !installed.contains(line));
+    let more = there.iter().find(|line| !loads(line) && !is_log(line) && !installed.contains(line));
     let rows = [(&CHANGED, lacking(false)), (&NOT_QUIET, lacking(true)), (&MORE, more)];
     let file = path.display().to_string();
     rows.into_iter().filter_map(|(kind, line)| Some(kind.found(&[("file", &file), ("line", line?)]))).collect()
 }
 
+/// Directives that make a log, or let one be written.
+const LOGS: [&str; 6] = ["CustomLog", "TransferLog", "GlobalLog", "ForensicLog", "ErrorLog", "LogLevel"];
+
+/// Whether this line is one of them: [`logs`] tells of it.
+fn is_log(line: &str) -> bool {
+    LOGS.iter().any(|name| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
+}
+
 /// Logs that hold our URLs. Those of a virtual host take the place of the server's own; a document root can
 /// only ask to be left out.
-fn logs(told: &Told, way: &Way) -> Vec<Found> {
-    let mut logs: Vec<&Directive> = told.all("GlobalLog").collect();
-    if let Way::Root(root) | Way::Php(root) = way {
-        let all = || told.all("CustomLog").chain(told.all("TransferLog"));
-        for host in hosts(told, root) {
-            let own: Vec<&Directive> = all().filter(|d| d.of_host() == host.of_host()).collect();
-            match own.is_empty() {
-                true => logs.extend(all().filter(|d| d.host.is_none())),
-                false => logs.extend(own),
+fn logs(told: &Told, ways: &[Way]) -> Vec<Found> {
+    let access = || told.all("CustomLog").chain(told.all("TransferLog"));
+    // For all virtual hosts, whatever they have of their own.
+    let mut logs: Vec<&Directive> = told.all("GlobalLog").chain(told.all("ForensicLog")).collect();
+    let mut found = Vec::new();
+    for way in ways {
+        match way {
+            Way::Port(dropin) => {
+                logs.extend(access().filter(|d| d.file == *dropin));
+                let errors = told.all("ErrorLog").filter(|d| d.word(0) != Some("/dev/null"));
+                let loud = told.all("LogLevel").filter(|d| !d.rest.eq_ignore_ascii_case("emerg"));
+                found.extend(errors.chain(loud).filter(|d| d.file == *dropin).map(|d| {
+                    let (what, file, line) =
+                        (format!("{} {}", d.name, d.rest), d.file.display().to_string(), d.line.to_string());
+                    ERROR_LOG.found(&[("what", &what), ("file", &file), ("line", &line)])
+                }));
             }
+            Way::Root(root) | Way::Php(root) => {
+                let heeded = told.loads("setenvif_module");
+                for host in hosts(told, root) {
+                    let own: Vec<&Directive> = access().filter(|d| d.of_host() == host.of_host()).collect();
+                    let all = if own.is_empty() { access().filter(|d| d.host.is_none()).collect() } else { own };
+                    logs.extend(all.into_iter().filter(|d| !(heeded && d.rest.ends_with("env=!dontlog"))));
+                }
+            }
+            Way::Nginx(_) | Way::Other(..) => {}
         }
     }
-    let heeded = told.loads("setenvif_module");
-    logs.retain(|d| d.word(0) != Some("/dev/null") && !(heeded && d.rest.ends_with("env=!dontlog")));
+    logs.retain(|d| d.word(0) != Some("/dev/null"));
     logs.sort_by_key(|d| (&d.file, d.line));
     logs.dedup_by_key(|d| (&d.file, d.line));
-    let found = |d: &Directive| {
+    found.extend(logs.into_iter().map(|d| {
         let (log, file, line) = (d.word(0).unwrap_or_default(), d.file.display().to_string(), d.line.to_string());
         ACCESS_LOG.found(&[("log", log), ("file", &file), ("line", &line)])
-    };
-    logs.into_iter().map(found).collect()
+    }));
+    found
 }
 
 fn status_page(told: &Told) -> Vec<Found> {

@@ -20,6 +20,9 @@ fn healthy() -> Nas {
     let _ = fs::remove_file("/usr/local/bin/remotetask");
     symlink(at("remotetask"), "/usr/local/bin/remotetask").expect("a link");
     let _ = fs::remove_dir_all("/etc/nginx/proxy");
+    for other in fs::read_dir("/volume1/web").expect("the share").flatten() {
+        let _ = fs::remove_dir_all(other.path());
+    }
     let cgid = format!("{PACKAGE}/modules.d/cgid.conf");
     fs::write(cgid, "LoadModule cgid_module modules/mod_cgid.so\nScriptSock /run/httpd/cgid.sock\n").expect("a module");
     let _ = fs::remove_file(format!("{PACKAGE}/modules.d/more.conf"));
@@ -318,8 +321,8 @@ const PORT_ROWS: &[Row<Nas>] = &[
     },
     Row {
         code: "web-more",
-        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    CustomLog /var/log/httpd/own \"%r\"\n"),
-        says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf has a line that was not installed: CustomLog /var/log/httpd/own \"%r\".",
+        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    UseCanonicalName Off\n"),
+        says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf has a line that was not installed: UseCanonicalName Off.",
         cure: "If it is not yours, or writes a log, take it out, and restart Apache: `sudo vi /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
         cured: false,
@@ -331,6 +334,46 @@ const PORT_ROWS: &[Row<Nas>] = &[
         cure: "Make a comment of that line, and restart Apache: `sudo sed -i '3s/^/#/' /var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d/more.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
         cured: true,
+    },
+    Row {
+        code: "web-access-log",
+        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    customlog /var/log/httpd/own \"%r\" env=!dontlog\n"),
+        says: "Apache writes the address of every request to /var/log/httpd/own, and there every secret URL (/usr/local/etc/apache24/sites-enabled/remotetask.conf, line *).",
+        cure: "Send the keys in headers *",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "web-access-log",
+        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    TransferLog \"|/bin/cat\"\n"),
+        says: "Apache writes the address of every request to |/bin/cat, and there every secret URL (/usr/local/etc/apache24/sites-enabled/remotetask.conf, line *).",
+        cure: "Send the keys in headers *",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "web-access-log",
+        plant: |_| more("LoadModule log_forensic_module modules/mod_log_forensic.so\nForensicLog /var/log/httpd/forensic\n"),
+        says: "Apache writes the address of every request to /var/log/httpd/forensic, and there every secret URL (*/more.conf, line 2).",
+        cure: "Send the keys in headers *",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "web-error-log",
+        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    ErrorLog /var/log/httpd/own\n"),
+        says: "ErrorLog /var/log/httpd/own in /usr/local/etc/apache24/sites-enabled/remotetask.conf, line *, lets Apache write to its error log, which names the path of a request and with it the secret URL.",
+        cure: "Take that line out, so that nothing but LogLevel emerg is there, and restart Apache: `sudo vi +* /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "web-error-log",
+        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    LogLevel emerg core:info\n"),
+        says: "LogLevel emerg core:info in /usr/local/etc/apache24/sites-enabled/remotetask.conf, line *",
+        cure: "Take that line out, *",
+        along: &[],
+        cured: false,
     },
     Row {
         code: "web-access-log",
@@ -349,11 +392,48 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         plant: |_| {
             fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
             fs::copy(at("remotetask-cgi"), format!("{WEB}/remotetask.cgi")).expect("copied");
+            // Nothing of a folder that is not ours is mended by commands.
+            chown(WEB, Some(HTTP), None).expect("chown");
         },
-        says: "/volume1/web/remotetask/remotetask.cgi does not lead to /usr/local/remotetask/remotetask-cgi.",
-        cure: "Make it lead there: `sudo ln -sfn /usr/local/remotetask/remotetask-cgi /volume1/web/remotetask/remotetask.cgi`",
+        says: "/volume1/web/remotetask/remotetask.cgi is no link to /usr/local/remotetask/remotetask-cgi, so it is not ours: whoever can write that folder may have put it there, to be given keys.",
+        cure: "See what it is, and take it away. If requests are to come in by that folder, set it up as docs/web.md says: `sudo ls -ld /volume1/web/remotetask/remotetask.cgi`",
         along: &[],
-        cured: true,
+        cured: false,
+    },
+    Row {
+        code: "web-link-elsewhere",
+        plant: |_| {
+            fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
+            symlink("/usr/local/remotetask/remotetask", format!("{WEB}/remotetask.cgi")).expect("a link");
+        },
+        says: "/volume1/web/remotetask/remotetask.cgi is no link to /usr/local/remotetask/remotetask-cgi, *",
+        cure: "See what it is, *",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "web-page-other",
+        plant: |_| {
+            fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
+            fs::write(format!("{WEB}/index.php"), "<?php # /usr/local/remotetask/remotetask-cgi").expect("a page");
+        },
+        says: "/volume1/web/remotetask/index.php names remotetask-cgi, and is not the page that is installed: it could keep every key that it is given.",
+        cure: "See what it is, and take it away. If requests are to come in by that folder, put index.php from the folder webstation/php there, as docs/web.md says: `sudo ls -ld /volume1/web/remotetask/index.php`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "web-root-name",
+        plant: |_| {
+            let odd = "/volume1/web/x\">\nGlobalLog `id`";
+            fs::create_dir(odd).expect("a folder");
+            fs::copy(format!("{WEB}/.htaccess"), format!("{odd}/.htaccess")).expect(".htaccess");
+            symlink(at("remotetask-cgi"), format!("{odd}/remotetask.cgi")).expect("a link");
+        },
+        says: "The name of /volume1/web/x\">\nGlobalLog `id` would mean something else in Apache's files, so whether they let it read the .htaccess there is not looked at.",
+        cure: "Give that folder a name of letters, digits, - and _ alone.",
+        along: &[],
+        cured: false,
     },
     Row {
         code: "web-no-htaccess",
@@ -430,7 +510,7 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         code: "web-root-open",
         plant: |_| chown(WEB, Some(HTTP), Some(HTTP)).expect("chown"),
         says: "Others than root can write /volume1/web/remotetask (it belongs to http, mode 0755). Whoever can, a web application with a hole among them, can take a key while somebody uses it.",
-        cure: "Make it root's: `sudo chown root:root /volume1/web/remotetask` `sudo chmod go-w /volume1/web/remotetask`",
+        cure: "Look whether what lies there is as it was installed, and make it root's: `sudo chown -h root:root /volume1/web/remotetask` `sudo chmod go-w /volume1/web/remotetask`",
         along: &[],
         cured: true,
     },
@@ -438,23 +518,46 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         code: "web-root-open",
         plant: |_| mode(&format!("{WEB}/.htaccess"), 0o666),
         says: "Others than root can write /volume1/web/remotetask/.htaccess (it belongs to root, mode 0666). *",
-        cure: "Make it root's: `sudo chown root:root /volume1/web/remotetask/.htaccess` `sudo chmod go-w /volume1/web/remotetask/.htaccess`",
+        cure: "Look whether *: `sudo chown -h root:root /volume1/web/remotetask/.htaccess` `sudo chmod go-w /volume1/web/remotetask/.htaccess`",
         along: &[],
         cured: true,
     },
+    // A name below a folder of somebody else's may lead anywhere by the time that it is typed.
     Row {
-        code: "web-root-open",
+        code: "web-root-open-below",
+        plant: |_| {
+            chown(WEB, Some(HTTP), None).expect("chown");
+            chown(format!("{WEB}/.htaccess"), Some(HTTP), None).expect("chown");
+        },
+        says: "Others than root can write /volume1/web/remotetask/.htaccess (it belongs to http, mode 0644), and what lies above it, or it is a link. Whoever can, a web application with a hole among them, can take a key while somebody uses it.",
+        cure: "Close what lies above it first, then check again: a command for it by its name could be led to another file now.",
+        along: &["web-root-open"],
+        cured: false,
+    },
+    Row {
+        code: "web-above-open",
         plant: |_| chown("/volume1/web", Some(HTTP), None).expect("chown"),
-        says: "Others than root can write /volume1/web (it belongs to http, mode 0755). *",
-        cure: "Make it root's: `sudo chown root:root /volume1/web` `sudo chmod go-w /volume1/web`",
+        says: "Others than root can write /volume1/web (it belongs to http, mode 0755), in which /volume1/web/remotetask lies: a web application with a hole can put another program in the place of ours, and take keys while they are used.",
+        cure: "Take the way by a port of its own, as docs/web.md says: nothing of it lies in a share. Or make that folder root's, if nothing else has to write there.",
         along: &[],
-        cured: true,
+        cured: false,
+    },
+    Row {
+        code: "web-root-open-below",
+        plant: |_| {
+            chown("/volume1/web", Some(HTTP), None).expect("chown");
+            chown(WEB, Some(HTTP), None).expect("chown");
+        },
+        says: "Others than root can write /volume1/web/remotetask (it belongs to http, mode 0755), and *",
+        cure: "Close what lies above it first, *",
+        along: &["web-above-open"],
+        cured: false,
     },
     Row {
         code: "web-root-shared",
         plant: |_| mode("/volume1/web", 0o777),
         says: "Others than root can perhaps write /volume1/web (mode 0777), and take a key there while somebody uses it. On a share of DSM's the mode shows 777 whatever its permissions say.",
-        cure: "In Control Panel, Shared Folder, Edit, Permissions, see that *",
+        cure: "In Control Panel, Shared Folder, Edit, Permissions, see that * Or take the way by a port of its own, as docs/web.md says: nothing of it lies in a share.",
         along: &[],
         cured: false,
     },
@@ -462,11 +565,11 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         code: "web-root-open",
         plant: |_| {
             fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
-            fs::write(format!("{WEB}/index.php"), "<?php # /usr/local/remotetask/remotetask-cgi").expect("a page");
+            fs::write(format!("{WEB}/index.php"), include_str!("../../../webstation/php/index.php")).expect("a page");
             chown(format!("{WEB}/index.php"), Some(HTTP), None).expect("chown");
         },
         says: "Others than root can write /volume1/web/remotetask/index.php (it belongs to http, mode 0644). *",
-        cure: "Make it root's: `sudo chown root:root /volume1/web/remotetask/index.php` `sudo chmod go-w /volume1/web/remotetask/index.php`",
+        cure: "Look whether *: `sudo chown -h root:root /volume1/web/remotetask/index.php` `sudo chmod go-w /volume1/web/remotetask/index.php`",
         along: &[],
         cured: true,
     },
