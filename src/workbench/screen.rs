@@ -68,9 +68,16 @@ impl Screen {
         self.write(&format!("{}\n", printable(&text.to_string())));
     }
 
-    /// A line for a program.
-    pub fn raw(&self, line: &str) {
-        self.write(&format!("{line}\n"));
+    /// A line of JSON for a program. What is not ASCII is escaped: a terminal may be what reads it.
+    pub fn raw(&self, value: &serde_json::Value) {
+        let mut line = String::new();
+        for c in value.to_string().chars() {
+            match c.is_ascii() {
+                true => line.push(c),
+                false => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| line.push_str(&format!("\\u{unit:04x}"))),
+            }
+        }
+        self.write(&(line + "\n"));
     }
 
     /// An empty line.

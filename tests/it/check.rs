@@ -163,7 +163,7 @@ const ROWS: &[Row<Sandbox>] = &[
         says: "The workbench cannot use what it has kept: FOLDER/keys.json:1:*: this is not as remotetask wrote it. Mend it, or move it away: the URLs of sealed keys cannot be shown then, but they go on working.",
         cure: "Move it away. Every URL goes on working, but those of sealed keys cannot be shown any more: `sudo mv FOLDER/keys.json FOLDER/keys.json.away`",
         along: &[],
-        cured: true,
+        cured: false,
     },
     Row {
         code: "key-published",
@@ -263,7 +263,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "file-writable",
         plant: |sandbox| mode(sandbox, "config.json", 0o660),
         says: "Others than its owner can change FOLDER/config.json (mode 0660).",
-        cure: "Take that away: `sudo chmod go-w FOLDER/config.json`",
+        cure: "Whoever could may have changed it, or what lies in it: look at every key, task and program that it names, and install programs again. Then take that away: `sudo chmod go-w FOLDER/config.json`",
         along: &[],
         cured: true,
     },

@@ -1,6 +1,7 @@
 //! What `check` can find: each kind once, with its words and its cure.
 
 use serde::Serialize;
+use serde_json::{json, Value};
 
 use crate::workbench::url::quoted;
 
@@ -29,7 +30,7 @@ pub struct Kind {
 }
 
 /// Something that was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Found {
     /// [`Kind::code`].
     pub code: &'static str,
@@ -37,8 +38,17 @@ pub struct Found {
     pub level: Level,
     /// What is wrong, with names and places.
     pub says: String,
-    /// What to do.
-    pub cure: String,
+    /// What to do. Its parts are never put together and taken apart again: a name in them may hold a backtick.
+    pub cure: Vec<Part<String>>,
+}
+
+impl Found {
+    /// For programs: `type` has the commands alone, each as it is to be typed.
+    pub fn to_json(&self) -> Value {
+        let typed: Vec<&str> = self.cure.iter().filter_map(Part::typed).collect();
+        let cure: String = self.cure.iter().map(Part::shown).collect();
+        json!({ "code": self.code, "level": self.level, "says": self.says, "cure": cure, "type": typed })
+    }
 }
 
 impl Kind {
@@ -47,9 +57,9 @@ impl Kind {
         let words: Vec<(&str, String)> = names.iter().map(|(name, value)| (*name, quoted(value))).collect();
         let words: Vec<(&str, &str)> = words.iter().map(|(name, value)| (*name, &**value)).collect();
         let cure = parts(self.cure).map(|part| match part {
-            Part::Prose(text) => filled(text, names),
-            Part::Typed(text) if text.starts_with('"') => format!("`{}`", filled(text, names)),
-            Part::Typed(text) => format!("`{}`", filled(text, &words)),
+            Part::Prose(text) => Part::Prose(filled(text, names)),
+            Part::Typed(text) if text.starts_with('"') => Part::Typed(filled(text, names)),
+            Part::Typed(text) => Part::Typed(filled(text, &words)),
         });
         Found { code: self.code, level: self.level, says: filled(self.says, names), cure: cure.collect() }
     }
@@ -57,15 +67,31 @@ impl Kind {
 
 /// A part of a cure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part<'t> {
+pub enum Part<T> {
     /// Words.
-    Prose(&'t str),
+    Prose(T),
     /// What is to be typed.
-    Typed(&'t str),
+    Typed(T),
 }
 
-/// The parts of a cure, without the backticks.
-pub fn parts(cure: &str) -> impl Iterator<Item = Part<'_>> {
+impl Part<String> {
+    fn typed(&self) -> Option<&str> {
+        match self {
+            Part::Typed(text) => Some(text),
+            Part::Prose(_) => None,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Part::Prose(text) => text.clone(),
+            Part::Typed(text) => format!("`{text}`"),
+        }
+    }
+}
+
+/// The parts of a kind's cure, without the backticks.
+pub fn parts(cure: &str) -> impl Iterator<Item = Part<&str>> {
     cure.split('`').enumerate().map(|(at, part)| if at % 2 == 0 { Part::Prose(part) } else { Part::Typed(part) })
 }
 
@@ -108,8 +134,8 @@ mod tests {
         let found = KIND.found(&[("file", "/a b/<what>"), ("what", "\"x\"")]);
         assert_eq!(found.says, "/a b/<what> is < \"x\", says <who>.");
         let cure = "Look at /a b/<what>: `cat '/a b/<what>' '/a b/<what>'.new` Write `\"key\": \"x\"`.";
-        assert_eq!(found.cure, cure);
-        let typed: Vec<Part<'_>> = parts("a `b` c").collect();
+        assert_eq!(found.to_json()["cure"], cure);
+        let typed: Vec<Part<&str>> = parts("a `b` c").collect();
         assert_eq!(typed, [Part::Prose("a "), Part::Typed("b"), Part::Prose(" c")]);
     }
 }

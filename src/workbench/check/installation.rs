@@ -42,7 +42,9 @@ static WRITABLE: Kind = Kind {
     code: "file-writable",
     level: Level::Fault,
     says: "Others than its owner can change <file> (mode <mode>).",
-    cure: "Take that away: `sudo chmod go-w <file>`",
+    cure:
+        "Whoever could may have changed it, or what lies in it: look at every key, task and program that it names, and \
+           install programs again. Then take that away: `sudo chmod go-w <file>`",
 };
 static NOT_EXECUTABLE: Kind = Kind {
     code: "program-not-executable",
@@ -92,7 +94,9 @@ static CONFIG_OPEN_PLAIN: Kind = Kind {
     level: Level::Fault,
     says: "Every user of this machine can read <file> (mode <mode>), and keys stand in it as they are: whoever \
            reads them can start something.",
-    cure: "Take that away, and make digests of the keys: `sudo chmod 0640 <file>` `sudo remotetask seal`",
+    cure:
+        "Take that away, and make digests of the keys; if somebody may have read it, rotate them as well: `sudo chmod \
+           0640 <file>` `sudo remotetask seal`",
 };
 static KEYS_OPEN: Kind = Kind {
     code: "keys-open",
@@ -311,7 +315,8 @@ fn leftovers(subject: &Subject<'_>) -> Vec<Found> {
     let mut copies: Vec<PathBuf> = entries
         .filter(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            COPIES.iter().any(|end| name.ends_with(end)) || name.starts_with('#') && name.ends_with('#')
+            let of_keys = ["config.json.", "keys.json."].iter().any(|begin| name.starts_with(begin));
+            of_keys || COPIES.iter().any(|end| name.ends_with(end)) || name.starts_with('#') && name.ends_with('#')
         })
         .map(|entry| entry.path())
         .collect();

@@ -21,17 +21,17 @@ mod accounts; // users and groups
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{json, Value};
 
 use super::screen::Tone;
 use super::secrets::Secrets;
 use super::url::quoted;
 use super::view::plain_keys;
-use super::{Bench, Fault};
+use super::{config_of, Bench, Fault};
 use crate::config::{self, Config, Refusal};
 use crate::files::{Regular, CONFIG_MAX};
 use accounts::Accounts;
-use finding::{parts, Found, Kind, Level, Part};
+use finding::{Found, Kind, Level, Part};
 
 /// Where an installation lies; anything else may be a trial.
 const INSTALLED: &str = "/usr/local/remotetask";
@@ -104,9 +104,10 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
         found.extend(live::look(&subject, url)?);
     }
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
-    found.iter_mut().for_each(|found| found.cure = typed_here(bench, &found.cure));
+    found.iter_mut().for_each(|found| typed_here(bench, found));
+    let all: Vec<Value> = found.iter().map(Found::to_json).collect();
     match as_json {
-        true => bench.screen.raw(&json!({ "works": works(&found), "findings": found }).to_string()),
+        true => bench.screen.raw(&json!({ "works": works(&found), "findings": all })),
         false => show(bench, &found),
     }
     Ok(works(&found))
@@ -116,13 +117,19 @@ fn on_this_machine(subject: &Subject<'_>) -> Vec<Found> {
     let mut found = keys::look(subject);
     let mut way = installation::look(subject);
     way.extend(journal::look(subject));
-    way.extend(sudoers::look(subject));
+    // What others could have written names programs, and they are started by these looks.
+    let believed = config_of(subject.folder).is_ok();
+    if believed {
+        way.extend(sudoers::look(subject));
+    }
     // It would fail for what was found already.
-    if works(&way) {
+    if believed && works(&way) {
         way.extend(passage::look(subject));
     }
     found.extend(way);
-    found.extend(scheduler::look(subject));
+    if believed {
+        found.extend(scheduler::look(subject));
+    }
     found.extend(commands::look(subject));
     found.extend(room::look(subject));
     found.extend(clock::look(subject));
@@ -136,27 +143,21 @@ fn works(found: &[Found]) -> bool {
 
 /// A cure's commands as they work for this owner: without sudo where nothing is root's, and by the whole
 /// path where the program's name alone is not known.
-fn typed_here(bench: &Bench, cure: &str) -> String {
+fn typed_here(bench: &Bench, found: &mut Found) {
     let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == bench.path("remotetask"));
-    let typed = parts(cure).map(|part| match part {
-        Part::Prose(text) => text.to_owned(),
-        Part::Typed(text) => {
-            let bare = text.strip_prefix("sudo ").unwrap_or(text);
-            // Nobody but root gives files away.
-            let sudo = if bare.len() == text.len() || bench.sudo().is_empty() && !bare.starts_with("chown ") {
-                ""
-            } else {
-                "sudo "
-            };
-            match bare.strip_prefix("remotetask ") {
-                Some(rest) if !linked => {
-                    format!("`{sudo}{} {rest}`", quoted(&bench.path("remotetask").display().to_string()))
-                }
-                _ => format!("`{sudo}{bare}`"),
+    for part in &mut found.cure {
+        let Part::Typed(text) = part else { continue };
+        let bare = text.strip_prefix("sudo ").unwrap_or(text);
+        // Nobody but root gives files away.
+        let needless = bare.len() == text.len() || bench.sudo().is_empty() && !bare.starts_with("chown ");
+        let sudo = if needless { "" } else { "sudo " };
+        *text = match bare.strip_prefix("remotetask ") {
+            Some(rest) if !linked => {
+                format!("{sudo}{} {rest}", quoted(&bench.path("remotetask").display().to_string()))
             }
-        }
-    });
-    typed.collect()
+            _ => format!("{sudo}{bare}"),
+        };
+    }
 }
 
 fn show(bench: &Bench, found: &[Found]) {
@@ -173,8 +174,9 @@ fn show(bench: &Bench, found: &[Found]) {
 }
 
 /// Shows one finding, and what is to be typed here.
-pub fn tell(bench: &Bench, found: &Found) {
-    tell_as_it_is(bench, &Found { says: found.says.clone(), cure: typed_here(bench, &found.cure), ..*found });
+pub fn tell(bench: &Bench, mut found: Found) {
+    typed_here(bench, &mut found);
+    tell_as_it_is(bench, &found);
 }
 
 fn tell_as_it_is(bench: &Bench, found: &Found) {
@@ -184,7 +186,7 @@ fn tell_as_it_is(bench: &Bench, found: &Found) {
         Level::Advice => (Tone::Advice, "advice"),
     };
     screen.mark(tone, mark, &found.says);
-    for part in parts(&found.cure) {
+    for part in &found.cure {
         match part {
             Part::Prose(text) if text.contains(char::is_alphanumeric) => {
                 screen.say(format_args!("       {}", text.trim()))
@@ -197,6 +199,7 @@ fn tell_as_it_is(bench: &Bench, found: &Found) {
 
 #[cfg(test)]
 mod tests {
+    use super::finding::parts;
     use super::*;
 
     /// A text in a cell of a Markdown table. Between backticks nothing but the bar means anything.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::finding::{Found, Kind, Level};
+use super::finding::{Found, Kind, Level, Part};
 use super::Subject;
 use crate::files::{Regular, CONFIG_MAX};
 use crate::trust::{flaw, flaw_above, Flaw};
@@ -294,7 +294,11 @@ fn on_this_dsm(found: &mut [Found]) {
     let version = fs::read_to_string(VERSION).unwrap_or_default();
     if version.lines().any(|line| line == "majorversion=\"6\"") {
         for found in found {
-            found.cure = found.cure.replace("synosystemctl restart ", "synoservice --restart ");
+            for part in &mut found.cure {
+                if let Part::Typed(text) = part {
+                    *text = text.replace("synosystemctl restart ", "synoservice --restart ");
+                }
+            }
         }
     }
 }
@@ -319,7 +323,7 @@ fn ways(told: Option<&Told>) -> Vec<Way> {
     for root in roots {
         if root.join("remotetask.cgi").symlink_metadata().is_ok() {
             ways.push(Way::Root(root));
-        } else if fs::read(root.join("index.php")).is_ok_and(|page| has(&page, b"remotetask-cgi")) {
+        } else if of_others(&root.join("index.php")).is_some_and(|page| has(&page, b"remotetask-cgi")) {
             ways.push(Way::Php(root));
         }
     }
@@ -329,6 +333,11 @@ fn ways(told: Option<&Told>) -> Vec<Way> {
 
 /// Where nginx's files are: DSM's, Entware's, Debian's.
 const NGINX: [&str; 3] = ["/usr/local/etc/nginx", "/opt/etc/nginx", "/etc/nginx"];
+
+/// A file that may be anybody's: no link is followed, no pipe waited for, and no more of it read than ours have.
+fn of_others(path: &Path) -> Option<Vec<u8>> {
+    Regular::open(path).and_then(|file| file.read(64 << 10)).ok()
+}
 
 /// Whether a file below this folder names our program.
 fn names_program(folder: &Path, depth: usize) -> bool {
@@ -534,7 +543,7 @@ fn changes(path: &Path, installed: &str) -> Vec<Found> {
         let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
         words.filter(|line| !line.is_empty() && !line.starts_with(['#']) && !line.starts_with("Define ")).collect()
     };
-    let (there, installed) = (lines(&fs::read_to_string(path).unwrap_or_default()), lines(installed));
+    let (there, installed) = (lines(&String::from_utf8_lossy(&of_others(path).unwrap_or_default())), lines(installed));
     let quiet = |line: &str| {
         let words = ["CustomLog", "LogLevel", "SetEnvIf", "<IfModule log_config_", "<IfModule setenvif_"];
         words.iter().any(|word| line.starts_with(word))

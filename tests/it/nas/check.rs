@@ -98,7 +98,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "file-writable",
         plant: |_| mode("/usr/local", 0o777),
         says: "Others than its owner can change /usr/local (mode 0777).",
-        cure: "Take that away: `sudo chmod go-w /usr/local`",
+        cure: "Whoever could may have changed it, or what lies in it: look at every key, task and program that it names, and install programs again. Then take that away: `sudo chmod go-w /usr/local`",
         along: &[],
         cured: true,
     },
@@ -136,7 +136,7 @@ const ROWS: &[Row<Nas>] = &[
             mode(&at("config.json"), 0o644);
         },
         says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it as they are: whoever reads them can start something.",
-        cure: "Take that away, and make digests of the keys: `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
+        cure: "Take that away, and make digests of the keys; if somebody may have read it, rotate them as well: `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
         along: &["keys-plain"],
         cured: true,
     },
