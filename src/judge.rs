@@ -118,6 +118,7 @@ impl fmt::Display for Denial {
             Denial::Flawed(Flaw::Segments) => "5a the path is not /<magickey>/<identifier>",
             Denial::Flawed(Flaw::Mixed) => "5a keys in path and headers, or one header of the two",
             Denial::Flawed(Flaw::Method) => "5a the method is not GET, HEAD or POST",
+            Denial::Flawed(Flaw::Body) => "5a the request's body broke off",
             Denial::Flawed(Flaw::Server) => "5a the web server refused it by itself",
             Denial::MagicKey => "5b wrong magic key",
             Denial::Identifier => "5c wrong identifier",

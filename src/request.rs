@@ -69,6 +69,8 @@ pub enum Flaw {
     Method,
     /// The server refused it already and shows our page.
     Server,
+    /// Its body broke off.
+    Body,
 }
 
 impl Request {
@@ -188,15 +190,19 @@ fn caller(bytes: impl Fn(&'static str) -> Vec<u8>) -> Option<IpAddr> {
 
 /// Reads the request's body away: up to CONTENT_LENGTH, or to its end where the server has a
 /// chunked one, within [`BODY_MAX`] and [`BODY_TIME`].
-pub fn drain_body(body: impl AsFd, var: impl Fn(&str) -> Option<OsString>) {
+///
+/// Whether it ended before its CONTENT_LENGTH: the caller went away, or the server gave the request up
+/// (Apache starts a program before it refuses a body that is too large).
+pub fn drain_body(body: impl AsFd, var: impl Fn(&str) -> Option<OsString>) -> bool {
     let length = var("CONTENT_LENGTH").map(OsStringExt::into_vec).unwrap_or_default();
+    let declared = std::str::from_utf8(&length).is_ok_and(|text| text.trim().parse::<u64>().is_ok());
     let length = match std::str::from_utf8(&length).ok().and_then(|text| text.trim().parse().ok()) {
         Some(length) => length,
         // RFC 3875, 4.1.2: absent or empty is no body; a server that unpacks chunks knows no length.
         None if var("HTTP_TRANSFER_ENCODING").is_some_and(|coding| !coding.is_empty()) => BODY_MAX,
         None => 0,
     };
-    streams::discard(body, length.min(BODY_MAX), Instant::now() + BODY_TIME);
+    streams::discard(body, length.min(BODY_MAX), Instant::now() + BODY_TIME) && declared
 }
 
 #[cfg(test)]

@@ -155,18 +155,21 @@ pub fn read_all(fd: impl AsFd, max: usize, deadline: Instant) -> Vec<u8> {
 }
 
 /// Reads up to `length` bytes away, until the end or the deadline.
-pub fn discard(fd: impl AsFd, mut length: u64, deadline: Instant) {
+///
+/// Whether it ended before that length.
+pub fn discard(fd: impl AsFd, mut length: u64, deadline: Instant) -> bool {
     if length == 0 {
-        return; // without the work of a buffer
+        return false; // without the work of a buffer
     }
     let mut buffer = [0; 16 << 10];
     while length > 0 && wait_any(&[fd.as_fd()], Some(deadline)) {
         let most = length.min(buffer.len() as u64) as usize;
         match read_some(&fd, &mut buffer[..most]) {
             Ok(count) if count > 0 => length -= count as u64,
-            _ => return,
+            _ => return true,
         }
     }
+    false
 }
 
 fn timespec(duration: Duration) -> Timespec {

@@ -13,7 +13,7 @@ use remotetask::judge::{judge, Permit, Who};
 use remotetask::line::{Ask, Do, Reply};
 use remotetask::log::{log_more, open_at, Caller, Whose};
 use remotetask::outcome::Outcome;
-use remotetask::request::{drain_body, Form, Method, Request};
+use remotetask::request::{drain_body, Flaw, Form, Method, Request};
 use remotetask::response::{state, Response};
 use remotetask::text::Quoted;
 
@@ -33,7 +33,7 @@ fn main() {
 fn answer(folder: Option<&Path>) -> Response {
     let begun = Instant::now();
     let request = Request::from_variables(|name| var_os(name));
-    drain_body(rustix::stdio::stdin(), |name| var_os(name));
+    let broke_off = drain_body(rustix::stdio::stdin(), |name| var_os(name));
     let Some(folder) = folder else { return Response::refusal(None) };
     open_at(folder.join("log.txt"));
     if request.is_doorstep() {
@@ -46,6 +46,7 @@ fn answer(folder: Option<&Path>) -> Response {
         Err(e) => return refuse(folder, &request, None, format_args!("4a {e}")),
     };
     let (presented, flaw) = request.presented();
+    let flaw = flaw.or(broke_off.then_some(Flaw::Body));
     let config = match config::glance(&content, presented.identifier()) {
         Ok(config) => config,
         // Its place alone: the words of a refusal may hold what was to be a key.

@@ -74,7 +74,7 @@ const DIGITS: usize = 13;
 
 /// `listens`: where config.json wants the port of its own; without one the default.
 pub fn listens(bench: &Bench) -> Result<bool, Fault> {
-    bench.screen.raw(&address(bench)?.to_string());
+    bench.screen.literal(address(bench)?);
     Ok(true)
 }
 
@@ -121,7 +121,7 @@ pub fn run(bench: &Bench, url: Option<&str>) -> Result<bool, Fault> {
             Ok(true)
         }
         Err(found) => {
-            tell(bench, &found);
+            tell(bench, *found);
             Ok(false)
         }
     }

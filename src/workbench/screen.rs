@@ -69,8 +69,8 @@ impl Screen {
     }
 
     /// A line of JSON for a program. What is not ASCII may move a terminal's cursor or turn its line around.
-    pub fn raw(&self, json: &str) {
-        self.write(&format!("{}\n", ascii(json)));
+    pub fn raw(&self, value: &serde_json::Value) {
+        self.write(&format!("{}\n", ascii(&value.to_string())));
     }
 
     /// An empty line.

@@ -125,6 +125,19 @@ fn a_body_is_drained_before_the_answer() {
     }
 }
 
+/// The caller went away, or the server gave it up: Apache starts a program before it refuses a body.
+#[test]
+fn a_body_that_breaks_off_starts_nothing() {
+    let sandbox = Sandbox::with_command("echo started >>$T/effect");
+    let right = format!("/{MAGIC}/{TASK}");
+    for (length, sent) in [("5", &b""[..]), ("5", b"four"), ("2147483648", b"x")] {
+        sandbox.call("POST", &right).body(sent).var("CONTENT_LENGTH", length).send().is_refusal();
+    }
+    assert!(sandbox.log().ends_with("why=5a the request's body broke off\n"), "{}", sandbox.log());
+    sandbox.call("POST", &right).body(b"five.").send().is_like("200 OK", "Task finished: t (* s)\n");
+    assert_eq!(sandbox.read("effect"), "started\n");
+}
+
 #[test]
 fn closed_descriptors_change_nothing_else() {
     let sandbox = Sandbox::with_command("echo started >>$T/effect");

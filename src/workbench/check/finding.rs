@@ -29,7 +29,7 @@ pub struct Kind {
 }
 
 /// Something that was found.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Found {
     /// [`Kind::code`].
     pub code: &'static str,

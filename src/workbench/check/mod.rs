@@ -127,7 +127,7 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
     found.iter_mut().for_each(|found| typed_here(bench, found));
     match as_json {
-        true => bench.screen.raw(&json!({ "works": works(&found), "findings": found }).to_string()),
+        true => bench.screen.raw(&json!({ "works": works(&found), "findings": found })),
         false => show(bench, &found),
     }
     Ok(works(&found))
@@ -190,8 +190,7 @@ fn show(bench: &Bench, found: &[Found]) {
 }
 
 /// Shows one finding, and what is to be typed here.
-pub fn tell(bench: &Bench, found: &Found) {
-    let mut found = found.clone();
+pub fn tell(bench: &Bench, mut found: Found) {
     typed_here(bench, &mut found);
     tell_as_it_is(bench, &found);
 }

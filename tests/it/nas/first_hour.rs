@@ -144,6 +144,7 @@ fn a_configuration_that_others_can_write_starts_nothing_here_either() {
         assert_eq!(refused, why, "{arguments:?}");
     }
     assert!(bench(&[]).ok().replace('\n', " ").contains("others can write it (mode 0660)"));
+    assert_eq!(bench(&["check"]).code, Some(1));
     assert_eq!((nas.effect("ran"), fs::read(at("config.json")).expect("config.json")), (String::new(), before));
 }
 

@@ -4,6 +4,8 @@
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 
+use serde_json::Value;
+
 use super::*;
 use crate::check::{findings, Row};
 use crate::workbench::{said, Said};
@@ -126,6 +128,30 @@ fn a_healthy_web_server_gives_nothing_to_find() {
     only(&look(&["--url", PROXIED]), "live-long-path", LONG);
     drop((proxy, web));
     assert_eq!(nas.log().matches("why=5b 5c wrong magic key and identifier").count(), 6, "{}", nas.log());
+}
+
+/// A name that others choose is never a command to type, and their pipe keeps nobody waiting.
+#[test]
+fn what_others_lay_into_the_web_share() {
+    let _nas = healthy();
+    let evil = "/volume1/web/x`sudo id #";
+    fs::create_dir_all(evil).expect("a folder");
+    symlink("/etc/passwd", format!("{evil}/remotetask.cgi")).expect("a link");
+    fs::create_dir_all("/volume1/web/y").expect("a folder");
+    assert!(Command::new("mkfifo").arg("/volume1/web/y/index.php").status().expect("mkfifo").success());
+    fs::create_dir_all("/volume1/web/z").expect("a folder");
+    symlink("/dev/zero", "/volume1/web/z/index.php").expect("a link");
+    let all: Value = serde_json::from_str(&look(&[]).out).expect("JSON");
+    let shown = said(Command::new(at("remotetask")).arg("check"), "").out;
+    for folder in [evil, "/volume1/web/y", "/volume1/web/z"] {
+        fs::remove_dir_all(folder).expect("removed");
+    }
+    let findings = all["findings"].as_array().expect("a list").iter();
+    let typed: Vec<&str> =
+        findings.flat_map(|found| found["type"].as_array().expect("a list")).filter_map(Value::as_str).collect();
+    assert!(typed.iter().any(|line| line.contains("'/volume1/web/x`sudo id #")), "{typed:?}");
+    assert!(!typed.iter().any(|line| line.starts_with("sudo id")), "{typed:?}");
+    assert!(!shown.lines().any(|line| line.trim().starts_with("sudo id")), "{shown}");
 }
 
 /// Ways of which little more can be seen from here.
