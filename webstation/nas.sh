@@ -278,6 +278,7 @@ put() {
         own "$1" 0:0 "$3"
         return
     fi
+    if [ -d "$1" ] && [ ! -L "$1" ]; then err "$1 is a folder: see what it is, move it away, then run this again"; fi
     rm -f "$1.new"
     printf '%s\n' "$2" >"$1.new" || err "$1 could not be written"
     chmod "$3" "$1.new"
@@ -559,25 +560,34 @@ web_share() {
     return 1
 }
 
+# Into this folder itself, by no link, and to stay in it: whoever may write the share, the web server's
+# user perhaps, may put something else in its place at any moment.
+enter() {
+    if cd "$1" 2>/dev/null && [ "$(pwd -P)" = "$1" ]; then return 0; fi
+    cd /
+    return 1
+}
+
 vhost() {
     if ! root=$(web_share); then
         fault "there is no shared folder web: open Web Station once, which makes it, then run this again"
         return 0
     fi
     root=$root/remotetask
-    if [ -L "$root" ] || { [ -e "$root" ] && [ ! -d "$root" ]; }; then
+    new=no
+    ! mkdir -m 0755 "$root" 2>/dev/null || new=yes
+    if ! enter "$root"; then
         fault "$root is there and no folder: move it away, then run this again"
         return 0
     fi
-    new=no
-    [ -d "$root" ] || { mkdir -m 0755 "$root" && new=yes; }
-    own "$root" 0:0 0755 || new=yes
-    put "$root/.htaccess" "$(cat "$FOLDER/webstation/.htaccess")" 0644 || new=yes
-    if [ "$(readlink "$root/remotetask.cgi")" != "$FOLDER/remotetask-cgi" ]; then
-        rm -f "$root/remotetask.cgi"
-        ln -s "$FOLDER/remotetask-cgi" "$root/remotetask.cgi"
+    own . 0:0 0755 || new=yes
+    put .htaccess "$(cat "$FOLDER/webstation/.htaccess")" 0644 || new=yes
+    if [ "$(readlink remotetask.cgi)" != "$FOLDER/remotetask-cgi" ]; then
+        { rm -f remotetask.cgi && ln -s "$FOLDER/remotetask-cgi" remotetask.cgi; } ||
+            err "$root/remotetask.cgi could not be made: see what is there, move it away, then run this again"
         new=yes
     fi
+    cd /
     [ "$new" = no ] || did "$root is laid out"
     if [ "$order" = setup ]; then
         say "" "Now in DSM, once:" \
@@ -595,8 +605,13 @@ vhost() {
 no_vhost() {
     root=$(web_share) || return 0
     root=$root/remotetask
-    [ -L "$root/remotetask.cgi" ] || return 0
-    rm -f "$root/remotetask.cgi" "$root/.htaccess"
+    enter "$root" || return 0
+    if [ ! -L remotetask.cgi ]; then
+        cd /
+        return 0
+    fi
+    rm -f remotetask.cgi .htaccess
+    cd /
     rmdir "$root" 2>/dev/null || say "  advice $root has other files in it, and stays"
     did "the folder for Web Station's virtual host is gone; take the virtual host away in Web Station's page"
 }

@@ -533,3 +533,37 @@ fn an_end_in_the_middle() {
     nas_sh(&["uninstall"]).ok();
     same(&before, &tree());
 }
+
+/// The share may be writable for the web server's user: what that puts in our folder's place while root
+/// works there is not followed.
+#[test]
+fn a_link_in_the_share_is_not_followed() {
+    let bare = Bare::new();
+    for (tool, way) in [("chown", "--vhost"), ("chmod", "--vhost"), ("mkdir", "--vhost")] {
+        fs::create_dir_all("/run/victim").expect("a folder");
+        fs::write("/run/victim/secret", "").expect("a file");
+        chown("/run/victim", Some(1026), Some(100)).expect("chown");
+        mode("/run/victim", 0o700);
+        let (path, real) = (format!("/usr/bin/{tool}"), format!("/usr/bin/{tool}.real"));
+        fs::rename(&path, &real).expect("away");
+        let swap = "case \"$PWD $*\" in */web/remotetask*) if [ ! -e /run/effects/swapped ]; then touch /run/effects/swapped; \
+            mv /volume1/web/remotetask /volume1/web/away; ln -s /run/victim /volume1/web/remotetask; fi ;; esac";
+        script(Path::new(&path), &format!("{swap}\nexec {real} \"$@\""));
+        let said = setup(&[way]);
+        fs::remove_file(&path).expect("removed");
+        fs::rename(&real, &path).expect("back");
+        assert_eq!(bare.nas.effect("swapped"), "");
+        assert!(Path::new("/run/effects/swapped").exists(), "{tool}");
+        let meta = fs::metadata("/run/victim").expect("victim");
+        assert_eq!((meta.uid(), meta.mode() & 0o7777), (1026, 0o700), "{tool}: {}", said.out);
+        let names: Vec<_> = fs::read_dir("/run/victim").expect("names").flatten().map(|e| e.file_name()).collect();
+        assert_eq!(names, ["secret"], "{tool}");
+        nas_sh(&["uninstall"]);
+        for left in ["/volume1/web/away", "/run/victim"] {
+            let _ = fs::remove_dir_all(left);
+        }
+        for left in ["/volume1/web/remotetask", "/run/effects/swapped"] {
+            let _ = fs::remove_file(left);
+        }
+    }
+}
