@@ -540,7 +540,7 @@ quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 # shellcheck disable=SC2016 # for the NAS
 BOOTSTRAP='set -eu
 PATH=/sbin:/bin:/usr/sbin:/usr/bin
-stage=/usr/local/remotetask.new
+stage=/usr/local/remotetask.new.$$
 umask 077
 trap "" HUP PIPE
 cd /
@@ -551,7 +551,7 @@ if ! tar -xzof - -C "$stage"; then
     echo "install.sh: the package did not arrive as a whole; nothing was changed" >&2
     exit 1
 fi
-sh "$stage/nas.sh" setup "$@"'
+exec sh "$stage/nas.sh" setup "$@"'
 
 send() {
     say "" "On $nas:"

@@ -21,7 +21,9 @@ END
 }
 
 FOLDER=/usr/local/remotetask
-STAGE=/usr/local/remotetask.new
+# Where packages are unpacked; behind it a dot and the number of the process that does.
+STAGES=/usr/local/remotetask.new
+LOCK=/usr/local/remotetask.lock
 PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
 TEXTS="webstation/sudoers webstation/remotetask.conf webstation/.htaccess"
 RULE=/etc/sudoers.d/remotetask
@@ -74,6 +76,7 @@ main() {
     # A connection that breaks ends nothing half-way.
     trap '' HUP PIPE
     cd /
+    alone
     case $order in
         setup) setup ;;
         uninstall) uninstall ;;
@@ -89,19 +92,50 @@ wrong() {
 }
 
 # What is begun and not finished is taken back.
-undo=''
+undo='' stage=''
 finish() {
     code=$?
     trap - EXIT
     trap '' INT TERM
     [ -z "$undo" ] || "$undo"
+    [ -z "$stage" ] || rm -rf "$stage"
+    if [ "$locked" = no ]; then exit "$code"; fi
     if [ "$order" = setup ]; then
-        rm -rf "$STAGE"
         for name in $PROGRAMS nas.sh $TEXTS; do rm -f "$FOLDER/$name.new"; done
     fi
     rm -f "$RULE.new" "$DROP_IN.new" "$BOOT.new"
+    rm -f "$LOCK"
     exit "$code"
 }
+
+# One at a time: after a connection that broke the first one still goes on, while its owner types the
+# same again. Making a link is one step, and its text says whose it is.
+locked=no
+alone() {
+    case $own in
+        "$STAGES".*) stage=$own ;;
+    esac
+    tries=0
+    until ln -s "$$-$(started $$)" "$LOCK" 2>/dev/null; do
+        holder=$(readlink "$LOCK") || holder=''
+        if [ -n "$holder" ] && [ "${holder#*-}" != "$(started "${holder%%-*}")" ]; then
+            rm -f "$LOCK" # its process is no more
+        elif [ "$tries" = 60 ]; then
+            err "$LOCK could not be made; is another nas.sh at work (process ${holder%%-*})? Run this again when it has ended"
+        else
+            [ "$tries" != 0 ] || [ -z "$holder" ] || say "Another nas.sh is at work here (process ${holder%%-*}); waiting for its end ..."
+            sleep 1
+        fi
+        tries=$((tries + 1))
+    done
+    locked=yes
+    for left in "$STAGES" "$STAGES".*; do
+        if [ "$left" != "$stage" ] && [ ! -d "/proc/${left##*.}" ]; then rm -rf "$left"; fi
+    done
+}
+
+# When a process started (proc(5), field 22): its number alone is used anew one day.
+started() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
 setup() {
     look
@@ -179,34 +213,34 @@ own() {
 
 # A complete package in a folder that root alone can enter.
 stage() {
-    if [ "$own" != "$STAGE" ]; then
+    if [ -z "$stage" ]; then
         [ "$own" != "$FOLDER" ] || err "this is the installation itself: setup is for an unpacked package, repair for this"
-        rm -rf "$STAGE"
-        mkdir -m 0700 "$STAGE" "$STAGE/webstation" || err "$STAGE could not be made"
+        stage=$STAGES.$$
+        mkdir -m 0700 "$stage" "$stage/webstation" || err "$stage could not be made"
         for name in $PROGRAMS nas.sh $TEXTS; do
-            cp "$own/$name" "$STAGE/$name" || err "this package is not complete: $name"
+            cp "$own/$name" "$stage/$name" || err "this package is not complete: $name"
         done
-        [ ! -e "$own/config.json" ] || cp "$own/config.json" "$STAGE/config.json"
+        [ ! -e "$own/config.json" ] || cp "$own/config.json" "$stage/config.json"
     fi
     for name in $PROGRAMS nas.sh $TEXTS; do
-        [ -s "$STAGE/$name" ] || err "this package is not complete: $name is missing"
+        [ -s "$stage/$name" ] || err "this package is not complete: $name is missing"
     done
-    chmod 0700 "$STAGE/remotetask"
-    version=$("$STAGE/remotetask" --version 2>&1) ||
+    chmod 0700 "$stage/remotetask"
+    version=$("$stage/remotetask" --version 2>&1) ||
         err "these programs do not run on this box ($(uname -m), Linux $kernel): $version"
-    if [ -e "$STAGE/config.json" ]; then
+    if [ -e "$stage/config.json" ]; then
         [ ! -e "$FOLDER/config.json" ] ||
             err "there is a configuration already, $FOLDER/config.json: move it away if yours is to take its place, then run this again"
-        said=$("$STAGE/remotetask" seal 2>&1) || err "your configuration is refused: $said"
+        said=$("$stage/remotetask" seal 2>&1) || err "your configuration is refused: $said"
         say "$said"
     fi
 }
 
 fresh() {
-    modes "$STAGE" >/dev/null
+    modes "$stage" >/dev/null
     # What the disk does not have yet would be an empty file after a power cut.
     sync
-    mv "$STAGE" "$FOLDER" || err "$STAGE could not become $FOLDER"
+    mv "$stage" "$FOLDER" || err "$stage could not become $FOLDER"
     did "$version is installed in $FOLDER"
 }
 
@@ -215,9 +249,9 @@ upgrade() {
     for name in $PROGRAMS nas.sh $TEXTS; do
         place "$name"
     done
-    if [ -e "$STAGE/config.json" ]; then
+    if [ -e "$stage/config.json" ]; then
         for name in keys.json config.json; do
-            [ ! -e "$STAGE/$name" ] || place "$name"
+            [ ! -e "$stage/$name" ] || place "$name"
         done
     fi
     modes "$FOLDER"
@@ -225,10 +259,10 @@ upgrade() {
 
 # Beside the old one, then renamed over it: there is no moment without a whole one.
 place() {
-    cmp -s "$STAGE/$1" "$FOLDER/$1" && return
+    cmp -s "$stage/$1" "$FOLDER/$1" && return
     [ -d "$FOLDER/webstation" ] || mkdir -m 0755 "$FOLDER/webstation"
     rm -f "$FOLDER/$1.new"
-    cp "$STAGE/$1" "$FOLDER/$1.new" || { rm -f "$FOLDER/$1.new"; err "$FOLDER/$1 stays as it is: there is no space for a new one"; }
+    cp "$stage/$1" "$FOLDER/$1.new" || { rm -f "$FOLDER/$1.new"; err "$FOLDER/$1 stays as it is: there is no space for a new one"; }
     owner_and_mode "$FOLDER/$1.new" "$1" || :
     sync
     mv -f "$FOLDER/$1.new" "$FOLDER/$1" || err "$FOLDER/$1 stays as it is"
@@ -644,7 +678,6 @@ uninstall() {
             rmdir "$made" 2>/dev/null || :
         done
     fi
-    rm -rf "$STAGE"
     if [ "$keep" = yes ] && [ -d "$FOLDER" ]; then
         for entry in "$FOLDER"/* "$FOLDER"/.[!.]*; do
             case ${entry##*/} in

@@ -23,7 +23,7 @@ impl Bare {
     pub fn new() -> Bare {
         let nas = Nas::new();
         let _ = service("stop");
-        for mine in [FOLDER, "/usr/local/remotetask.new", "/usr/local/etc/rc.d", "/volume1/web/remotetask", PACKAGE] {
+        for mine in [FOLDER, "/usr/local/etc/rc.d", "/volume1/web/remotetask", PACKAGE] {
             let _ = fs::remove_dir_all(mine);
         }
         for mine in [RULE, DROP_IN, "/usr/local/bin/remotetask", "/run/services"] {
@@ -475,7 +475,7 @@ fn what_is_in_the_way_is_named_and_left_alone() {
         fs::write(format!("{PACKAGE}/{name}"), content).expect("cut off");
         let why = refused(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]));
         assert!(like(&why, expected), "{why}");
-        assert!(!Path::new(FOLDER).exists() && !Path::new("/usr/local/remotetask.new").exists());
+        assert!(ours_in_usr_local().is_empty());
     }
     unpack();
     fs::remove_file(format!("{PACKAGE}/remotetask-cgi")).expect("removed");
@@ -519,7 +519,8 @@ fn an_end_in_the_middle() {
     assert!(Command::new("kill").arg(setup_ended.id().to_string()).status().expect("kill").success());
     let done = setup_ended.wait_with_output().expect("its end");
     assert_eq!((done.status.code(), &*String::from_utf8_lossy(&done.stderr)), (Some(143), ""));
-    assert!(!Path::new(DROP_IN).exists() && !Path::new("/usr/local/remotetask.new").exists());
+    assert!(!Path::new(DROP_IN).exists());
+    assert_eq!(ours_in_usr_local(), ["remotetask"]);
     // Nobody can take back anything: the next one finds out that nothing was proved.
     let mut killed = begin();
     killed.kill().expect("killed");
@@ -532,6 +533,46 @@ fn an_end_in_the_middle() {
     assert_eq!(setup(&[]).ok(), WELL);
     nas_sh(&["uninstall"]).ok();
     same(&before, &tree());
+}
+
+/// After a connection that broke the first one still goes on, while its owner types the same again.
+#[test]
+fn one_at_a_time_on_the_nas() {
+    let bare = Bare::new();
+    let (sync, real) = ("/usr/bin/sync", "/usr/bin/sync.real");
+    fs::rename(sync, real).expect("away");
+    let slow = format!("echo now >/run/effects/now\nuntil [ -e /run/effects/go ]; do sleep 0.05; done\nexec {real}");
+    script(Path::new(sync), &slow);
+    unpack();
+    let begin = || {
+        let mut command = Command::new("/bin/dash");
+        command.args([&format!("{PACKAGE}/nas.sh"), "setup"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("dash")
+    };
+    let first = begin();
+    assert_eq!(bare.nas.effect_awaited("now"), "now\n");
+    let second = begin();
+    std::thread::sleep(Duration::from_millis(500));
+    fs::write("/run/effects/go", "").expect("go");
+    let (first, second) = (finish(first), finish(second));
+    fs::remove_file(sync).expect("removed");
+    fs::rename(real, sync).expect("back");
+    assert!(first.text().ends_with("Everything is in its place.\n"), "{first:?} {second:?}");
+    assert_eq!((second.code, &*second.stderr), (Some(0), ""), "{}", second.text());
+    let waited = format!("Another nas.sh is at work here (process *); waiting for its end ...\n{WELL}");
+    assert!(like(&second.text(), &waited), "{}", second.text());
+    // What killed ones have left is in nobody's way, and goes.
+    symlink("1-1", "/usr/local/remotetask.lock").expect("a lock");
+    fs::create_dir("/usr/local/remotetask.new.4194999").expect("a folder");
+    assert_eq!(setup(&[]).ok(), WELL);
+    assert_eq!(ours_in_usr_local(), ["remotetask"]);
+}
+
+/// Names of ours in /usr/local.
+fn ours_in_usr_local() -> Vec<String> {
+    let names = fs::read_dir("/usr/local").expect("names").flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("remotetask")).collect()
 }
 
 /// The share may be writable for the web server's user: what that puts in our folder's place while root
