@@ -7,7 +7,7 @@ set -eu
 usage() {
     cat <<'END'
 Usage: ./install.sh --try [--once]
-       ./install.sh [user@]nas [--port | --vhost] [--config FILE] [--tasks 7,9] [--from DIR]
+       ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE] [--tasks 7,9] [--from DIR]
                     [--dry-run] [--no-wait]
        ./install.sh [user@]nas --uninstall [--keep-config] [--dry-run]
 
@@ -19,8 +19,10 @@ Usage: ./install.sh --try [--once]
 
   [user@]nas  installs it there, as an administrator of DSM, or upgrades it; port and key of SSH
               as ~/.ssh/config has them. The exit code is 0 if a request came all the way through.
-  --port      the web server gets a port for it, as config.json says (the default)
+              Without one of the next three it keeps the way in that is there, or takes the best.
+  --port      the web server gets a port for it, as config.json says
   --vhost     for a virtual host of Web Station's; it shows what to click, and waits for you
+  --php       the same with PHP, for boxes whose Apache runs no programs, or with nginx alone
   --config    your configuration; plain keys in it become digests
   --tasks     tasks of DSM's Task Scheduler that get a URL, by their numbers
   --from      ready programs, in place of a build
@@ -47,7 +49,7 @@ main() {
         case $1 in
             --try) try=yes ;;
             --once) once=yes ;;
-            --port | --vhost) [ "${way:-$1}" = "$1" ] || wrong "--port and --vhost exclude each other"; way=$1 ;;
+            --port | --vhost | --php) [ "${way:-$1}" = "$1" ] || wrong "$way and $1 exclude each other"; way=$1 ;;
             --config | --tasks | --from)
                 [ $# -gt 1 ] || wrong "$1 wants a word behind it"
                 case $1 in
@@ -362,6 +364,9 @@ for program in /usr/local/bin/httpd24 /var/packages/Apache2.4/target/usr/local/b
     [ ! -x "$program" ] || apache=$program
 done
 echo "apache=$apache"
+for package in /var/packages/PHP[78]*; do
+    [ ! -e "$package" ] || echo "php=${package##*/}"
+done
 echo "installed=$(there /usr/local/remotetask/remotetask-run)"
 echo "config=$(there /usr/local/remotetask/config.json)"
 echo "way=$(cat /usr/local/remotetask/webstation/way 2>/dev/null)"
@@ -369,9 +374,6 @@ if [ "$(id -u)" = 0 ]; then root=yes; elif sudo -n true 2>/dev/null; then root=s
 echo "root=$root"
 END
     machine=$(fact machine) kernel=$(fact kernel) root=$(fact root)
-    # The way in that is there stays, unless told otherwise.
-    last=$(fact way)
-    if [ -z "$way" ] && [ "$order" = install ] && [ "$last" != vhost ]; then way=--port; fi
     # An old connection is over, and a wrong user's shell says something else.
     { [ -n "$machine" ] && [ -n "$root" ]; } || err "what $nas answers is no shell's answer: may this user log in there by SSH?"
 }
@@ -407,7 +409,12 @@ plan() {
     case $way in
         --vhost) step "lay out the folder remotetask below the share web, and show you what to click in Web Station" ;;
         --port) step "open a port for it in Apache 2.4, as config.json says (127.0.0.1:10765 if nothing does), and restart Apache" ;;
-        *) step "leave the way in from the web server as it is" ;;
+        --php) step "lay out the folder remotetask below the share web, with a page of PHP, and show you what to click in Web Station" ;;
+        *)
+            case $(fact way) in
+                '') step "open a port for it in Apache 2.4, as config.json says (127.0.0.1:10765 if nothing does), and restart Apache; where it runs no programs, lay out a folder for PHP instead" ;;
+                *) step "leave the way in from the web server as it is: $(fact way)" ;;
+            esac ;;
     esac
     if [ -n "$config" ]; then step "take $config as its configuration, with digests in place of plain keys"; fi
     [ -z "$tasks" ] || step "give the tasks $tasks of DSM's Task Scheduler a URL each"
@@ -418,8 +425,12 @@ step() { number=$((number + 1)); say "  $number. $*"; }
 
 can_it() {
     case $(fact apache) in
-        no) say "Apache 2.4 is not there." ;;
-        *) say "Apache 2.4 is there." ;;
+        no) said="Apache 2.4 is not there" ;;
+        *) said="Apache 2.4 is there" ;;
+    esac
+    case $(fact php) in
+        '') say "$said. PHP is not there." ;;
+        *) say "$said. $(fact php) is there." ;;
     esac
 }
 
@@ -437,7 +448,7 @@ refuse() {
         say "there is no sudo on this NAS, which the web server needs to become root: it cannot work there"
     elif [ "$(fact http)" = no ]; then
         say "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
-    elif [ "$(fact apache)" = no ]; then
+    elif [ "$(fact apache)" = no ] && { [ -z "$(fact php)" ] || [ "$way" = --port ] || [ "$way" = --vhost ]; }; then
         say "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
         say "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
@@ -491,6 +502,8 @@ pack() {
     done
     cp webstation/nas.sh "$work/package/nas.sh"
     cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$work/package/webstation/"
+    mkdir "$work/package/webstation/php"
+    cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$work/package/webstation/php/"
     names="$PROGRAMS nas.sh webstation"
     if [ -n "$config" ]; then
         cp "$config" "$work/package/config.json"
@@ -597,22 +610,59 @@ done' "$code" $(printf %s "$tasks" | tr ',' ' ')
 
 prove() {
     url=''
-    if [ "$way" != --port ]; then
+    # Which one it has become.
+    chosen=$(nas 'cat /usr/local/remotetask/webstation/way' 2>/dev/null </dev/null | tr -cd '[:lower:]')
+    if [ "$chosen" != port ]; then
         if asking; then
-            printf 'When that is done: by which address is it reached (such as https://tasks.example.org)? '
+            printf 'By which address will it be reached (such as https://tasks.example.org; nothing for later)? '
             IFS= read -r url || url=''
         fi
         if [ -z "$url" ]; then
             say "Installed. When Web Station is set up: sudo remotetask prove --url https://the-name"
+            boot_task
             return 0
         fi
+        await "$url"
     fi
     say "" "The proof:"
     # shellcheck disable=SC2086 # for the NAS; two words or none
     as_root /dev/null 'exec /usr/local/remotetask/remotetask prove "$@"' ${url:+--url "$url"} || exit 1
     # shellcheck disable=SC2016 # for the NAS
     [ -z "$url" ] || as_root /dev/null '/usr/local/remotetask/remotetask url --at "$1" >/dev/null' "$url"
+    probe
     say "" "Installed. What to do next is told on $nas by: sudo remotetask"
+    boot_task
+}
+
+# Until whoever clicks in Web Station is done: something answers with a page.
+await() {
+    case $1 in http://* | https://*) ;; *) err "$1 is no address such as https://tasks.example.org; when you have it: sudo remotetask prove --url https://the-name" ;; esac
+    waited=no
+    until [ "$(nas "curl -q -s -k -o /dev/null --max-time 10 -w '%{http_code}' -- $(quoted "${1%/}/")" 2>/dev/null </dev/null)" = 200 ]; do
+        [ "$waited" = yes ] || say "Waiting until the start page answers there; Ctrl-C ends this, and what is installed stays ..."
+        waited=yes
+        sleep 3
+    done
+}
+
+# Which way starts a scheduled task is known of no box before it is tried there.
+probe() {
+    asking || return 0
+    printf '%s\n%s' "" "Number of a harmless scheduled task, to find out which way starts one on this box
+(nothing for later: sudo remotetask probe says how to make one): "
+    IFS= read -r number || number=''
+    case $number in
+        '') return 0 ;;
+        *[!0-9]*) err "that is no number; sudo remotetask probe does it on the NAS. All else is installed" ;;
+    esac
+    # shellcheck disable=SC2016 # for the NAS
+    as_root /dev/null 'exec /usr/local/remotetask/remotetask probe "$1" --yes' "$number" || exit 1
+}
+
+boot_task() {
+    say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it:" \
+        "Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script" \
+        "    /bin/sh /usr/local/remotetask/nas.sh repair"
 }
 
 main "$@"

@@ -6,14 +6,18 @@ set -eu
 
 usage() {
     cat <<'END'
-Usage: nas.sh setup [--port | --vhost]
+Usage: nas.sh setup [--port | --vhost | --php]
        nas.sh repair
        nas.sh uninstall [--keep-config]
 
   setup        installs the package that this file lies in, or upgrades to it: the programs, the
                rule for sudo, and the way in from the web server. A second time it changes nothing.
-    --port     the way in: a port of Apache's own, as config.json says (listen, port). The default.
-    --vhost    the way in: a folder below the share web, for a virtual host of Web Station's.
+               Without one of these three it keeps the way in that is there, or takes the best that
+               this box has.
+    --port     a port of Apache's own, as config.json says (listen, port).
+    --vhost    a folder below the share web, for a virtual host of Web Station's with Apache.
+    --php      the same for a virtual host with PHP: for boxes whose Apache runs no programs, or that
+               have nginx alone.
   repair       puts back what an update of DSM may have taken. DSM's boot calls it as: nas.sh start
   uninstall    takes everything away again.
     --keep-config    but config.json, keys.json and start.html.
@@ -25,7 +29,8 @@ FOLDER=/usr/local/remotetask
 STAGES=/usr/local/remotetask.new
 LOCK=/usr/local/remotetask.lock
 PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
-TEXTS="webstation/sudoers webstation/remotetask.conf webstation/.htaccess"
+TEXTS="webstation/sudoers webstation/remotetask.conf webstation/.htaccess
+    webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf"
 RULE=/etc/sudoers.d/remotetask
 SITES=/usr/local/etc/apache24/sites-enabled
 DROP_IN=$SITES/remotetask.conf
@@ -63,6 +68,7 @@ main() {
         case $order$1 in
             setup--port) way=port ;;
             setup--vhost) way=vhost ;;
+            setup--php) way=php ;;
             uninstall--keep-config) keep=yes ;;
             *) wrong "$1" ;;
         esac
@@ -216,7 +222,7 @@ stage() {
     if [ -z "$stage" ]; then
         [ "$own" != "$FOLDER" ] || err "this is the installation itself: setup is for an unpacked package, repair for this"
         stage=$STAGES.$$
-        mkdir -m 0700 "$stage" "$stage/webstation" || err "$stage could not be made"
+        mkdir -m 0700 "$stage" "$stage/webstation" "$stage/webstation/php" || err "$stage could not be made"
         for name in $PROGRAMS nas.sh $TEXTS; do
             cp "$own/$name" "$stage/$name" || err "this package is not complete: $name"
         done
@@ -260,7 +266,9 @@ upgrade() {
 # Beside the old one, then renamed over it: there is no moment without a whole one.
 place() {
     cmp -s "$stage/$1" "$FOLDER/$1" && return
-    [ -d "$FOLDER/webstation" ] || mkdir -m 0755 "$FOLDER/webstation"
+    for name in webstation webstation/php; do
+        [ -d "$FOLDER/$name" ] || mkdir -m 0755 "$FOLDER/$name"
+    done
     rm -f "$FOLDER/$1.new"
     cp "$stage/$1" "$FOLDER/$1.new" || { rm -f "$FOLDER/$1.new"; err "$FOLDER/$1 stays as it is: there is no space for a new one"; }
     owner_and_mode "$FOLDER/$1.new" "$1" || :
@@ -276,7 +284,7 @@ modes() {
         : >"$1/log.txt"
         owner_and_mode "$1/log.txt" log.txt || :
     fi
-    for name in $PROGRAMS nas.sh webstation $TEXTS webstation/way webstation/made config.json keys.json log.txt state scripts; do
+    for name in $PROGRAMS nas.sh webstation webstation/php $TEXTS webstation/way webstation/made config.json keys.json log.txt state scripts; do
         [ -e "$1/$name" ] || continue
         [ ! -L "$1/$name" ] || err "$1/$name is a link, and must not be one"
         owner_and_mode "$1/$name" "$name" || did "$1/$name has its owner and mode again"
@@ -292,6 +300,7 @@ owner_and_mode() {
         config.json) own "$1" 0:http 0640 ;;
         keys.json) own "$1" 0:0 0600 ;;
         log.txt) own "$1" http:http 0640 ;;
+        webstation/php) own "$1" 0:0 0755 ;;
         webstation/*) own "$1" 0:0 0644 ;;
         *) own "$1" 0:0 0755 ;;
     esac
@@ -419,17 +428,46 @@ boot() {
 [ \"\${1:-}\" != start ] || exec /bin/sh $FOLDER/nas.sh start" 0755 || did "DSM's boot repairs what an update takes ($BOOT)"
 }
 
-# The way in from the web server: as told, as last time, or what works.
+# The way in from the web server: as told, as last time, or the best that this box has. An old way
+# stays until the new one is there.
 web() {
     last=$(cat "$FOLDER/webstation/way" 2>/dev/null) || :
-    [ -n "$way" ] || way=${last:-port}
+    [ -n "$way" ] || way=$last
+    [ -n "$way" ] || best
+    faults_before=$faults
+    "$way"
     if [ -n "$last" ] && [ "$last" != "$way" ]; then
-        say "  change the way in: $way instead of $last"
-        "no_$last"
+        if [ "$faults" != "$faults_before" ]; then
+            say "  The way in stays what it was: $last."
+            return 0
+        fi
+        case $way in
+            port) no_root ;;
+            php) no_drop_in ;;
+        esac
     fi
     put "$FOLDER/webstation/way" "$way" 0644 || :
-    "$way"
 }
+
+# A port first: nothing else shares it, and no URL gets into a log.
+best() {
+    if ! find_apache; then
+        why="there is no Apache 2.4 here"
+    elif ! cgi_module >/dev/null; then
+        why="this Apache has no module that runs programs"
+    else
+        way=port
+        return 0
+    fi
+    # Which of its faults is told, if PHP is not there either, is that of the better way.
+    way=port
+    [ -n "$(php_package)" ] || return 0
+    way=php
+    say "  The way in is by PHP, for $why."
+}
+
+# DSM's packages of it have names such as PHP8.2.
+php_package() { for package in /var/packages/PHP[78]*; do [ ! -e "$package" ] || say "${package##*/}"; done; }
 
 find_apache() {
     for apache in /usr/local/bin/httpd24 /var/packages/Apache2.4/target/usr/local/bin/httpd24; do
@@ -465,9 +503,14 @@ port() {
         fault "$(printf '%s' "$listen" | tr '\n' ' ')"
         return 0
     fi
-    text="Define REMOTETASK_LISTEN $listen
+    drop_in "Define REMOTETASK_LISTEN $listen
 $module
-$(cat "$FOLDER/webstation/remotetask.conf")"
+$(cat "$FOLDER/webstation/remotetask.conf")" "$listen" "Apache answers at http://$listen"
+}
+
+# drop_in TEXT LISTEN DONE: into Apache's own configuration, where it is proved, or taken out again.
+drop_in() {
+    listen=$2
     folder "$SITES"
     rm -f "$DROP_IN.old"
     [ ! -e "$DROP_IN" ] || cp -p "$DROP_IN" "$DROP_IN.old"
@@ -475,7 +518,7 @@ $(cat "$FOLDER/webstation/remotetask.conf")"
     killed=no
     [ ! -e "$UNPROVED" ] || killed=yes
     : >"$UNPROVED"
-    if put "$DROP_IN" "$text" 0644 && [ "$killed" = no ]; then
+    if put "$DROP_IN" "$1" 0644 && [ "$killed" = no ]; then
         rm -f "$DROP_IN.old" "$UNPROVED"
         return 0
     fi
@@ -498,7 +541,8 @@ $(cat "$FOLDER/webstation/remotetask.conf")"
         fault "Apache did not start with $DROP_IN, which was taken out again: $(apache_says "$why")"
         return 0
     fi
-    code=$(answered "$listen")
+    code=200
+    [ -z "$listen" ] || code=$(answered "$listen")
     if [ "$code" = 000 ]; then
         why=$(tail -n 1 "$APACHE_LOG" 2>/dev/null) || :
         take_drop_in_back
@@ -510,7 +554,7 @@ $(cat "$FOLDER/webstation/remotetask.conf")"
     rm -f "$DROP_IN.old" "$UNPROVED"
     [ "$code" = 200 ] ||
         fault "Apache answers at http://$listen with the status $code instead of the start page: sudo tail $APACHE_LOG says why"
-    did "Apache answers at http://$listen"
+    did "$3"
 }
 
 take_drop_in_back() {
@@ -573,7 +617,7 @@ answered() {
     say "$code"
 }
 
-no_port() {
+no_drop_in() {
     rm -f "$DROP_IN.old" "$UNPROVED"
     [ -e "$DROP_IN" ] || return 0
     rm -f "$DROP_IN"
@@ -602,49 +646,103 @@ enter() {
     return 1
 }
 
+# Apache with a virtual host. What runs programs is the server's own to load: no .htaccess can.
 vhost() {
+    loads=no
+    if find_apache && why=$("$apache" -t 2>&1); then
+        if ! module=$(cgi_module); then
+            fault "this Apache has no module that runs programs: take the way by PHP, --php"
+            return 0
+        fi
+        case $("$apache" -M 2>/dev/null) in *cgi_module* | *cgid_module*) ;; *) loads=yes ;; esac
+        # Once ours loads it, that it is loaded says nothing.
+        [ ! -e "$DROP_IN" ] || loads=yes
+    fi
+    document_root .htaccess || return 0
+    # Last, for it may have been the old way in.
+    [ "$loads" = no ] || drop_in "$module" '' "Apache loads what runs programs, and has no port of its own for it"
+    [ "$order" != setup ] || clicks \
+        "Package Center: install \"Web Station\" and \"Apache HTTP Server 2.4\", if they are not there." \
+        "Web Station, Web Service, Create: \"Static website\" or \"Native script language website\";"
+}
+
+# A virtual host with PHP, whose page hands each request to the program.
+php() {
+    document_root php/.htaccess php/index.php || return 0
+    [ -n "$(php_package)" ] || say "  advice there is no PHP here yet: install PHP 8.2, or 7.4 at least, in DSM's Package Center"
+    [ "$order" != setup ] || clicks \
+        "Web Station, Script Language Settings, PHP, Create: a profile that nothing else uses, PHP 7.4 or newer." \
+        "Web Station, Web Service, Create: \"Native script language website\", PHP, that profile;"
+}
+
+# document_root FILE ...: the folder for a virtual host has these files of ours, and no others of ours.
+document_root() {
     if ! root=$(web_share); then
         fault "there is no shared folder web: open Web Station once, which makes it, then run this again"
-        return 0
+        return 1
     fi
     root=$root/remotetask
     new=no
     ! mkdir -m 0755 "$root" 2>/dev/null || new=yes
     if ! enter "$root"; then
         fault "$root is there and no folder: move it away, then run this again"
-        return 0
+        return 1
     fi
     own . 0:0 0755 || new=yes
-    put .htaccess "$(cat "$FOLDER/webstation/.htaccess")" 0644 || new=yes
-    if [ "$(readlink remotetask.cgi)" != "$FOLDER/remotetask-cgi" ]; then
-        { rm -f remotetask.cgi && ln -s "$FOLDER/remotetask-cgi" remotetask.cgi; } ||
-            err "$root/remotetask.cgi could not be made: see what is there, move it away, then run this again"
-        new=yes
+    link=yes
+    for name in "$@"; do
+        put "${name##*/}" "$(cat "$FOLDER/webstation/$name")" 0644 || new=yes
+        [ "$name" != php/index.php ] || link=no
+    done
+    if [ "$link" = no ]; then
+        [ ! -L remotetask.cgi ] || rm -f remotetask.cgi
+    else
+        ! ours index.php || rm -f index.php
+        if [ "$(readlink remotetask.cgi)" != "$FOLDER/remotetask-cgi" ]; then
+            { rm -f remotetask.cgi && ln -s "$FOLDER/remotetask-cgi" remotetask.cgi; } ||
+                err "$root/remotetask.cgi could not be made: see what is there, move it away, then run this again"
+            new=yes
+        fi
     fi
     cd /
     [ "$new" = no ] || did "$root is laid out"
-    if [ "$order" = setup ]; then
-        say "" "Now in DSM, once:" \
-            "  1. Package Center: install \"Web Station\" and \"Apache HTTP Server 2.4\", if they are not there." \
-            "  2. Web Station, Web Service, Create: \"Static website\" or \"Native script language website\";" \
-            "     Document root  web/remotetask     HTTP back-end server  Apache HTTP Server 2.4" \
-            "     (DSM 6: Virtual Host, Create; the same two fields there)" \
-            "  3. Web Station, Web Portal, Create, Service portal: that service; \"Name-based\", the host name that" \
-            "     you call it by, HTTPS." \
-            "  4. Control Panel, Security, Certificate: one for that name." \
-            "Then: sudo remotetask prove --url https://that-name" ""
-    fi
 }
 
-no_vhost() {
+# Our page of PHP, and not one of the owner's.
+ours() { [ -f "$1" ] && grep -q remotetask-cgi "$1"; }
+
+# clicks FIRST SECOND: what only the owner can do, in Web Station's page.
+clicks() {
+    if find_apache; then
+        server="Apache HTTP Server 2.4"
+        nginx=''
+    else
+        server="Nginx"
+        nginx="
+     Then one file more, for nginx: docs/web.md, \"nginx and PHP\", from step 2 on."
+    fi
+    say "" "Now in DSM, once:" \
+        "  1. $1" \
+        "  2. $2" \
+        "     Document root  web/remotetask     HTTP back-end server  $server" \
+        "     (DSM 6: Virtual Host, Create; the same two fields there)$nginx" \
+        "  3. Web Station, Web Portal, Create, Service portal: that service; \"Name-based\", the host name that" \
+        "     you call it by, HTTPS." \
+        "  4. Control Panel, Security, Certificate: one for that name." \
+        "Then: sudo remotetask prove --url https://that-name" ""
+}
+
+no_root() {
     root=$(web_share) || return 0
     root=$root/remotetask
     enter "$root" || return 0
-    if [ ! -L remotetask.cgi ]; then
+    if [ ! -L remotetask.cgi ] && ! ours index.php; then
         cd /
         return 0
     fi
-    rm -f remotetask.cgi .htaccess
+    [ ! -L remotetask.cgi ] || rm -f remotetask.cgi
+    ! ours index.php || rm -f index.php
+    rm -f .htaccess
     cd /
     rmdir "$root" 2>/dev/null || say "  advice $root has other files in it, and stays"
     did "the folder for Web Station's virtual host is gone; take the virtual host away in Web Station's page"
@@ -666,8 +764,8 @@ passage() {
 
 uninstall() {
     # First what leads here, then what it leads to.
-    no_port
-    no_vhost
+    no_drop_in
+    no_root
     [ ! -e "$RULE" ] || { rm -f "$RULE"; did "sudo's rule is gone"; }
     rm -f "$RULE.new" "$RULE.old"
     [ ! -L "$LINK" ] || { rm -f "$LINK"; did "the name remotetask is gone"; }

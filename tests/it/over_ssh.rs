@@ -172,23 +172,27 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
             ("Password of anna@nas for sudo: ", "secret of guest"),
             ("for sudo: ", "secret of anna"),
             ("nothing for none yet: ", "7"),
+            ("says how to make one): ", "7"),
         ],
     );
     assert_eq!(code, 0, "{shown}");
     for line in [
         "anna@nas: DSM 7.2-64570, x86_64, Linux ",
-        "Apache 2.4 is there.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
+        "Apache 2.4 is there. PHP is not there.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
         "That was not it, or sudo does not let this user become root.\n",
         "  done   Apache answers at http://127.0.0.1:10765\n",
         "     7  Check off\n",
         "Task 7 has a URL now.\n",
         "good   all of the way works, at http://127.0.0.1:10765\n",
+        "Task 7 (Check off) will be started up to ",
         "Installed. What to do next is told on anna@nas by: sudo remotetask\n",
+        "\n    /bin/sh /usr/local/remotetask/nas.sh repair\n",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     assert!(!shown.contains("secret of"), "{shown}");
     let url = path(&shown);
+    fs::remove_file(inside("/run/effects/seven")).expect("probe has started it");
     assert_eq!(status(&url), 202);
     assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
     // On the PC nothing secret was an argument, and nothing is left.
@@ -228,7 +232,7 @@ fn a_dry_run_changes_nothing() {
     let config = configuration();
     let dry =
         install(&[&["anna@nas", "--vhost", "--dry-run", "--tasks", "7", "--config", &config][..], &from()].concat());
-    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there.\n  1. take the programs from /mnt/pc/programs\n  \
+    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there. PHP is not there.\n  1. take the programs from /mnt/pc/programs\n  \
         2. become root, by sudo, which asks for your password\n  3. install into /usr/local/remotetask, with a rule for sudo that \
         lets the web server's user start remotetask-run alone\n  4. lay out the folder remotetask below the share web, and show you \
         what to click in Web Station\n  5. take /mnt/pc/config.json as its configuration, with digests in place of plain keys\n  \
@@ -340,15 +344,26 @@ fn the_owners_own_configuration() {
     assert!(other.ok().contains("  2. Web Station, Web Service, Create: "), "{}", other.out);
     assert!(other
         .out
-        .ends_with("Installed. When Web Station is set up: sudo remotetask prove --url https://the-name\n"));
+        .contains("Installed. When Web Station is set up: sudo remotetask prove --url https://the-name\n"));
     // And where somebody does.
     let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
         <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
     let clicked = inside("/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d/more.conf");
-    fs::write(&clicked, host).expect("clicked");
-    service("restart");
-    let (code, shown) = at_a_terminal(&[&["auto@nas"][..], &from()].concat(), &[("tasks.example.org)? ", URL)]);
+    let click = {
+        let clicked = clicked.clone();
+        std::thread::spawn(move || {
+            until("that it waits", || {
+                (fs::read_to_string(format!("{PC}/words")).ok()?.contains("http_code")).then_some(())
+            });
+            fs::write(&clicked, host).expect("clicked");
+            service("restart");
+        })
+    };
+    let (code, shown) =
+        at_a_terminal(&[&["auto@nas"][..], &from()].concat(), &[("nothing for later)? ", URL), ("make one): ", "")]);
+    click.join().expect("clicked");
     fs::remove_file(clicked).expect("as it was");
+    assert!(shown.contains("Waiting until the start page answers there; Ctrl-C ends this"), "{shown}");
     assert!(code == 0 && shown.contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{shown}");
     let kept = install(&["auto@nas", "--uninstall", "--keep-config"]);
     assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
@@ -408,6 +423,23 @@ fn boxes_of_other_kinds() {
     fs::write(&cgid, "").expect("not loaded");
     works("auto@nas: DSM 7.2-64570, x86_64, Linux ");
     fs::rename(format!("{visudo}.away"), &visudo).expect("back");
+    // No module at all, and then no Apache, but PHP.
+    fs::create_dir(inside("/var/packages/PHP8.2")).expect("a package");
+    let by_php = |line: &str| {
+        let done = install(&[&["auto@nas", "--tasks", "7"][..], &from()].concat());
+        assert!(done.ok().contains(line), "{}", done.out);
+        assert!(done.out.contains("\nInstalled. When Web Station is set up: "), "{}", done.out);
+        install(&["auto@nas", "--uninstall"]).ok();
+    };
+    let modules = ["cgid", "cgi"].map(|name| inside(&format!("/usr/lib/apache2/modules/mod_{name}.so")));
+    modules.iter().for_each(|module| fs::rename(module, format!("{module}.away")).expect("away"));
+    by_php("\n  The way in is by PHP, for this Apache has no module that runs programs.\n");
+    modules.iter().for_each(|module| fs::rename(format!("{module}.away"), module).expect("back"));
+    let httpd = inside("/usr/local/bin/httpd24");
+    fs::rename(&httpd, format!("{httpd}.away")).expect("away");
+    by_php("\n  The way in is by PHP, for there is no Apache 2.4 here.\n");
+    fs::rename(format!("{httpd}.away"), &httpd).expect("back");
+    fs::remove_dir(inside("/var/packages/PHP8.2")).expect("removed");
     fs::write(&cgid, loaded).expect("as it was");
 }
 

@@ -61,7 +61,7 @@ pub fn service(verb: &str) -> bool {
 /// The package, unpacked.
 pub fn unpack() {
     let _ = fs::remove_dir_all(PACKAGE);
-    fs::create_dir_all(format!("{PACKAGE}/webstation")).expect("a folder");
+    fs::create_dir_all(format!("{PACKAGE}/webstation/php")).expect("a folder");
     for (name, program, _) in PROGRAMS {
         fs::copy(program, format!("{PACKAGE}/{name}")).expect("copy");
     }
@@ -71,6 +71,9 @@ pub fn unpack() {
         ("sudoers", "webstation/sudoers"),
         ("remotetask.conf", "webstation/remotetask.conf"),
         (".htaccess", "webstation/.htaccess"),
+        ("php/index.php", "webstation/php/index.php"),
+        ("php/.htaccess", "webstation/php/.htaccess"),
+        ("php/nginx.conf", "webstation/php/nginx.conf"),
     ] {
         fs::copy(format!("{clone}/{from}"), format!("{PACKAGE}/{to}")).expect("copy");
     }
@@ -208,7 +211,7 @@ fn words_that_nas_sh_does_not_know() {
     for words in [&["setup", "--prot"][..], &["install"], &[], &["repair", "--port"], &["uninstall", "--keep"]] {
         let said = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), words);
         assert_eq!((said.code, &*said.out), (Some(2), ""), "{words:?}");
-        assert!(said.err.contains("Usage: nas.sh setup [--port | --vhost]"), "{}", said.err);
+        assert!(said.err.contains("Usage: nas.sh setup [--port | --vhost | --php]"), "{}", said.err);
     }
     assert!(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["--help"]).ok().starts_with("Usage: nas.sh setup"));
     same(&before, &tree());
@@ -430,10 +433,28 @@ fn by_a_virtual_host() {
     fs::remove_file(format!("{MODULES}/more.conf")).expect("as it was");
     // Another way in: the old one goes.
     let other = setup(&["--port"]);
-    assert!(other.ok().starts_with("  change the way in: port instead of vhost\n"), "{}", other.out);
+    let gone = "  done   the folder for Web Station's virtual host is gone; take the virtual host away in Web Station's page\n";
+    assert_eq!(
+        other.ok(),
+        format!("  done   Apache answers at http://127.0.0.1:10765\n{gone}Everything is in its place.\n")
+    );
     assert!(!Path::new("/volume1/web/remotetask").exists());
     assert_eq!(status("/"), 200);
-    assert!(setup(&["--vhost"]).ok().contains("  done   Apache's port is closed\n"));
+    // A way that does not work does not take the old one's place.
+    symlink("/run", "/volume1/web/remotetask").expect("a link");
+    let refused = setup(&["--vhost"]);
+    assert_eq!(
+        the_fault(&refused),
+        "/volume1/web/remotetask is there and no folder: move it away, then run this again"
+    );
+    assert!(refused.out.contains("\n  The way in stays what it was: port.\n"), "{}", refused.out);
+    fs::remove_file("/volume1/web/remotetask").expect("removed");
+    assert_eq!(fs::read_to_string(at("webstation/way")).expect("way"), "port\n");
+    let closed = "  done   Apache loads what runs programs, and has no port of its own for it\n";
+    let again = setup(&["--vhost"]);
+    assert!(again.ok().contains(closed), "{}", again.out);
+    assert_eq!(status("/"), 0);
+    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
     nas_sh(&["uninstall"]).ok();
     same(&before, &tree());
     drop(bare);
@@ -607,4 +628,79 @@ fn a_link_in_the_share_is_not_followed() {
             let _ = fs::remove_file(left);
         }
     }
+}
+
+/// Where Apache runs no programs, or is not there, PHP hands them over; what is best is found out.
+#[test]
+fn by_php_where_nothing_better_works() {
+    let bare = Bare::new();
+    let before = tree();
+    let cgid = format!("{MODULES}/cgid.conf");
+    let was = fs::read_to_string(&cgid).expect("a file");
+    let modules = ["cgid", "cgi"].map(|name| format!("/usr/lib/apache2/modules/mod_{name}.so"));
+    let without = |line: &str| {
+        fs::write(&cgid, "").expect("not loaded");
+        modules.iter().for_each(|module| fs::rename(module, format!("{module}.away")).expect("away"));
+        let done = setup(&[]);
+        let vhost = setup(&["--vhost"]);
+        modules.iter().for_each(|module| fs::rename(format!("{module}.away"), module).expect("back"));
+        fs::write(&cgid, &was).expect("as it was");
+        assert!(done.ok().contains(line), "{}", done.out);
+        (done, vhost)
+    };
+    fs::create_dir("/var/packages/PHP8.2").expect("a package");
+    let (done, vhost) = without("\n  The way in is by PHP, for this Apache has no module that runs programs.\n");
+    assert!(done.out.contains("  done   /volume1/web/remotetask is laid out\n"), "{}", done.out);
+    assert!(done.out.contains("HTTP back-end server  Apache HTTP Server 2.4\n"), "{}", done.out);
+    let expected = "this Apache has no module that runs programs: take the way by PHP, --php";
+    assert_eq!(the_fault(&vhost), expected);
+    // The owner has clicked.
+    let server = super::php::by_apache("");
+    setup(&["--php"]).ok();
+    assert!(bench(&["prove", "--url", "http://127.0.0.1:10765"]).ok().contains("good   all of the way works"));
+    drop(server);
+    for (name, shipped) in [("index.php", "php/index.php"), (".htaccess", "php/.htaccess")] {
+        let shipped = fs::read_to_string(format!("{}/webstation/{shipped}", env!("CARGO_MANIFEST_DIR"))).expect(name);
+        assert_eq!(fs::read_to_string(format!("/volume1/web/remotetask/{name}")).expect(name), shipped);
+    }
+    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    // It is a folder of either kind, and never of both.
+    setup(&["--vhost"]).ok();
+    assert!(!Path::new("/volume1/web/remotetask/index.php").exists());
+    setup(&["--php"]).ok();
+    assert!(!Path::new("/volume1/web/remotetask/remotetask.cgi").exists());
+    nas_sh(&["uninstall"]).ok();
+
+    fs::rename("/usr/local/bin/httpd24", "/usr/local/bin/httpd24.away").expect("away");
+    let (nginx, _) = without("\n  The way in is by PHP, for there is no Apache 2.4 here.\n");
+    fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
+    assert!(nginx
+        .out
+        .contains("     Then one file more, for nginx: docs/web.md, \"nginx and PHP\", from step 2 on.\n"));
+    nas_sh(&["uninstall"]).ok();
+    fs::remove_dir("/var/packages/PHP8.2").expect("removed");
+    same(&before, &tree());
+    drop(bare);
+}
+
+/// A virtual host's Apache must load what runs programs as well.
+#[test]
+fn by_a_virtual_host_where_nobody_loads_the_module() {
+    let bare = Bare::new();
+    let before = tree();
+    let cgid = format!("{MODULES}/cgid.conf");
+    let was = fs::read_to_string(&cgid).expect("a file");
+    fs::write(&cgid, "").expect("not loaded");
+    let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
+        <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
+    fs::write(format!("{MODULES}/more.conf"), host).expect("more");
+    let done = setup(&["--vhost"]);
+    assert!(done.ok().contains("  done   Apache loads what runs programs, and has no port of its own for it\n"));
+    assert_eq!(status("/"), 200);
+    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    nas_sh(&["uninstall"]).ok();
+    fs::write(&cgid, was).expect("as it was");
+    fs::remove_file(format!("{MODULES}/more.conf")).expect("as it was");
+    same(&before, &tree());
+    drop(bare);
 }

@@ -70,7 +70,7 @@ fn fitted() -> String {
 }
 
 /// Apache with a virtual host as Web Station makes it for a PHP profile.
-fn by_apache(settings: &str) -> Server {
+pub fn by_apache(settings: &str) -> Server {
     fresh_folder();
     let fpm = fpm(settings);
     let mut server = apache(
