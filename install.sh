@@ -26,7 +26,7 @@ Usage: ./install.sh --try [--once]
   --config    your configuration; plain keys in it become digests
   --tasks     tasks of DSM's Task Scheduler that get a URL, by their numbers
   --from      ready programs, in place of a build
-  --dry-run   shows the plan and changes nothing
+  --dry-run   goes the same way there, says what there is to do, and changes nothing
   --no-wait   asks and waits for nothing
   --uninstall takes it away again, with --keep-config all but config.json and its keys
   --help      shows this.
@@ -44,7 +44,7 @@ err() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 main() {
-    try=no once=no nas='' way='' config='' tasks='' from='' dry=no wait=yes order=install keep=''
+    try=no once=no nas='' way='' config='' tasks='' from='' dry=no dry_run='' wait=yes order=install keep=''
     while [ $# -gt 0 ]; do
         case $1 in
             --try) try=yes ;;
@@ -58,7 +58,7 @@ main() {
                     --from) from=$2 ;;
                 esac
                 shift ;;
-            --dry-run) dry=yes ;;
+            --dry-run) dry=yes dry_run=$1 ;;
             --no-wait) wait=no ;;
             --uninstall) order=uninstall ;;
             --keep-config) keep=--keep-config ;;
@@ -322,11 +322,16 @@ on_the_nas() {
     trap 'exit 143' TERM HUP
     look
     plan
-    [ "$dry" = no ] || { say "" "Nothing was changed."; return; }
+    if [ "$dry" = yes ] && [ "$root" = password ] && ! terminal; then
+        say "" "Nothing was changed. What root alone can see there is not known: sudo on $nas asks for a password, and there is" \
+            "no terminal here to ask you at."
+        return
+    fi
     [ "$order" = install ] || { become_root; uninstall; return; }
     pack
     become_root
     send
+    [ "$dry" = no ] || return 0
     first_tasks
     prove
 }
@@ -513,11 +518,13 @@ pack() {
     tar -C "$work/package" -cf - $names | gzip >"$work/package.tar.gz"
 }
 
+# What can be opened is there: the name alone always is.
+terminal() { (: </dev/tty) 2>/dev/null; }
+
 password=''
 become_root() {
     [ "$root" = password ] || return 0
-    # What can be opened is there: the name alone always is.
-    (: </dev/tty) 2>/dev/null ||
+    terminal ||
         err "sudo on $nas asks for a password, and there is no terminal here to ask you at"
     for try in 1 2 3; do
         silent=yes
@@ -569,18 +576,18 @@ exec sh "$stage/nas.sh" setup "$@"'
 send() {
     say "" "On $nas:"
     code=0
-    # shellcheck disable=SC2086 # one word or none
-    as_root "$work/package.tar.gz" "$BOOTSTRAP" $way || code=$?
+    # shellcheck disable=SC2086 # words or none
+    as_root "$work/package.tar.gz" "$BOOTSTRAP" $way $dry_run || code=$?
     [ "$code" != 255 ] || err "the connection to $nas broke: what was there before works, or what is new; run this again"
     [ "$code" = 0 ] || exit 1
 }
 
 uninstall() {
     say "" "On $nas:"
-    # shellcheck disable=SC2016,SC2086 # for the NAS; one word or none
+    # shellcheck disable=SC2016,SC2086 # for the NAS; words or none
     as_root /dev/null 'script=/usr/local/remotetask/nas.sh
 if [ -e "$script" ]; then exec /bin/sh "$script" uninstall "$@"; fi
-echo "There was nothing to take away."' $keep
+echo "There was nothing to take away."' $keep $dry_run
 }
 
 asking() { [ "$wait" = yes ] && [ -t 0 ] && [ -t 1 ]; }

@@ -9,6 +9,7 @@ usage() {
 Usage: nas.sh setup [--port | --vhost | --php]
        nas.sh repair
        nas.sh uninstall [--keep-config]
+Each of them with --dry-run says what it would do, and changes nothing.
 
   setup        installs the package that this file lies in, or upgrades to it: the programs, the
                rule for sudo, and the way in from the web server. A second time it changes nothing.
@@ -45,7 +46,12 @@ err() { printf 'nas.sh: %s\n' "$*" >&2 || :; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 changes=0
-did() { changes=$((changes + 1)); say "  done   $*"; }
+did() {
+    changes=$((changes + 1))
+    if [ "$dry" = yes ]; then say "  to do  $*"; else say "  done   $*"; fi
+}
+# What changes something, and is left out by a dry run.
+act() { [ "$dry" = yes ] || "$@"; }
 faults=0
 fault() { faults=$((faults + 1)); say "  fault  $*"; }
 
@@ -58,7 +64,7 @@ main() {
     own=$(cd "$(dirname "$0")" && pwd -P)
     order=${1:-}
     [ $# = 0 ] || shift
-    way='' keep=no
+    way='' keep=no dry=no texts=$FOLDER
     case $order in
         setup | repair | start | uninstall) ;;
         --help | -h) usage; exit 0 ;;
@@ -70,6 +76,8 @@ main() {
             setup--vhost) way=vhost ;;
             setup--php) way=php ;;
             uninstall--keep-config) keep=yes ;;
+            start--dry-run) wrong "$1" ;;
+            *--dry-run) dry=yes ;;
             *) wrong "$1" ;;
         esac
         shift
@@ -107,9 +115,9 @@ finish() {
     [ -z "$stage" ] || rm -rf "$stage"
     if [ "$locked" = no ]; then exit "$code"; fi
     if [ "$order" = setup ]; then
-        for name in $PROGRAMS nas.sh $TEXTS; do rm -f "$FOLDER/$name.new"; done
+        for name in $PROGRAMS nas.sh $TEXTS; do act rm -f "$FOLDER/$name.new"; done
     fi
-    rm -f "$RULE.new" "$DROP_IN.new" "$BOOT.new"
+    act rm -f "$RULE.new" "$DROP_IN.new" "$BOOT.new"
     rm -f "$LOCK"
     exit "$code"
 }
@@ -136,7 +144,7 @@ alone() {
     done
     locked=yes
     for left in "$STAGES" "$STAGES".*; do
-        if [ "$left" != "$stage" ] && [ ! -d "/proc/${left##*.}" ]; then rm -rf "$left"; fi
+        if [ "$left" != "$stage" ] && [ ! -d "/proc/${left##*.}" ]; then act rm -rf "$left"; fi
     done
 }
 
@@ -147,10 +155,13 @@ setup() {
     look
     stage
     # An empty one is nothing to upgrade.
-    rmdir "$FOLDER" 2>/dev/null || :
-    if [ -d "$FOLDER" ]; then upgrade; else fresh; fi
+    act rmdir "$FOLDER" 2>/dev/null || :
+    [ "$dry" = no ] || texts=$stage
+    if [ -n "$(ls -A "$FOLDER" 2>/dev/null)" ]; then upgrade; else fresh; fi
     surroundings
-    if [ "$faults" != 0 ]; then
+    if [ "$dry" = yes ]; then
+        nothing_was_changed
+    elif [ "$faults" != 0 ]; then
         say "The programs are there, and something would not work yet: see above, and run this again."
     elif [ "$changes" = 0 ]; then
         say "Everything was as it should be; nothing was changed."
@@ -164,8 +175,18 @@ repair() {
     look
     modes "$FOLDER"
     surroundings
-    if [ "$faults" = 0 ] && [ "$changes" = 0 ]; then
+    if [ "$dry" = yes ]; then
+        nothing_was_changed
+    elif [ "$faults" = 0 ] && [ "$changes" = 0 ]; then
         say "Everything was as it should be; nothing was changed."
+    fi
+}
+
+nothing_was_changed() {
+    if [ "$faults" = 0 ] && [ "$changes" = 0 ]; then
+        say "Everything is as it should be; there is nothing to do."
+    else
+        say "Nothing was changed."
     fi
 }
 
@@ -177,7 +198,7 @@ surroundings() {
     passage
     # What a proof that was cut off has left.
     if grep -q '"canary-' "$FOLDER/config.json" 2>/dev/null; then
-        "$FOLDER/remotetask" prove --clean || fault "what a proof has left in config.json could not be taken out"
+        act "$FOLDER/remotetask" prove --clean || fault "what a proof has left in config.json could not be taken out"
     fi
 }
 
@@ -196,25 +217,17 @@ look() {
         err "$FOLDER is there and no folder: see what it is, move it away, then run this again"
     fi
     if [ -d "$FOLDER" ]; then
-        case $(meta "$FOLDER") in
-            *' 0 '*) ;;
-            *) err "$FOLDER does not belong to root: see whose it is, move it away, then run this again" ;;
-        esac
+        [ -n "$(find "$FOLDER" -prune -user 0)" ] ||
+            err "$FOLDER does not belong to root: see whose it is, move it away, then run this again"
     fi
 }
 
-# Mode, user and group, without stat(1), which no standard knows.
-meta() {
-    # shellcheck disable=SC2012 # one name, of ours
-    ls -ldn "$1" | awk '{ print substr($1, 1, 10), $3, $4 }'
-}
-
-# own PATH USER:GROUP MODE
+# own PATH USER:GROUP MODE: whether it was so already.
 own() {
-    before=$(meta "$1")
-    chown "$2" "$1" || err "$1 could not be given to $2"
-    chmod "$3" "$1" || err "$1 could not be given the mode $3"
-    [ "$before" = "$(meta "$1")" ]
+    [ -z "$(find "$1" -prune -user "${2%:*}" -group "${2#*:}" -perm "$3" 2>/dev/null)" ] || return 0
+    act chown "$2" "$1" || err "$1 could not be given to $2"
+    act chmod "$3" "$1" || err "$1 could not be given the mode $3"
+    return 1
 }
 
 # A complete package in a folder that root alone can enter.
@@ -238,11 +251,16 @@ stage() {
         [ ! -e "$FOLDER/config.json" ] ||
             err "there is a configuration already, $FOLDER/config.json: move it away if yours is to take its place, then run this again"
         said=$("$stage/remotetask" seal 2>&1) || err "your configuration is refused: $said"
-        say "$said"
+        [ "$dry" = yes ] || say "$said"
+        did "config.json is yours, with digests in place of plain keys"
     fi
 }
 
 fresh() {
+    if [ "$dry" = yes ]; then
+        did "$version is installed in $FOLDER"
+        return 0
+    fi
     modes "$stage" >/dev/null
     # What the disk does not have yet would be an empty file after a power cut.
     sync
@@ -266,6 +284,10 @@ upgrade() {
 # Beside the old one, then renamed over it: there is no moment without a whole one.
 place() {
     cmp -s "$stage/$1" "$FOLDER/$1" && return
+    if [ "$dry" = yes ]; then
+        did "$1 is new"
+        return 0
+    fi
     for name in webstation webstation/php; do
         [ -d "$FOLDER/$name" ] || mkdir -m 0755 "$FOLDER/$name"
     done
@@ -279,8 +301,8 @@ place() {
 
 # modes FOLDER: each file's owner and mode. What it says is what was not so.
 modes() {
-    [ -d "$1/state" ] || mkdir "$1/state"
-    if [ ! -e "$1/log.txt" ]; then
+    [ -d "$1/state" ] || act mkdir "$1/state"
+    if [ ! -e "$1/log.txt" ] && [ "$dry" = no ]; then
         : >"$1/log.txt"
         owner_and_mode "$1/log.txt" log.txt || :
     fi
@@ -308,7 +330,7 @@ owner_and_mode() {
 
 # folder PATH: with what is missing above it. What is made here goes with the rest.
 folder() {
-    [ -d "$1" ] && return
+    if [ -d "$1" ] || [ "$dry" = yes ]; then return 0; fi
     folder "$(dirname "$1")"
     mkdir -m 0755 "$1" || err "$1 could not be made"
     printf '%s\n' "$1" >>"$FOLDER/webstation/made"
@@ -322,6 +344,7 @@ put() {
         return
     fi
     if [ -d "$1" ] && [ ! -L "$1" ]; then err "$1 is a folder: see what it is, move it away, then run this again"; fi
+    [ "$dry" = no ] || return 1
     rm -f "$1.new"
     printf '%s\n' "$2" >"$1.new" || err "$1 could not be written"
     chmod "$3" "$1.new"
@@ -332,22 +355,26 @@ put() {
 # The rule for sudo goes in under a name that sudo skips, and takes its place only to be proved there.
 sudo_rule() {
     if [ ! -d /etc/sudoers.d ]; then
-        mkdir -m 0755 /etc/sudoers.d || err "/etc/sudoers.d could not be made"
+        act mkdir -m 0755 /etc/sudoers.d || err "/etc/sudoers.d could not be made"
         did "/etc/sudoers.d is there again"
     fi
-    rm -f "$RULE.new" "$RULE.old"
-    if [ -f "$RULE" ] && cmp -s "$FOLDER/webstation/sudoers" "$RULE" && [ "$(meta "$RULE")" = '-r--r----- 0 0' ]; then
+    act rm -f "$RULE.new" "$RULE.old"
+    if [ -f "$RULE" ] && cmp -s "$texts/webstation/sudoers" "$RULE" && [ -n "$(find "$RULE" -prune -user 0 -group 0 -perm 0440)" ]; then
         why=$(rule_is_wrong) || return 0
         # A run that was killed before its proof may have left it.
         case $why in
             "root's own sudo"*)
-                rm -f "$RULE"
+                act rm -f "$RULE"
                 why="$why; the rule was taken out again" ;;
         esac
         fault "$why"
         return 0
     fi
-    cat "$FOLDER/webstation/sudoers" >"$RULE.new" || err "$RULE could not be written"
+    if [ "$dry" = yes ]; then
+        did "sudo lets the web server's user start remotetask-run, and nothing else"
+        return 0
+    fi
+    cat "$texts/webstation/sudoers" >"$RULE.new" || err "$RULE could not be written"
     own "$RULE.new" 0:0 0440 || :
     if have visudo && ! why=$(visudo -cf "$RULE.new" 2>&1); then
         rm -f "$RULE.new"
@@ -416,8 +443,8 @@ link() {
         return 0
     fi
     folder "${LINK%/*}"
-    rm -f "$LINK"
-    ln -s "$FOLDER/remotetask" "$LINK" || err "$LINK could not be made"
+    act rm -f "$LINK"
+    act ln -s "$FOLDER/remotetask" "$LINK" || err "$LINK could not be made"
     did "a shell knows the name remotetask"
 }
 
@@ -499,18 +526,24 @@ port() {
         fault "this Apache cannot run programs: it has neither mod_cgid nor mod_cgi"
         return 0
     fi
-    if ! listen=$("$FOLDER/remotetask" listens 2>&1); then
+    program=$FOLDER/remotetask
+    [ -x "$program" ] || program=$texts/remotetask
+    if ! listen=$("$program" listens 2>&1); then
         fault "$(printf '%s' "$listen" | tr '\n' ' ')"
         return 0
     fi
     drop_in "Define REMOTETASK_LISTEN $listen
 $module
-$(cat "$FOLDER/webstation/remotetask.conf")" "$listen" "Apache answers at http://$listen"
+$(cat "$texts/webstation/remotetask.conf")" "$listen" "Apache answers at http://$listen"
 }
 
 # drop_in TEXT LISTEN DONE: into Apache's own configuration, where it is proved, or taken out again.
 drop_in() {
     listen=$2
+    if [ "$dry" = yes ]; then
+        put "$DROP_IN" "$1" 0644 || did "$3"
+        return 0
+    fi
     folder "$SITES"
     rm -f "$DROP_IN.old"
     [ ! -e "$DROP_IN" ] || cp -p "$DROP_IN" "$DROP_IN.old"
@@ -618,13 +651,13 @@ answered() {
 }
 
 no_drop_in() {
-    rm -f "$DROP_IN.old" "$UNPROVED"
+    act rm -f "$DROP_IN.old" "$UNPROVED"
     [ -e "$DROP_IN" ] || return 0
-    rm -f "$DROP_IN"
-    if find_apache; then
+    act rm -f "$DROP_IN"
+    if [ "$dry" = no ] && find_apache; then
         restart_apache >/dev/null 2>&1 || say "  advice Apache could not be restarted, and serves the old way in until it is"
     fi
-    did "Apache's port is closed"
+    did "Apache reads nothing of ours any more"
 }
 
 # The share web, as it really lies on its volume.
@@ -683,7 +716,11 @@ document_root() {
     fi
     root=$root/remotetask
     new=no
-    ! mkdir -m 0755 "$root" 2>/dev/null || new=yes
+    if [ "$dry" = yes ] && [ ! -e "$root" ] && [ ! -L "$root" ]; then
+        did "$root is laid out"
+        return 0
+    fi
+    ! act mkdir -m 0755 "$root" 2>/dev/null || [ "$dry" = yes ] || new=yes
     if ! enter "$root"; then
         fault "$root is there and no folder: move it away, then run this again"
         return 1
@@ -691,15 +728,15 @@ document_root() {
     own . 0:0 0755 || new=yes
     link=yes
     for name in "$@"; do
-        put "${name##*/}" "$(cat "$FOLDER/webstation/$name")" 0644 || new=yes
+        put "${name##*/}" "$(cat "$texts/webstation/$name")" 0644 || new=yes
         [ "$name" != php/index.php ] || link=no
     done
     if [ "$link" = no ]; then
-        [ ! -L remotetask.cgi ] || rm -f remotetask.cgi
+        [ ! -L remotetask.cgi ] || act rm -f remotetask.cgi
     else
-        ! ours index.php || rm -f index.php
+        ! ours index.php || act rm -f index.php
         if [ "$(readlink remotetask.cgi)" != "$FOLDER/remotetask-cgi" ]; then
-            { rm -f remotetask.cgi && ln -s "$FOLDER/remotetask-cgi" remotetask.cgi; } ||
+            { act rm -f remotetask.cgi && act ln -s "$FOLDER/remotetask-cgi" remotetask.cgi; } ||
                 err "$root/remotetask.cgi could not be made: see what is there, move it away, then run this again"
             new=yes
         fi
@@ -713,6 +750,7 @@ ours() { [ -f "$1" ] && grep -q remotetask-cgi "$1"; }
 
 # clicks FIRST SECOND: what only the owner can do, in Web Station's page.
 clicks() {
+    [ "$dry" = no ] || return 0
     if find_apache; then
         server="Apache HTTP Server 2.4"
         nginx=''
@@ -740,11 +778,11 @@ no_root() {
         cd /
         return 0
     fi
-    [ ! -L remotetask.cgi ] || rm -f remotetask.cgi
-    ! ours index.php || rm -f index.php
-    rm -f .htaccess
+    [ ! -L remotetask.cgi ] || act rm -f remotetask.cgi
+    ! ours index.php || act rm -f index.php
+    act rm -f .htaccess
     cd /
-    rmdir "$root" 2>/dev/null || say "  advice $root has other files in it, and stays"
+    act rmdir "$root" 2>/dev/null || say "  advice $root has other files in it, and stays"
     did "the folder for Web Station's virtual host is gone; take the virtual host away in Web Station's page"
 }
 
@@ -766,29 +804,39 @@ uninstall() {
     # First what leads here, then what it leads to.
     no_drop_in
     no_root
-    [ ! -e "$RULE" ] || { rm -f "$RULE"; did "sudo's rule is gone"; }
-    rm -f "$RULE.new" "$RULE.old"
-    [ ! -L "$LINK" ] || { rm -f "$LINK"; did "the name remotetask is gone"; }
-    [ ! -e "$BOOT" ] || { rm -f "$BOOT"; did "DSM's boot repairs nothing any more"; }
+    [ ! -e "$RULE" ] || { act rm -f "$RULE"; did "sudo's rule is gone"; }
+    act rm -f "$RULE.new" "$RULE.old"
+    [ ! -L "$LINK" ] || { act rm -f "$LINK"; did "the name remotetask is gone"; }
+    [ ! -e "$BOOT" ] || { act rm -f "$BOOT"; did "DSM's boot repairs nothing any more"; }
     if [ -e "$FOLDER/webstation/made" ]; then
         # The deepest first; what others have put something into stays.
         sort -r "$FOLDER/webstation/made" | while read -r made; do
-            rmdir "$made" 2>/dev/null || :
+            act rmdir "$made" 2>/dev/null || :
         done
     fi
-    if [ "$keep" = yes ] && [ -d "$FOLDER" ]; then
+    kept=''
+    if [ "$keep" = yes ]; then
+        for name in config.json keys.json start.html; do
+            [ ! -e "$FOLDER/$name" ] || kept="$kept $name"
+        done
+    fi
+    if [ -n "$kept" ]; then
         for entry in "$FOLDER"/* "$FOLDER"/.[!.]*; do
             case ${entry##*/} in
                 config.json | keys.json | start.html) ;;
-                *) rm -rf "$entry" ;;
+                *) act rm -rf "$entry" ;;
             esac
         done
-        did "the programs are gone; kept: $(cd "$FOLDER" && echo *)"
+        did "the programs are gone; kept:$kept"
     elif [ -d "$FOLDER" ]; then
-        rm -rf "$FOLDER"
+        act rm -rf "$FOLDER"
         did "$FOLDER is gone"
     fi
-    [ "$changes" != 0 ] || say "There was nothing to take away."
+    if [ "$changes" = 0 ]; then
+        say "There was nothing to take away."
+    elif [ "$dry" = yes ]; then
+        nothing_was_changed
+    fi
 }
 
 main "$@"

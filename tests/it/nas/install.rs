@@ -606,6 +606,11 @@ fn a_link_in_the_share_is_not_followed() {
         fs::write("/run/victim/secret", "").expect("a file");
         chown("/run/victim", Some(1026), Some(100)).expect("chown");
         mode("/run/victim", 0o700);
+        if tool != "mkdir" {
+            fs::create_dir("/volume1/web/remotetask").expect("a folder");
+            chown("/volume1/web/remotetask", Some(HTTP), Some(HTTP)).expect("chown");
+            mode("/volume1/web/remotetask", 0o700);
+        }
         let (path, real) = (format!("/usr/bin/{tool}"), format!("/usr/bin/{tool}.real"));
         fs::rename(&path, &real).expect("away");
         let swap = "case \"$PWD $*\" in */web/remotetask*) if [ ! -e /run/effects/swapped ]; then touch /run/effects/swapped; \
@@ -702,5 +707,57 @@ fn by_a_virtual_host_where_nobody_loads_the_module() {
     fs::write(&cgid, was).expect("as it was");
     fs::remove_file(format!("{MODULES}/more.conf")).expect("as it was");
     same(&before, &tree());
+    drop(bare);
+}
+
+/// A dry run goes the same way: what there is to do is what is done then, and before that nothing is changed.
+#[test]
+fn a_dry_run_says_what_is_done_then() {
+    let bare = Bare::new();
+    let both = |setup_again: bool, arguments: &[&str], lines: usize| {
+        let run = |more: &[&str]| match setup_again {
+            true => setup(&[arguments, more].concat()),
+            false => nas_sh(&[arguments, more].concat()),
+        };
+        let before = tree();
+        let dry = run(&["--dry-run"]);
+        same(&before, &tree());
+        let wet = run(&[]);
+        let marked = |said: &Said, mark: &str| -> Vec<String> {
+            said.ok().lines().filter_map(|line| line.strip_prefix(mark).map(str::to_owned)).collect()
+        };
+        let (to_do, done) = (marked(&dry, "  to do  "), marked(&wet, "  done   "));
+        assert_eq!(to_do, done, "{arguments:?}");
+        assert_eq!(done.len(), lines, "{arguments:?}: {done:?}");
+        let end = if lines == 0 { "there is nothing to do.\n" } else { "Nothing was changed.\n" };
+        assert!(dry.out.ends_with(end), "{}", dry.out);
+    };
+    let services = || fs::read_to_string("/run/services").expect("calls").lines().count();
+    both(true, &[], 5);
+    both(true, &[], 0);
+    both(false, &["repair"], 0);
+    let calls = services();
+    // What an update takes.
+    for file in [RULE, DROP_IN, "/usr/local/bin/remotetask", "/usr/local/etc/rc.d/remotetask.sh"] {
+        fs::remove_file(file).expect("wiped");
+    }
+    mode(&at("remotetask-run"), 0o755);
+    both(false, &["repair"], 5);
+    assert_eq!(services(), calls + 1, "Apache was restarted once");
+    for name in ["remotetask-cgi", "webstation/remotetask.conf"] {
+        fs::write(at(name), "older").expect("older");
+    }
+    both(true, &[], 2);
+    both(true, &["--vhost"], 2);
+    both(true, &["--php"], 2);
+    both(true, &["--port"], 2);
+    both(false, &["uninstall", "--keep-config"], 5);
+    both(true, &[], 5);
+    bench(&["tasks", "add", "t", "--", "/bin/true"]).ok();
+    both(false, &["uninstall", "--keep-config"], 5);
+    both(true, &[], 15);
+    both(false, &["uninstall"], 5);
+    let dry = setup(&["--dry-run", "--vhost"]);
+    assert!(!dry.ok().contains("Now in DSM"), "{}", dry.out);
     drop(bare);
 }
