@@ -38,6 +38,7 @@ DROP_IN=$SITES/remotetask.conf
 UNPROVED=$FOLDER/webstation/unproved
 LINK=/usr/local/bin/remotetask
 BOOT=/usr/local/etc/rc.d/remotetask.sh
+APACHE_CONF=/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/httpd24.conf
 APACHE_LOG=/var/log/httpd/apache24-error_log
 
 # Who has hung up is not written to, and that is no reason to stop half-way.
@@ -503,12 +504,13 @@ find_apache() {
     return 1
 }
 
-# What Apache reads, one file a line.
+# What Apache reads, one file a line; nothing where it is too old to tell.
 apache_files() { "$apache" -t -D DUMP_INCLUDES 2>/dev/null | sed -n 's/^ *([^)]*) //p'; }
 
 # The first word of a directive in what Apache reads; $2: which word.
 directive() {
-    apache_files | while read -r file; do
+    files=$(apache_files)
+    say "${files:-$APACHE_CONF}" | while read -r file; do
         sed -n "s/^[[:space:]]*$1[[:space:]]\{1,\}//p" "$file" 2>/dev/null
     done | awk -v at="$2" 'NR == 1 { gsub(/"/, "", $at); print $at }'
 }
@@ -562,7 +564,8 @@ drop_in() {
         fault "Apache refuses $DROP_IN, which was taken out again: $(apache_says "$why")"
         return 0
     fi
-    if ! apache_files | grep -qx "$DROP_IN"; then
+    files=$(apache_files)
+    if [ -n "$files" ] && ! say "$files" | grep -qx "$DROP_IN"; then
         main_file=$(apache_files | head -n 1)
         take_drop_in_back
         fault "Apache does not read $SITES: add the line 'IncludeOptional $SITES/*.conf' at the end of $main_file, then run this again"

@@ -251,6 +251,9 @@ fn a_dry_run_changes_nothing() {
         dry.out
     );
     assert!(dry.out.contains("\n  to do  remotetask "), "{}", dry.out);
+    let root = install(&[&["root@nas", "--dry-run", "--config", &config][..], &from()].concat());
+    let by_sudo = dry.out.replace("auto@nas", "root@nas").replace("root, by sudo, which asks for no password", "root");
+    assert_eq!(root.ok(), by_sudo);
     assert!(
         dry.out.ends_with("  to do  Apache answers at http://127.0.0.1:10765\nNothing was changed.\n"),
         "{}",

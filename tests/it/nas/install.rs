@@ -370,6 +370,31 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     assert_eq!(nas_sh(&["repair"]).ok(), WELL);
     nas_sh(&["uninstall"]).ok();
 
+    // An Apache that does not tell what it reads: a request proves that it read ours.
+    let httpd = "/usr/local/bin/httpd24";
+    fs::rename(httpd, "/usr/local/bin/httpd24.real").expect("away");
+    script(Path::new(httpd), "case \"$*\" in *DUMP_INCLUDES*) exit 0 ;; esac\nexec /usr/local/bin/httpd24.real \"$@\"");
+    setup(&[]).ok();
+    assert_eq!(status("/"), 200);
+    nas_sh(&["uninstall"]).ok();
+    let main = "/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/httpd24.conf";
+    let text = fs::read_to_string(main).expect("httpd24.conf");
+    fs::write(main, text.replace("IncludeOptional /usr/local", "#IncludeOptional /usr/local")).expect("written");
+    let fault = the_fault(&setup(&[]));
+    assert!(fault.starts_with("nothing answered at http://127.0.0.1:10765 within 15 s, so "), "{fault}");
+    assert!(!Path::new(DROP_IN).exists());
+    fs::rename("/usr/local/bin/httpd24.real", httpd).expect("back");
+    // And one that tells.
+    assert_eq!(
+        the_fault(&nas_sh(&["repair"])),
+        format!(
+            "Apache does not read /usr/local/etc/apache24/sites-enabled: add the line 'IncludeOptional \
+             /usr/local/etc/apache24/sites-enabled/*.conf' at the end of {main}, then run this again"
+        )
+    );
+    fs::write(main, text).expect("as it was");
+    nas_sh(&["uninstall"]).ok();
+
     // A fault in somebody else's file: nothing of ours is put in.
     fs::write(format!("{MODULES}/more.conf"), "Nonsense on\n").expect("more");
     let fault = the_fault(&setup(&[]));
