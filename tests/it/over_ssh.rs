@@ -529,3 +529,16 @@ fn a_connection_that_breaks_leaves_the_old_or_the_new() {
         assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200, "{bytes}");
     }
 }
+
+/// With nothing ready: built here for the NAS's processor, by this machine's own compiler.
+#[test]
+fn long_what_it_builds_itself() {
+    let _box = Box::new();
+    let mut command = Command::new("setsid");
+    command.args(["--wait", "/bin/sh", &format!("{CLONE}/install.sh"), "auto@nas", "--tasks", "7"]).current_dir("/");
+    let programs = std::env::var("REMOTETASK_PATH").expect("tests/nas/box hands it on");
+    let done = said(command.env("PATH", format!("{PC}/bin:{programs}")), "");
+    assert!(done.ok().contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{}", done.out);
+    assert_eq!(status(&path(&done.out)), 202);
+    assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+}
