@@ -11,4 +11,5 @@ mod scheduler;
 mod support;
 mod terminal;
 mod web_half;
+mod wide;
 mod workbench;

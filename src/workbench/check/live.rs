@@ -584,7 +584,7 @@ impl<'u> Live<'u> {
 /// The refusals in the log behind the byte `before`; in all of it where its older half has gone since.
 fn refusals(log: &Path, before: u64) -> Vec<Line> {
     let content = Regular::open(log).and_then(|file| file.read(2 * FULL as usize)).unwrap_or_default();
-    let new = content.get(before as usize..).unwrap_or(&content);
+    let new = usize::try_from(before).ok().and_then(|before| content.get(before..)).unwrap_or(&content);
     let text = String::from_utf8_lossy(new);
     let line = |line: &str| {
         let (_, rest) = line.split_once(" refused ")?;
