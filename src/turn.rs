@@ -98,3 +98,18 @@ fn lock(path: &Path) -> Result<File, Outcome> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second one that may only look in would be a second one that decides.
+    #[test]
+    fn who_has_the_turn_has_it_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("turn");
+        let _held = lock(&path).expect("the turn");
+        let other = File::open(&path).expect("its file");
+        assert_eq!(flock(&other, FlockOperation::NonBlockingLockShared), Err(rustix::io::Errno::WOULDBLOCK));
+    }
+}
