@@ -64,7 +64,7 @@ const FIELD: char = '\u{1}';
 /// Puts `field` in front of an error. serde_json keeps the line and column over this.
 #[cold]
 fn under<E: Error>(field: impl Display, error: E) -> E {
-    let error = error.to_string();
+    let error = without_value(error.to_string());
     E::custom(match error.strip_prefix(FIELD) {
         Some(inner) if inner.starts_with('[') => format!("{FIELD}{field}{inner}"),
         Some(inner) => format!("{FIELD}{field}.{inner}"),
@@ -79,20 +79,27 @@ fn refusal(error: serde_json::Error) -> Refusal {
     if error.is_syntax() || error.is_eof() {
         message = format!("{message}; {}", cure(&message));
     }
-    // serde's words for what stands there.
-    for (theirs, ours) in [
-        ("invalid type: map", "this is an object { … }"),
-        ("invalid type: sequence", "this is a list [ … ]"),
-        ("invalid type: integer", "this is the number"),
-        ("invalid type: floating point", "this is the number"),
-        ("invalid type: string", "this is the text"),
-        ("invalid type: boolean", "this is"),
-        ("invalid type: null", "this is null"),
-        ("invalid value: integer", "this is the number"),
-    ] {
-        message = message.replace(theirs, ours);
-    }
-    Refusal { line, column, message: message.replace(FIELD, "") }
+    Refusal { line, column, message: without_value(message).replace(FIELD, "") }
+}
+
+/// What serde says about a value of a wrong kind, without the value: it may be a key in the wrong field, and an
+/// owner shows errors to others. The last "expected" is ours, whatever the value holds.
+#[cold]
+fn without_value(error: String) -> String {
+    let parts = error.strip_prefix("invalid ").zip(error.rsplit_once(", expected "));
+    let Some((there, (_, expected))) = parts else { return error };
+    let kinds = [
+        ("type: map", "an object { … }"),
+        ("type: sequence", "a list [ … ]"),
+        ("type: integer", "a number"),
+        ("type: floating point", "a number"),
+        ("type: string", "a text"),
+        ("type: boolean", "true or false"),
+        ("type: null", "null"),
+        ("value: integer", "a number"),
+    ];
+    let kind = kinds.iter().find(|(theirs, _)| there.starts_with(theirs)).map_or("something else", |(_, ours)| ours);
+    format!("this is {kind}, expected {expected}")
 }
 
 /// What to do about a text that is no JSON, by serde_json's words.
@@ -589,7 +596,7 @@ impl<'de> Object<'de> for EntryFields<'de> {
             "tasks" => {
                 let check = |id: &Cow<'_, str>| match reading.whole() {
                     Some(whole) if !whole.ids.contains(&**id) => {
-                        Err(format!("there is no task \"{id}\" in \"tasks\"; add it there, or take it out here"))
+                        Err("there is no such task in \"tasks\"; add it there, or take it out here".into())
                     }
                     _ => Ok(()),
                 };

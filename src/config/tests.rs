@@ -114,9 +114,9 @@ fn refusals_name_place_field_and_cure() {
             "config.json:1:47: port: stands outside \"server\", and there is a \"server\" too; move it in there",
         ),
         (&server(r#""magickey": []"#), "config.json:1:26: server.magickey: the list is empty, so nobody could start anything; add a key"),
-        (&server(r#""magickey": 7"#), "config.json:1:25: server.magickey: this is the number `7`, expected a key in quotes, or a list [ … ] of keys and of objects with a \"key\""),
+        (&server(r#""magickey": 7"#), "config.json:1:25: server.magickey: this is a number, expected a key in quotes, or a list [ … ] of keys and of objects with a \"key\""),
         (&server(r#""magickey": "short""#), "config.json:1:31: server.magickey: a key has 8 to 128 characters, this one 5; choose another"),
-        (&server(r#""magickey": ["key-of-me", 7]"#), "config.json:1:39: server.magickey[1]: this is the number `7`, expected a key in quotes, or an object { \"key\": … }"),
+        (&server(r#""magickey": ["key-of-me", 7]"#), "config.json:1:39: server.magickey[1]: this is a number, expected a key in quotes, or an object { \"key\": … }"),
         (&server(r#""magickey": [{"label": "x"}]"#), "config.json:1:39: server.magickey[0]: there is no \"key\"; add one"),
         (&server(r#""magickey": [{"key": "key-of-me", "kye": 1}]"#), "config.json:1:51: server.magickey[0].kye: no such field; there are key, label, expires, from, tasks"),
         (&server(r#""magickey": [{"key": "key-of-me", "expires": "2027-02-29"}]"#), "config.json:1:69: server.magickey[0].expires: the last valid day is written as \"2027-01-31\", a day that exists"),
@@ -125,15 +125,15 @@ fn refusals_name_place_field_and_cure() {
         (&server(r#""magickey": [{"key": "key-of-me", "from": ["192.168.1.7/24"]}]"#), "config.json:1:71: server.magickey[0].from[0]: this network has bits set behind its prefix; write \"192.168.1.0/24\""),
         (&server(r#""magickey": [{"key": "key-of-me", "from": ["nas.local"]}]"#), "config.json:1:66: server.magickey[0].from[0]: write an address or a network, such as \"192.168.1.7\" or \"192.168.1.0/24\""),
         (&server(r#""magickey": [{"key": "key-of-me", "tasks": []}]"#), "config.json:1:58: server.magickey[0].tasks: the list is empty, so this key could start nothing; add a task, or take \"tasks\" out"),
-        (&server(r#""magickey": [{"key": "key-of-me", "tasks": ["7"]}]"#), "config.json:1:60: server.magickey[0].tasks[0]: there is no task \"7\" in \"tasks\"; add it there, or take it out here"),
-        (&server(&format!("{key}, \"port\": \"80\"")), "config.json:1:49: server.port: this is the text \"80\", expected a port, a whole number from 1 to 65535, without quotes"),
-        (&server(&format!("{key}, \"port\": 0")), "config.json:1:46: server.port: this is the number `0`, expected a port, a whole number from 1 to 65535, without quotes"),
+        (&server(r#""magickey": [{"key": "key-of-me", "tasks": ["7"]}]"#), "config.json:1:60: server.magickey[0].tasks[0]: there is no such task in \"tasks\"; add it there, or take it out here"),
+        (&server(&format!("{key}, \"port\": \"80\"")), "config.json:1:49: server.port: this is a text, expected a port, a whole number from 1 to 65535, without quotes"),
+        (&server(&format!("{key}, \"port\": 0")), "config.json:1:46: server.port: this is a number, expected a port, a whole number from 1 to 65535, without quotes"),
         (&server(&format!("{key}, \"listen\": \"nas\"")), "config.json:1:52: server.listen: this is no IP address; write one such as \"127.0.0.1\""),
-        (&server(&format!("{key}, \"debug\": \"yes\"")), "config.json:1:51: server.debug: this is the text \"yes\", expected true or false, without quotes"),
+        (&server(&format!("{key}, \"debug\": \"yes\"")), "config.json:1:51: server.debug: this is a text, expected true or false, without quotes"),
         (&server(&format!("{key}, \"elevate\": [\"sudo\"]")), "config.json:1:57: server.elevate[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
-        (&server(&format!("{key}, \"elevate\": \"/usr/bin/sudo -n\"")), "config.json:1:66: server.elevate: this is the text \"/usr/bin/sudo -n\", expected a list of words such as [\"/usr/bin/sudo\", \"-n\"], or [] for none"),
+        (&server(&format!("{key}, \"elevate\": \"/usr/bin/sudo -n\"")), "config.json:1:66: server.elevate: this is a text, expected a list of words such as [\"/usr/bin/sudo\", \"-n\"], or [] for none"),
         (&server(&format!("{key}, \"scheduler\": \"cron\"")), "config.json:1:56: server.scheduler: write \"synoschedtask\", \"synowebapi\" or \"direct\""),
-        (&server(&format!("{key}, \"scheduler\": 7")), "config.json:1:51: server.scheduler: this is the number `7`, expected \"synoschedtask\", \"synowebapi\" or \"direct\""),
+        (&server(&format!("{key}, \"scheduler\": 7")), "config.json:1:51: server.scheduler: this is a number, expected \"synoschedtask\", \"synowebapi\" or \"direct\""),
         (&server(&format!("{key}, \"panel\": \"key-of-panel\"")), "config.json:1:44: server.panel: not in this version; take it out"),
         (&server(&format!("{key}, \"synowebapi\": \"w\"")), "config.json:1:54: server.synowebapi: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&server(&format!("{key}, \"synoschedule\": \"d\"")), "config.json:1:56: server.synoschedule: a folder is named by its whole path, which begins with /, such as \"/usr/syno/etc\""),
@@ -156,11 +156,11 @@ fn refusals_name_place_field_and_cure() {
         (&task(r#""command": ["backup.sh"]"#), "config.json:1:105: tasks.\"7\".command[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&task(r#""command": [""]"#), "config.json:1:96: tasks.\"7\".command[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&task(r#""command": ["/x", "a\u0000b"]"#), "config.json:1:108: tasks.\"7\".command[1]: a NUL byte cannot stand here; take it out"),
-        (&task(r#""command": ["/x", 5]"#), "config.json:1:99: tasks.\"7\".command[1]: this is the number `5`, expected a word in quotes"),
+        (&task(r#""command": ["/x", 5]"#), "config.json:1:99: tasks.\"7\".command[1]: this is a number, expected a word in quotes"),
         (&task(r#""wait": 5"#), "config.json:1:90: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
         (&task(r#""overlap": "skip""#), "config.json:1:98: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
-        (&task(r#""command": ["/x"], "wait": 31"#), "config.json:1:109: tasks.\"7\".wait: this is the number `31`, expected seconds, a whole number from 0 to 30, without quotes"),
-        (&task(r#""command": ["/x"], "wait": 1.5"#), "config.json:1:110: tasks.\"7\".wait: this is the number `1.5`, expected seconds, a whole number from 0 to 30, without quotes"),
+        (&task(r#""command": ["/x"], "wait": 31"#), "config.json:1:109: tasks.\"7\".wait: this is a number, expected seconds, a whole number from 0 to 30, without quotes"),
+        (&task(r#""command": ["/x"], "wait": 1.5"#), "config.json:1:110: tasks.\"7\".wait: this is a number, expected seconds, a whole number from 0 to 30, without quotes"),
         (&task(r#""command": ["/x"], "overlap": "parallel""#), "config.json:1:120: tasks.\"7\".overlap: \"parallel\" is not in this version; take it out"),
         (&task(r#""get": "confirm""#), "config.json:1:96: tasks.\"7\".get: \"confirm\" is not in this version; take it out"),
         (&task(r#""get": "post""#), "config.json:1:93: tasks.\"7\".get: write \"run\""),
@@ -182,6 +182,37 @@ fn refusals_name_place_field_and_cure() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An owner shows a refusal to others, and may have put a key where it does not belong.
+#[test]
+fn a_refusal_shows_nothing_that_may_be_a_key() {
+    let entry = |field: &str| file(&format!("\"magickey\": [{{\"key\": \"key-of-me\", \"{field}\": VALUE}}]"), "");
+    let server = |field: &str| file(&format!("\"magickey\": \"key-of-me\", \"{field}\": VALUE"), "");
+    let task = |field: &str| {
+        let fields = format!("\"identifier\": \"key-of-7\", \"command\": [\"/x\"], \"{field}\": VALUE");
+        file("\"magickey\": \"key-of-me\"", &format!("\"7\": {{{fields}}}"))
+    };
+    let keys = |server: &str, identifier: &str| {
+        file(&format!("\"magickey\": {server}"), &format!("\"7\": {{\"identifier\": {identifier}}}"))
+    };
+    let mut places = vec!["VALUE".into(), "{\"server\": VALUE}".into(), "{\"tasks\": VALUE}".into()];
+    places.push(file("\"magickey\": \"key-of-me\"", "\"7\": VALUE"));
+    places.extend([keys("VALUE", "7"), keys("[VALUE, VALUE]", "7"), keys("[{\"key\": VALUE, \"from\": []}]", "7")]);
+    places.extend([keys("\"key-of-me\"", "[VALUE, VALUE]"), keys("\"key-of-me\"", "[[VALUE]]")]);
+    places.extend(["label", "expires", "from", "tasks", "other"].map(entry));
+    places.extend(["listen", "port", "debug", "elevate", "scheduler", "synoschedtask", "synoschedule"].map(server));
+    places.extend(["identifier", "name", "event", "get", "overlap", "wait", "cooldown", "other"].map(task));
+    for place in places {
+        let values =
+            ["\"my~secret~key\"", "\"x\\\", expected my~secret~key, expected \"", "76543210", "-76543210", "7654.3210"];
+        let lists = values.map(|value| format!("[{value}]"));
+        for value in values.into_iter().chain(lists.iter().map(String::as_str)) {
+            let found = refusal(&place.replace("VALUE", value));
+            assert!(!["secret", "7654", "3210"].iter().any(|part| found.contains(part)), "{place}, {value}: {found}");
+        }
+        assert!(!refusal(&place.replace("VALUE", "-76543210")).is_empty(), "{place}");
+    }
 }
 
 #[test]
