@@ -429,6 +429,7 @@ impl<'de> Object<'de> for Top<'de> {
             "tasks" => return once(map, name, &mut self.tasks, Tasks(reading)),
             "server" => once(map, name, &mut self.nested, Fields { reading, object: &mut ServerFields::default() })?,
             _ => {
+                self.flat.beside = "server, tasks, ";
                 self.flat.take(name, map, reading)?;
                 self.flat_field = Some(name.to_owned());
             }
@@ -453,6 +454,8 @@ impl<'de> Object<'de> for Top<'de> {
 
 #[derive(Default)]
 struct ServerFields<'de> {
+    /// What else may stand where these do.
+    beside: &'static str,
     listen: Option<std::net::IpAddr>,
     port: Option<u64>,
     magic_keys: Option<Vec<MagicKey<'de>>>,
@@ -501,8 +504,11 @@ impl<'de> Object<'de> for ServerFields<'de> {
             "panel" => refuse(name, NOT_YET),
             _ => refuse(
                 name,
-                "no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask, \
-                 synowebapi, synoschedule",
+                &format!(
+                    "no such field; there are {}listen, port, magickey, debug, elevate, scheduler, synoschedtask, \
+                     synowebapi, synoschedule",
+                    self.beside
+                ),
             ),
         }
     }

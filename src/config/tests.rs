@@ -140,6 +140,7 @@ fn refusals_name_place_field_and_cure() {
         (&server(&format!("{key}, \"synoschedule\": \"/d\\u0000\"")), "config.json:1:63: server.synoschedule: a NUL byte cannot stand here; take it out"),
         (&server(&format!("{key}, \"synoschedtask\": \"s\"")), "config.json:1:57: server.synoschedtask: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&server(&format!("{key}, \"magicKey\": 1")), "config.json:1:47: server.magicKey: no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule"),
+        ("{\"task\": {}}", "config.json:1:7: task: no such field; there are server, tasks, listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule"),
         (&server(&format!("{key}, {key}")), "config.json:1:47: server.magickey: is given twice; keep one of the two"),
         (&file(key, r#""": {"identifier": "key-of-7"}"#), "config.json:1:50: tasks.\"\": a task's id cannot be empty; give it a number or a name"),
         (&file(key, r#""7": {}"#), "config.json:1:55: tasks.\"7\": there is no \"identifier\"; add one, the task's key"),
