@@ -233,17 +233,17 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Tasks { command: Some(Tasks::Add { task, name, event, command, codes }) } => {
             tasks::add(bench, NewTask { id: task, name, event, command }, codes.codes())
         }
-        Command::Tasks { command: Some(Tasks::Remove { task }) } => tasks::remove(bench, &task),
+        Command::Tasks { command: Some(Tasks::Remove { task }) } => return tasks::remove(bench, &task),
         Command::Tasks { command: Some(Tasks::Rotate { task, keep_old, codes }) } => {
-            tasks::rotate(bench, &task, keep_old, codes.codes())
+            return tasks::rotate(bench, &task, keep_old, codes.codes())
         }
         Command::Key { command: Key::New { label, expires, from, tasks, codes } } => {
             people::new(bench, NewKey { label, expires, from, tasks }, codes.codes())
         }
         Command::Key { command: Key::List } => people::list(bench),
-        Command::Key { command: Key::Revoke { who } } => people::revoke(bench, &who),
+        Command::Key { command: Key::Revoke { who } } => return people::revoke(bench, &who),
         Command::Key { command: Key::Rotate { who, old_until, codes } } => {
-            people::rotate(bench, &who, old_until.as_deref(), codes.codes())
+            return people::rotate(bench, &who, old_until.as_deref(), codes.codes())
         }
         Command::Url { task, who, at, recipe, codes } => {
             let recipe = recipe.map(|wanted| match wanted {
@@ -254,7 +254,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             let (task, who, at) = (task.as_deref(), who.as_deref(), at.as_deref());
             url::run(bench, &Wanted { task, who, at, recipe, codes: codes.codes() })
         }
-        Command::Seal { renew } => seal::run(bench, renew),
+        Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return attempt::run(bench, from),
         Command::Probe { task, yes, watch } => {
             return probe::run(bench, &probe::Wanted { task, yes, watch: Duration::from_secs(watch) })

@@ -4,6 +4,7 @@ use chrono::{Local, NaiveDate};
 use serde_json::{json, Map, Value};
 
 use super::edit::{digests, Edit};
+use super::screen::Tone;
 use super::secrets::{new_key, Secrets};
 use super::url::{quoted, show_urls, Codes};
 use super::view::{who, View};
@@ -92,8 +93,8 @@ pub fn list(bench: &Bench) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `key revoke`: takes a key back. It is refused from the next request on.
-pub fn revoke(bench: &Bench, wanted: &str) -> Result<(), Fault> {
+/// `key revoke`: takes a key back. It is refused from the next request on. Whether nothing is left to do.
+pub fn revoke(bench: &Bench, wanted: &str) -> Result<bool, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
     let keys = edit.magic_keys();
     let at = find_or_say(keys, wanted)?;
@@ -116,7 +117,7 @@ pub fn revoke(bench: &Bench, wanted: &str) -> Result<(), Fault> {
         let label = entry["label"].as_str().unwrap_or(&shown);
         bench.screen.say(format_args!("The key of {label} is refused from the next request on."));
     }
-    forget(bench, &digests)
+    Ok(forget(bench, &digests))
 }
 
 /// Takes out what rotations left of this entry's key until some day.
@@ -133,7 +134,8 @@ fn take_old(keys: &mut Vec<Value>, entry: &Value) -> Vec<Value> {
 const OLD: &str = " (old, until ";
 
 /// `key rotate`: a new key in the place of an old one, which stays valid until the end of a day, or not.
-pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes) -> Result<(), Fault> {
+/// Whether nothing is left to do.
+pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes) -> Result<bool, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
     let keys = edit.magic_keys();
     let at = find_or_say(keys, wanted)?;
@@ -175,14 +177,15 @@ pub fn rotate(bench: &Bench, wanted: &str, old_until: Option<&str>, codes: Codes
         let label = entry["label"].as_str().unwrap_or_default();
         bench.screen.say(format_args!("The key of {label} is refused from the next request on."));
     }
-    forget(bench, &gone)?;
+    let forgotten = forget(bench, &gone);
     drop(held);
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
     let new = Digest::of(key.as_bytes());
     let number = config.server.magic_keys.iter().position(|entry| entry.key.digest == new);
     let number = number.ok_or_else(|| Fault::new("the new key is not in config.json; somebody else has changed it"))?;
-    show_urls(bench, Some(&who(number, config.server.magic_keys[number].label.as_deref())), None, codes)
+    show_urls(bench, Some(&who(number, config.server.magic_keys[number].label.as_deref())), None, codes)?;
+    Ok(forgotten)
 }
 
 /// A magic key of the owner's own, for a first configuration.
@@ -197,15 +200,26 @@ pub fn keep(bench: &Bench, keys: &[&str]) -> Result<(), Fault> {
     secrets.write()
 }
 
-/// Forgets what the configuration does not know any more. The change is still held.
-pub fn forget(bench: &Bench, gone: &[Digest]) -> Result<(), Fault> {
-    let view = View::read(&bench.folder)?;
-    let known = digests(&view.config()?);
-    let mut secrets = view.secrets;
-    secrets.retain(&known);
-    secrets.write()?;
+/// Forgets what the configuration does not know any more; whether it could. The change is made by now, and still
+/// held: what keeps keys.json from following is told, and undoes nothing.
+pub fn forget(bench: &Bench, gone: &[Digest]) -> bool {
     gone.iter().for_each(|digest| record::forget_use(&bench.path("state"), digest));
-    Ok(())
+    let follow = || {
+        let view = View::read(&bench.folder)?;
+        let known = digests(&view.config()?);
+        let mut secrets = view.secrets;
+        secrets.retain(&known);
+        secrets.write()
+    };
+    match follow() {
+        Ok(()) => true,
+        Err(Fault(why)) => {
+            let rest = "What was taken back may stand in keys.json until then. It starts nothing, and goes from there \
+                        with the next key or task that is taken back.";
+            bench.screen.mark(Tone::Advice, "advice", format_args!("{why}. {rest}"));
+            false
+        }
+    }
 }
 
 fn digest_of(entry: &Value) -> Option<Digest> {

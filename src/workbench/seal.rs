@@ -10,8 +10,8 @@ use super::{Bench, Fault};
 use crate::key::Digest;
 
 /// Seals every plain key. A weak one is replaced where `renew` says so, or the owner, who is asked on a
-/// terminal: its digest can be guessed.
-pub fn run(bench: &Bench, renew: bool) -> Result<(), Fault> {
+/// terminal: its digest can be guessed. Whether nothing is left to do.
+pub fn run(bench: &Bench, renew: bool) -> Result<bool, Fault> {
     let screen = &bench.screen;
     let mut edit = Edit::begin(&bench.folder)?;
     let labels: Vec<String> =
@@ -19,7 +19,7 @@ pub fn run(bench: &Bench, renew: bool) -> Result<(), Fault> {
     let plain = plain(&mut edit);
     if plain.is_empty() {
         screen.say("Every key is sealed already; nothing was changed.");
-        return Ok(());
+        return Ok(true);
     }
     // While a question stands open others may change something.
     drop(edit);
@@ -56,7 +56,7 @@ pub fn run(bench: &Bench, renew: bool) -> Result<(), Fault> {
     keep(bench, &kept.iter().map(String::as_str).collect::<Vec<_>>())?;
     let held = edit.commit()?;
     let gone: Vec<Digest> = renewed.iter().map(|(old, ..)| Digest::of(old.as_bytes())).collect();
-    forget(bench, &gone)?;
+    let forgotten = forget(bench, &gone);
     drop(held);
 
     screen
@@ -73,7 +73,7 @@ pub fn run(bench: &Bench, renew: bool) -> Result<(), Fault> {
             Means::What(id) => show_urls(bench, None, Some(id), Codes::Terminal)?,
         }
     }
-    Ok(())
+    Ok(forgotten)
 }
 
 /// The keys that stand there as they are, and what each is for.

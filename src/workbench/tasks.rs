@@ -211,8 +211,9 @@ fn can_be_started(command: &[String]) -> Result<(), Fault> {
     }
 }
 
-/// `tasks remove`: its URLs are refused from the next request on. The scheduler's task stays.
-pub fn remove(bench: &Bench, id: &str) -> Result<(), Fault> {
+/// `tasks remove`: its URLs are refused from the next request on. The scheduler's task stays. Whether nothing is left
+/// to do.
+pub fn remove(bench: &Bench, id: &str) -> Result<bool, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
     if edit.tasks().shift_remove(id).is_none() {
         return Err(no_task(edit.tasks(), id));
@@ -230,13 +231,13 @@ pub fn remove(bench: &Bench, id: &str) -> Result<(), Fault> {
         }
     }
     let _held = edit.commit()?;
-    forget(bench, &[])?;
     bench.screen.say(format_args!("The URLs of task {id} are refused from the next request on."));
-    Ok(())
+    Ok(forget(bench, &[]))
 }
 
-/// `tasks rotate`: a new key for the task; the old one goes, or stays beside it until the next time.
-pub fn rotate(bench: &Bench, id: &str, keep_old: bool, codes: Codes) -> Result<(), Fault> {
+/// `tasks rotate`: a new key for the task; the old one goes, or stays beside it until the next time. Whether nothing
+/// is left to do.
+pub fn rotate(bench: &Bench, id: &str, keep_old: bool, codes: Codes) -> Result<bool, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
     let key = new_key()?;
     let sealed = Value::from(Digest::of(key.as_bytes()).sealed());
@@ -249,11 +250,12 @@ pub fn rotate(bench: &Bench, id: &str, keep_old: bool, codes: Codes) -> Result<(
     };
     keep(bench, &[&key])?;
     let held = edit.commit()?;
-    forget(bench, &[])?;
+    let forgotten = forget(bench, &[]);
     drop(held);
     bench.screen.say(match keep_old {
         true => format!("Task {id} has a new key. The URLs of just before go on working until the next rotation."),
         false => format!("Task {id} has a new key. Its old URLs are refused from the next request on."),
     });
-    show_urls(bench, None, Some(id), codes)
+    show_urls(bench, None, Some(id), codes)?;
+    Ok(forgotten)
 }

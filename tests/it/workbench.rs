@@ -664,6 +664,35 @@ fn a_damaged_keys_json_is_not_lost() {
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
 }
 
+/// Taking back depends on config.json alone. What keys.json could not forget is left to do, so it ends with 1.
+#[test]
+fn what_is_taken_back_is_so_whatever_keys_json_is() {
+    let sandbox = Sandbox::with_command("true");
+    let made = remotetask(&sandbox, &["key", "new", "--label", "lost phone"]).paths().remove(0);
+    let added = remotetask(&sandbox, &["tasks", "add", "x", "--", "/bin/true"]).paths().remove(0);
+    sandbox.write("keys.json", "{\"keys\": {");
+    for (arguments, path, expected) in [
+        (["key", "revoke", "lost phone"], &made, "The key of lost phone is refused from the next request on.\n"),
+        (["tasks", "remove", "x"], &added, "The URLs of task x are refused from the next request on.\n"),
+    ] {
+        let said = remotetask(&sandbox, &arguments);
+        assert_eq!((said.code, &*said.err), (Some(1), ""), "{}", said.out);
+        let advice = said.out.strip_prefix(expected).unwrap_or_else(|| panic!("{}", said.out));
+        let advice = advice.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            like(
+                &advice,
+                "advice */keys.json:1:10: this is not as remotetask wrote it. Mend it, or move it away: the URLs of \
+                 sealed keys cannot be shown then, but they go on working. What was taken back may stand in keys.json \
+                 until then. It starts nothing, and goes from there with the next key or task that is taken back."
+            ),
+            "{advice}"
+        );
+        request(&sandbox, path).is_refusal();
+        assert_eq!(sandbox.read("keys.json"), "{\"keys\": {");
+    }
+}
+
 /// A file that is refused is not made worse: every command that changes it says why, and leaves it.
 #[test]
 fn a_refused_configuration_is_left_alone() {
