@@ -4,8 +4,9 @@ use std::path::Path;
 
 use chrono::Local;
 
+use super::screen::Tone;
 use super::view::{who, View};
-use super::{Bench, Fault};
+use super::{check, Bench, Fault};
 use crate::config::Starts;
 use crate::record::Runs;
 
@@ -30,6 +31,11 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
     let config = view.config()?;
     let today = Local::now().date_naive();
     screen.say(format_args!("In {}; the configuration is valid.", bench.folder.display()));
+    let faults = check::faults_in_files(&bench.folder, &view.content, &config);
+    if faults > 0 {
+        let told = format_args!("{faults} by a look at files alone; remotetask check tells each, and its cure");
+        screen.mark(Tone::Fault, "faults", told);
+    }
     let people = config.server.magic_keys.iter().enumerate();
     let names: Vec<String> = people
         .map(|(at, key)| {
@@ -49,6 +55,9 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
     let has_scheduler = Path::new(&*config.server.synoschedtask).exists();
     let scheduled = config.tasks.iter().any(|task| matches!(task.starts, Starts::Scheduled(_)));
     match () {
+        () if faults > 0 => {
+            next(bench, "Something would not work, or others could start something. See what:", &["check"])
+        }
         () if config.tasks.is_empty() => next(
             bench,
             "No task can be reached yet. See what there is, and make one reachable:",

@@ -14,7 +14,8 @@ use crate::key::Digest;
 /// Both files, read. The configuration is valid.
 pub struct View {
     path: PathBuf,
-    content: Vec<u8>,
+    /// config.json, as it stands there.
+    pub content: Vec<u8>,
     /// keys.json.
     pub secrets: Secrets,
     plain: HashMap<Digest, String>,

@@ -564,6 +564,24 @@ fn where_things_stand_and_what_is_next() {
     assert_eq!(remotetask(&sandbox, &["status"]).ok(), remotetask(&sandbox, &[]).out);
 }
 
+/// A valid configuration is not all: what files alone tell is counted, as check counts it.
+#[test]
+fn where_things_stand_counts_the_faults_of_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::with_command("true");
+    remotetask(&sandbox, &["key", "new", "--label", "me"]).ok();
+    let said = remotetask(&sandbox, &[]);
+    assert!(!said.ok().contains("faults"), "{}", said.out);
+    std::fs::set_permissions(sandbox.path("keys.json"), PermissionsExt::from_mode(0o644)).expect("chmod");
+    std::fs::remove_file(sandbox.path("remotetask-keep")).expect("removed");
+    let said = remotetask(&sandbox, &[]);
+    let told = "the configuration is valid.\nfaults 2 by a look at files alone; remotetask check tells each, and its cure\nKeys: ";
+    assert!(said.ok().contains(told), "{}", said.out);
+    assert!(said.out.trim_end().ends_with("remotetask check"), "{}", said.out);
+    let checked = remotetask(&sandbox, &["check"]);
+    assert_eq!(checked.out.lines().filter(|line| line.starts_with("fault ")).count(), 2, "{}", checked.out);
+}
+
 /// The first task makes the first configuration.
 #[test]
 fn from_nothing_to_a_url_in_one_command() {

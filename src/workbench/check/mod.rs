@@ -133,6 +133,17 @@ pub fn run(bench: &Bench, url: Option<&str>, as_json: bool) -> Result<bool, Faul
     Ok(works(&found))
 }
 
+/// How many faults a look at files alone finds: nothing is started and nobody asked, so that it takes no time.
+pub fn faults_in_files(folder: &Path, content: &[u8], config: &Config<'_>) -> usize {
+    let subject = Subject::new(folder, content, Some(config));
+    let mut found = keys::look(&subject);
+    found.extend(installation::look(&subject));
+    found.extend(journal::look(&subject));
+    found.extend(commands::look(&subject));
+    found.extend(room::look(&subject));
+    faults(&found)
+}
+
 fn on_this_machine(subject: &Subject<'_>) -> Vec<Found> {
     let mut found = keys::look(subject);
     found.extend(configuration::not_trusted(subject));
@@ -153,7 +164,11 @@ fn on_this_machine(subject: &Subject<'_>) -> Vec<Found> {
 }
 
 fn works(found: &[Found]) -> bool {
-    found.iter().all(|found| found.level != Level::Fault)
+    faults(found) == 0
+}
+
+fn faults(found: &[Found]) -> usize {
+    found.iter().filter(|found| found.level == Level::Fault).count()
 }
 
 /// A cure's commands as they work for this owner: without sudo where nothing is root's, and by the whole
@@ -179,8 +194,8 @@ fn typed_here(bench: &Bench, found: &mut Found) {
 fn show(bench: &Bench, found: &[Found]) {
     let screen = &bench.screen;
     found.iter().for_each(|found| tell_as_it_is(bench, found));
-    let count = |level| found.iter().filter(|found| found.level == level).count();
-    match (count(Level::Fault), count(Level::Advice)) {
+    let faults = faults(found);
+    match (faults, found.len() - faults) {
         (0, 0) => screen.mark(Tone::Good, "good  ", "everything that can be looked at from here works"),
         (0, advice) => screen.mark(Tone::Good, "good  ", format_args!("everything would work; advice: {advice}")),
         (faults, advice) => {
