@@ -1,7 +1,9 @@
 //! The scheduler's store: a file for each task, `key=value` lines, the script in base64.
 
+use std::collections::HashSet;
 use std::fmt::Display;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
@@ -20,6 +22,13 @@ const RECORD_MAX: usize = 1 << 20;
 pub fn find(store: &Path, number: u32) -> Result<Script, Outcome> {
     let path = store.join("root").join(format!("{number}.task"));
     read(&path, number).map_err(|why| Outcome::not_started("7d", format!("{}: {why}", path.display())))
+}
+
+/// The numbers that have a file, whoever's tasks they are; none where the store cannot be read.
+pub fn numbers(store: &Path) -> HashSet<u32> {
+    let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = entries(store.to_owned()).flat_map(entries);
+    files.filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".task")?.parse().ok()).collect()
 }
 
 fn read(path: &Path, number: u32) -> Result<Script, String> {

@@ -6,14 +6,18 @@
 //! does with the latter: SECURITY.md and ARCHITECTURE.md list it as not verified.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Instant;
 
-use super::{said, summary};
+use super::{said, store, summary};
 use crate::child::{gather, Gathered, Trouble};
 use crate::outcome::Outcome;
 
 /// What of an answer is read, in bytes: larger than any script that DSM keeps.
 const ANSWER_MAX: usize = 4 << 20;
+
+/// Numbers without a file in the store that are asked for; a box without such files has no more tasks than these.
+const FEW: usize = 256;
 
 /// A task as the scheduler shows it. All but the id is DSM's and the owner's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +49,11 @@ pub fn get(program: &str, number: u32, deadline: Instant) -> Result<Option<Liste
     }
 }
 
-/// All tasks, by their numbers. A script in the list may look like a task: each is asked for by itself.
-pub fn list(program: &str, deadline: Instant) -> Result<Vec<Listed>, String> {
+/// All tasks, by their numbers, and how many numbers were not asked for.
+///
+/// A script in the list may look like any number of tasks, so each is asked for by itself: all that have a file in
+/// DSM's store, which no script can forge, and of the rest, for a store that is elsewhere, the first [`FEW`].
+pub fn list(program: &str, store: &Path, deadline: Instant) -> Result<(Vec<Listed>, usize), String> {
     let answer = gather([program, "--get"], ANSWER_MAX, deadline).map_err(|trouble| said(program, "--get", trouble))?;
     if answer.end.exit != Some(0) {
         return Err(format!("{program} --get: {}", summary(&answer)));
@@ -54,11 +61,15 @@ pub fn list(program: &str, deadline: Instant) -> Result<Vec<Listed>, String> {
     if answer.stdout.len() == ANSWER_MAX {
         return Err(format!("{program} --get: its answer is longer than {} MiB", ANSWER_MAX >> 20));
     }
+    let stored = store::numbers(store);
+    let mentioned = mentioned(&String::from_utf8_lossy(&answer.stdout));
+    let (sure, rest): (Vec<u32>, Vec<u32>) = mentioned.into_iter().partition(|number| stored.contains(number));
     let mut tasks = Vec::new();
-    for number in mentioned(&String::from_utf8_lossy(&answer.stdout)) {
-        tasks.extend(get(program, number, deadline)?);
+    for number in sure.iter().chain(rest.iter().take(FEW)) {
+        tasks.extend(get(program, *number, deadline)?);
     }
-    Ok(tasks)
+    tasks.sort_by_key(|task| task.id);
+    Ok((tasks, rest.len().saturating_sub(FEW)))
 }
 
 /// Step 7a: the scheduler knows the task `number`.

@@ -8,11 +8,12 @@ use serde_json::{json, Map, Value};
 
 use super::edit::{list, Edit};
 use super::people::{first, forget, keep, no_task};
+use super::screen::Screen;
 use super::secrets::new_key;
 use super::url::{show_urls, Codes};
 use super::view::View;
 use super::{plainly, Bench, Fault};
-use crate::config::{Config, Starts, SYNOSCHEDTASK};
+use crate::config::{Config, Starts, Task, SYNOSCHEDTASK, SYNOSCHEDULE};
 use crate::key::Digest;
 use crate::record::Runs;
 use crate::target::{self, Listed};
@@ -40,27 +41,19 @@ pub fn show(bench: &Bench) -> Result<(), Fault> {
         Err(_) => None,
     };
     let config = view.as_ref().map(View::config).transpose()?;
-    let program = config.as_ref().map_or(SYNOSCHEDTASK, |config| &config.server.synoschedtask);
+    let server = config.as_ref().map(|config| &config.server);
+    let program = server.map_or(SYNOSCHEDTASK, |server| &server.synoschedtask);
+    let store = Path::new(server.map_or(SYNOSCHEDULE, |server| &server.synoschedule));
 
     screen.heading("In DSM's Task Scheduler");
-    match target::list(program, Instant::now() + PATIENCE) {
-        Ok(tasks) if tasks.is_empty() => screen.say("  none"),
-        Ok(tasks) => tasks.iter().for_each(|task| {
-            screen.say(format_args!("  {:>4}  {}", task.id, task.name));
-            let state = if task.enabled { "enabled" } else { "disabled" };
-            let mut facts = vec![format!("{state}, of {}", task.owner)];
-            facts.extend(task.next.as_ref().map(|next| format!("next run {next}")));
-            facts.extend(task.last.as_ref().map(|last| format!("last run {last}")));
-            facts.extend(task.status.as_ref().map(|status| format!("last result {status}")));
-            screen.say(format_args!("        {}", facts.join(", ")));
-            let reached = config.as_ref().is_some_and(|config| {
-                config.tasks.iter().any(|ours| matches!(ours.starts, Starts::Scheduled(number) if number == task.id))
-            });
-            screen.say(match reached {
-                true => "        can be started by URL".to_owned(),
-                false => format!("        no URL; remotetask tasks add {} makes one", task.id),
-            });
-        }),
+    match target::list(program, store, Instant::now() + PATIENCE) {
+        Ok((tasks, 0)) if tasks.is_empty() => screen.say("  none"),
+        Ok((tasks, left)) => {
+            tasks.iter().for_each(|task| scheduled_one(screen, task, config.as_ref()));
+            if left > 0 {
+                screen.say(format_args!("  {}", not_asked(left)));
+            }
+        }
         Err(why) => screen.say(format_args!("  cannot be shown: {why}")),
     }
     screen.gap();
@@ -77,6 +70,30 @@ pub fn show(bench: &Bench) -> Result<(), Fault> {
         }),
     }
     Ok(())
+}
+
+/// A task of the scheduler's, and whether it has a URL.
+fn scheduled_one(screen: &Screen, task: &Listed, config: Option<&Config<'_>>) {
+    screen.say(format_args!("  {:>4}  {}", task.id, task.name));
+    let state = if task.enabled { "enabled" } else { "disabled" };
+    let mut facts = vec![format!("{state}, of {}", task.owner)];
+    facts.extend(task.next.as_ref().map(|next| format!("next run {next}")));
+    facts.extend(task.last.as_ref().map(|last| format!("last run {last}")));
+    facts.extend(task.status.as_ref().map(|status| format!("last result {status}")));
+    screen.say(format_args!("        {}", facts.join(", ")));
+    let ours = |ours: &Task<'_>| matches!(ours.starts, Starts::Scheduled(number) if number == task.id);
+    screen.say(match config.is_some_and(|config| config.tasks.iter().any(ours)) {
+        true => "        can be started by URL".to_owned(),
+        false => format!("        no URL; remotetask tasks add {} makes one", task.id),
+    });
+}
+
+/// What a list of the scheduler's tasks may lack.
+fn not_asked(left: usize) -> String {
+    format!(
+        "Numbers in the scheduler's answer that were not asked for: {left}; they look like tasks in a script. A task that \
+         is missing here is made reachable by its number: remotetask tasks add 7"
+    )
 }
 
 fn starts(starts: &Starts<'_>) -> String {
@@ -133,8 +150,11 @@ fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value
             return Err(Fault::new("a task has a command or an event, not both; leave one of them out"));
         }
         (None, []) => {
-            let program = edit.server().get("synoschedtask").and_then(Value::as_str).unwrap_or(SYNOSCHEDTASK);
-            let task = scheduled(program, &id)?;
+            let server = edit.server();
+            let path = |field: &str| server.get(field).and_then(Value::as_str);
+            let program = path("synoschedtask").unwrap_or(SYNOSCHEDTASK);
+            let store = path("synoschedule").unwrap_or(SYNOSCHEDULE);
+            let task = scheduled(program, Path::new(store), &id)?;
             id = task.id.to_string();
             name = name.or(Some(task.name));
         }
@@ -154,7 +174,7 @@ fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value
 }
 
 /// The scheduler's task of this number, or the only one of this name.
-fn scheduled(program: &str, wanted: &str) -> Result<Listed, Fault> {
+fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault> {
     let ask = |e: String| {
         Fault(format!(
             "{e}. Without the Task Scheduler a task needs a command: remotetask tasks add NAME -- /the/program WORDS"
@@ -169,10 +189,11 @@ fn scheduled(program: &str, wanted: &str) -> Result<Listed, Fault> {
             Fault(format!("the Task Scheduler has no task {wanted}; remotetask tasks shows the numbers that it has"))
         });
     }
-    let mut named = target::list(program, Instant::now() + PATIENCE).map_err(ask)?;
+    let (mut named, left) = target::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
     named.retain(|task| task.name == wanted);
     match named.len() {
         1 => Ok(named.remove(0)),
+        0 if left > 0 => Err(Fault(format!("no task \"{wanted}\" was found. {}", not_asked(left)))),
         0 => Err(Fault(format!(
             "the Task Scheduler has no task \"{wanted}\"; remotetask tasks shows what it has. For a command of your own: \
              remotetask tasks add {} -- /the/program WORDS; for a triggered task: --event \"its name\"",

@@ -53,6 +53,45 @@ fn what_proves_no_task_starts_none() {
     }
 }
 
+/// Each number that the scheduler's list names is asked for, but not thousands: a script may name as many as it likes.
+#[test]
+fn what_a_script_names_keeps_nobody_waiting() {
+    let sandbox = with_scheduler(
+        "shown() { printf '%17s [%s]\\n' ID: $1 Name: \"task $1\" State: enabled Owner: root Command: x; }
+         case \"$2\" in
+         '') shown 7; seq 100000 103000 | sed 's/.*/               ID: [&]/'; echo; shown 900000 ;;
+         id=7 | id=900000) echo $2 >>$T/asked; shown ${2#id=} ;;
+         *) echo $2 >>$T/asked; exit 1 ;;
+         esac",
+    );
+    let store = sandbox.path("store");
+    let config = sandbox.read("config.json");
+    let with_store = format!("\"synoschedule\": \"{}\", \"synoschedtask\"", store.display());
+    sandbox.raw_config(&config.replacen("\"synoschedtask\"", &with_store, 1));
+    let tasks = || crate::workbench::remotetask(&sandbox, &["tasks"]);
+    let asked = || sandbox.read("asked").lines().count();
+
+    let said = tasks();
+    assert_eq!(asked(), 256, "{said:?}");
+    assert!(said.ok().contains("     7  task 7\n") && !said.out.contains("task 900000"), "{}", said.out);
+    let left = "Numbers in the scheduler's answer that were not asked for: 2747; they look like tasks in a script.";
+    assert!(said.out.replace("\n ", "").contains(left), "{}", said.out);
+    let named = crate::workbench::remotetask(&sandbox, &["tasks", "add", "task 900000"]).refused();
+    assert!(named.starts_with(&format!("remotetask: no task \"task 900000\" was found. {left}")), "{named}");
+
+    // A file in DSM's store is made by DSM alone, whoever the task's user is.
+    std::fs::create_dir_all(store.join("anna")).expect("store");
+    sandbox.write("store/anna/900000.task", "");
+    std::fs::remove_file(sandbox.path("asked")).expect("removed");
+    let said = tasks();
+    assert_eq!(asked(), 257);
+    assert!(
+        said.ok().contains("  900000  task 900000\n") && said.out.replace("\n ", "").contains("asked for: 2746;"),
+        "{}",
+        said.out
+    );
+}
+
 /// It starts the task in the background and returns; that one may keep the outputs as long as it likes.
 #[test]
 fn what_it_leaves_running_is_not_waited_for() {

@@ -142,8 +142,9 @@ fn the_list_of_tasks() {
     use remotetask::target::{list, Listed};
     let nas = Nas::new();
     let soon = || std::time::Instant::now() + Duration::from_secs(10);
-    let all = || list("/usr/syno/bin/synoschedtask", soon());
-    assert_eq!(all(), Ok(vec![]));
+    let store = Path::new(remotetask::config::SYNOSCHEDULE);
+    let all = || list("/usr/syno/bin/synoschedtask", store, soon());
+    assert_eq!(all(), Ok((vec![], 0)));
     let fooling = "true\n\n             User: [root]\n               ID: [12]\n             Name: [x]\n\
                    \x20           State: [enabled]\n           Status: [Success]\n: ]";
     nas.scheduled(12, "enabled", "true");
@@ -163,12 +164,12 @@ fn the_list_of_tasks() {
     };
     let last = Listed { last: Some("2026-11-24 09:01".into()), status: Some("Error(3)".into()), ..task(700, true) };
     let expected = vec![task(8, false), task(12, true), last];
-    assert_eq!(all(), Ok(expected.clone()));
+    assert_eq!(all(), Ok((expected.clone(), 0)));
     box_is("early");
-    assert_eq!(all(), Ok(expected.clone()));
+    assert_eq!(all(), Ok((expected.clone(), 0)));
     box_is("old");
     let old = expected.into_iter().map(|task| Listed { user: None, next: None, last: None, ..task });
-    assert_eq!(all(), Ok(old.collect()));
+    assert_eq!(all(), Ok((old.collect(), 0)));
     box_without("synoschedtask");
     assert_eq!(all(), Err("/usr/syno/bin/synoschedtask: No such file or directory (os error 2)".into()));
 }
