@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::streams;
 use remotetask::workbench::people::NewKey;
-use remotetask::workbench::screen::{wrapped, Screen, WIDTH};
+use remotetask::workbench::screen::{width, wrapped, Screen, WIDTH};
 use remotetask::workbench::tasks::NewTask;
 use remotetask::workbench::url::{Codes, Recipe, Wanted};
 use remotetask::workbench::{attempt, check, edit, people, probe, prove, seal, status, tasks, url, Bench, Fault};
@@ -215,7 +215,9 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Fault(why)) => {
-            let _ = streams::write_all(rustix::stdio::stderr(), wrapped(&format!("remotetask: {why}."), "").as_bytes());
+            let stderr = rustix::stdio::stderr();
+            let text = wrapped(&format!("remotetask: {why}."), "", width(stderr));
+            let _ = streams::write_all(stderr, text.as_bytes());
             ExitCode::FAILURE
         }
     }

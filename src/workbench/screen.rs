@@ -1,17 +1,22 @@
-//! What the owner sees: plain sentences, at most 80 columns wide, with a little colour on a terminal.
+//! What the owner sees: plain sentences, at most 80 columns wide and no wider than the terminal, with a little
+//! colour there.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
 
 use qrcode::types::Color;
 use qrcode::{EcLevel, QrCode};
+use rustix::fd::AsFd;
+use rustix::termios::tcgetwinsize;
 
 use super::{plainly, Fault};
 use crate::streams;
 use crate::text::printable;
 
-/// Columns of a line.
+/// Columns of a line, at most.
 pub const WIDTH: usize = 80;
+/// Columns of a sentence's line in a terminal that has fewer.
+const NARROWEST: usize = 40;
 /// Light modules around a code; readers want four (ISO/IEC 18004).
 const QUIET: usize = 4;
 
@@ -20,6 +25,8 @@ pub struct Screen {
     /// Whether somebody looks at it.
     pub terminal: bool,
     colour: bool,
+    /// Its columns, at most [`WIDTH`].
+    pub width: usize,
 }
 
 /// What a line means.
@@ -41,17 +48,18 @@ impl Screen {
     pub fn own() -> Screen {
         let terminal = std::io::stdout().is_terminal();
         let set = |name| std::env::var_os(name).unwrap_or_default();
-        Screen { terminal, colour: terminal && set("NO_COLOR").is_empty() && set("TERM") != "dumb" }
+        let width = width(rustix::stdio::stdout());
+        Screen { terminal, width, colour: terminal && set("NO_COLOR").is_empty() && set("TERM") != "dumb" }
     }
 
     /// A paragraph, wrapped between words; further lines are indented as its first one is.
     pub fn say(&self, text: impl Display) {
-        self.write(&wrapped(&text.to_string(), ""));
+        self.write(&wrapped(&text.to_string(), "", self.width));
     }
 
     /// A paragraph behind a mark in its own colour; further lines stand below its first word.
     pub fn mark(&self, tone: Tone, mark: &str, text: impl Display) {
-        let plain = wrapped(&format!("{mark} {text}"), &" ".repeat(mark.chars().count() + 1));
+        let plain = wrapped(&format!("{mark} {text}"), &" ".repeat(mark.chars().count() + 1), self.width);
         match plain.strip_prefix(mark) {
             Some(rest) => self.write(&format!("{}{rest}", self.painted(tone, mark))),
             None => self.write(&plain),
@@ -118,7 +126,7 @@ impl Screen {
 
     /// A code that a phone reads; `false` if it would be wider than the screen.
     pub fn code(&self, text: &str) -> bool {
-        match code(text, self.colour) {
+        match code(text, self.colour, self.width) {
             Some(drawn) => {
                 self.write(&drawn);
                 true
@@ -157,14 +165,22 @@ fn ascii(json: &str) -> String {
     text
 }
 
-/// `text` as lines of at most [`WIDTH`] columns, where its words allow it. Further lines are indented as
+/// Columns of a line in what this leads to: as a terminal has them, at most [`WIDTH`].
+pub fn width(output: impl AsFd) -> usize {
+    match tcgetwinsize(output).map_or(0, |size| size.ws_col) {
+        0 => WIDTH,
+        columns => usize::from(columns).min(WIDTH),
+    }
+}
+
+/// `text` as lines of at most `width` columns, or [`NARROWEST`], where its words allow it. Further lines are indented as
 /// the first one is, and by `hanging`.
-pub fn wrapped(text: &str, hanging: &str) -> String {
-    let text = printable(text);
+pub fn wrapped(text: &str, hanging: &str, width: usize) -> String {
+    let (text, width) = (printable(text), width.max(NARROWEST));
     let lead = &text[..text.len() - text.trim_start_matches(' ').len()];
     let (mut lines, mut line, mut begun) = (String::new(), lead.to_owned(), false);
     for word in text[lead.len()..].split(' ') {
-        if begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if begun && line.chars().count() + 1 + word.chars().count() > width {
             lines.push_str(line.trim_end());
             lines.push('\n');
             line = format!("{lead}{hanging}");
@@ -179,10 +195,10 @@ pub fn wrapped(text: &str, hanging: &str) -> String {
 
 /// Two modules a character, one above the other. Where colour may be used it is black on white whatever
 /// the terminal's own are; otherwise light is drawn, as it must be on a dark terminal.
-fn code(text: &str, colour: bool) -> Option<String> {
+fn code(text: &str, colour: bool, width: usize) -> Option<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
     let size = code.width() + 2 * QUIET;
-    if size > WIDTH {
+    if size > width {
         return None;
     }
     let modules = code.to_colors();
@@ -233,7 +249,7 @@ mod tests {
             (&*format!("{} b", "a".repeat(99)), "", format!("{}\nb\n", "a".repeat(99))),
             ("two\nlines \x1b[31m", "", "two\\nlines \\u{1b}[31m\n".to_owned()),
         ] {
-            assert_eq!(wrapped(text, hanging), expected);
+            assert_eq!(wrapped(text, hanging, WIDTH), expected);
         }
     }
 }

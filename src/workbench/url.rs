@@ -117,7 +117,7 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
             screen.literal(format_args!("  {url}"));
             let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal && !is_own(&base);
             if draw && !screen.code(&url) {
-                screen.say("  This URL is too long for a code of 80 columns.");
+                screen.say(format_args!("  This URL is too long for a code of {} columns.", screen.width));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The workbench in a real terminal of 80 columns: tmux.
+//! The workbench in a real terminal, mostly of 80 columns: tmux.
 
 use std::process::Command;
 
@@ -12,11 +12,16 @@ struct Terminal {
 impl Terminal {
     /// A terminal of 80 columns in which this shell line runs; `$P` is the program.
     fn running(sandbox: &Sandbox, line: &str) -> Terminal {
+        Terminal::of_width(80, sandbox, line)
+    }
+
+    fn of_width(columns: usize, sandbox: &Sandbox, line: &str) -> Terminal {
         let terminal = Terminal { folder: tempfile::tempdir().expect("a folder") };
         let line = line.replace("$P", &sandbox.path("remotetask").display().to_string());
         // It stays open, so that the last screen can be seen.
         let line = format!("{line}; echo \"[$?]\"; exec sleep 600");
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "120", "/bin/sh", "-c", &line]);
+        let columns = columns.to_string();
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", "120", "/bin/sh", "-c", &line]);
         terminal
     }
 
@@ -186,4 +191,24 @@ fn where_things_stand_fits_on_the_screen() {
         // As it was written, line for line: nothing was broken by the terminal.
         assert_eq!(screen.split("[0]").next(), Some(piped.ok()), "{command}");
     }
+}
+
+/// Words are not broken in the middle, and nothing is wider than it can be read well.
+#[test]
+fn a_narrower_terminal_gets_narrower_lines() {
+    let sandbox = Sandbox::with_command("true");
+    for (columns, widest) in [(50, 50), (30, 40), (120, 80)] {
+        let line = "$P tasks; $P tasks add hello -- /bin/no/such/program with words; $P tasks add x -- 'a b c'";
+        let terminal = Terminal::of_width(columns, &sandbox, line);
+        terminal.showing("[1]");
+        // As they were written, whatever the terminal made of them.
+        let written = terminal.tmux(&["capture-pane", "-p", "-J"]);
+        let found = written.lines().map(|line| line.trim_end().chars().count()).max();
+        assert!(found.is_some_and(|found| (widest - 8..=widest).contains(&found)), "{columns}: {found:?}\n{written}");
+    }
+    // A code that would not fit is not drawn.
+    crate::workbench::remotetask(&sandbox, &["url", "--at", "http://192.168.1.20:10765"]).ok();
+    let terminal = Terminal::of_width(36, &sandbox, "$P url");
+    let screen = terminal.showing("[0]");
+    assert!(!screen.contains('█') && screen.contains("  This URL is too long for a code of"), "{screen}");
 }
