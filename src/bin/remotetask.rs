@@ -12,7 +12,7 @@ use remotetask::workbench::people::NewKey;
 use remotetask::workbench::screen::{width, wrapped, Screen, WIDTH};
 use remotetask::workbench::tasks::NewTask;
 use remotetask::workbench::url::{Codes, Recipe, Wanted};
-use remotetask::workbench::{attempt, check, edit, people, probe, prove, seal, status, tasks, url, Bench, Fault};
+use remotetask::workbench::{attempt, check, edit, page, people, probe, prove, seal, status, tasks, url, Bench, Fault};
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
 /// where things stand and what to do next.
@@ -50,6 +50,9 @@ enum Command {
         /// Text to copy, for one task and one key
         #[arg(long = "for")]
         recipe: Option<For>,
+        /// Writes a page with them beside this file, for its owner; a minute after it was opened it is gone
+        #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
+        page: Option<PathBuf>,
         #[command(flatten)]
         codes: Drawn,
     },
@@ -102,6 +105,9 @@ enum Command {
     /// The address and port of config.json, for nas.sh
     #[command(hide = true)]
     Listens,
+    /// Takes the page on standard input away after this many seconds, or so many after it was opened
+    #[command(hide = true)]
+    Page { unread: u64, read: u64 },
 }
 
 #[derive(Subcommand)]
@@ -247,14 +253,14 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Key { command: Key::Rotate { who, old_until, codes } } => {
             return people::rotate(bench, &who, old_until.as_deref(), codes.codes())
         }
-        Command::Url { task, who, at, recipe, codes } => {
+        Command::Url { task, who, at, recipe, page, codes } => {
             let recipe = recipe.map(|wanted| match wanted {
                 For::Curl => Recipe::Curl,
                 For::HomeAssistant => Recipe::HomeAssistant,
                 For::Ios => Recipe::Ios,
             });
-            let (task, who, at) = (task.as_deref(), who.as_deref(), at.as_deref());
-            url::run(bench, &Wanted { task, who, at, recipe, codes: codes.codes() })
+            let (task, who, at, page) = (task.as_deref(), who.as_deref(), at.as_deref(), page.as_deref());
+            url::run(bench, &Wanted { task, who, at, recipe, codes: codes.codes(), page })
         }
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return attempt::run(bench, from),
@@ -265,6 +271,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),
         Command::Apply => return prove::apply(bench),
         Command::Listens => return prove::listens(bench),
+        Command::Page { unread, read } => page::keep(Duration::from_secs(unread), Duration::from_secs(read)),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }
     .map(|()| true)

@@ -10,6 +10,7 @@ pub mod status; // where things stand, and what to do next
 pub mod tasks; // what can be started
 pub mod people; // key new, list, revoke, rotate
 pub mod url; // URLs, codes, text to copy
+pub mod page; // URLs for whoever has no shell: a file that goes when it was read
 pub mod seal; // plain keys become digests
 pub mod attempt; // try: everything but the start
 pub mod check; // does everything work?

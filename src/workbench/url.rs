@@ -1,6 +1,9 @@
 //! `url`: a task's URL as a phone, curl, Home Assistant and iOS want it.
 
+use std::path::Path;
+
 use super::edit::hold;
+use super::page;
 use super::people::{no_task, person};
 use super::secrets::Secrets;
 use super::view::{who, View};
@@ -42,6 +45,8 @@ pub struct Wanted<'w> {
     pub recipe: Option<Recipe>,
     /// Codes as well.
     pub codes: Codes,
+    /// A page beside this file, in place of the screen.
+    pub page: Option<&'w Path>,
 }
 
 /// `url`.
@@ -53,9 +58,10 @@ pub fn run(bench: &Bench, wanted: &Wanted<'_>) -> Result<(), Fault> {
         secrets.set_url(at);
         secrets.write()?;
     }
-    match wanted.recipe {
-        Some(recipe) => show_recipe(bench, wanted, recipe),
-        None => show_urls(bench, wanted.who, wanted.task, wanted.codes),
+    match (wanted.page, wanted.recipe) {
+        (Some(beside), _) => page::write(bench, beside, wanted.who, wanted.task),
+        (_, Some(recipe)) => show_recipe(bench, wanted, recipe),
+        _ => show_urls(bench, wanted.who, wanted.task, wanted.codes),
     }
 }
 
@@ -82,7 +88,7 @@ pub fn address(text: &str) -> Result<String, Fault> {
 }
 
 /// Whether an address means whoever uses it: no phone finds the NAS by it.
-fn is_own(base: &str) -> bool {
+pub fn is_own(base: &str) -> bool {
     let host = base.split_once("://").map_or("", |(_, rest)| rest);
     ["127.", "localhost", "[::1]", "0.0.0.0"].iter().any(|own| host.starts_with(own))
 }
@@ -93,35 +99,22 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
     let config = view.config()?;
     let screen = &bench.screen;
     let base = view.base(&config);
-    let people = people(&config, only)?;
-    let tasks = tasks(&config, task)?;
-    let (mut shown, mut unknown) = (0, 0);
-    for (name, magic_key) in &people {
-        for task in tasks.iter().filter(|task| may(magic_key, task)) {
-            screen.gap();
-            screen.heading(format_args!("{}: {}", name, task.shown()));
-            let Some((magic, identifier)) = view.keys(magic_key, task) else {
-                unknown += 1;
-                let part = match view.plain(&magic_key.key.digest) {
-                    None => format!("remotetask key rotate {}", quoted(name)),
-                    Some(_) => format!("remotetask tasks rotate {}", quoted(&task.id)),
-                };
-                screen.say(format_args!(
-                    "  One of its keys stands in config.json as a digest, and was never known here. Its URL works, but \
-                     cannot be shown; a new one can: {part}"
-                ));
-                continue;
-            };
-            shown += 1;
-            let url = format!("{base}/{magic}/{identifier}");
-            screen.literal(format_args!("  {url}"));
-            let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal && !is_own(&base);
-            if draw && !screen.code(&url) {
-                screen.say(format_args!("  This URL is too long for a code of {} columns.", screen.width));
+    let urls = urls(&view, &config, only, task)?;
+    for shown in &urls {
+        screen.gap();
+        screen.heading(&shown.heading);
+        match &shown.url {
+            Ok(url) => {
+                screen.literal(format_args!("  {url}"));
+                let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal && !is_own(&base);
+                if draw && !screen.code(url) {
+                    screen.say(format_args!("  This URL is too long for a code of {} columns.", screen.width));
+                }
             }
+            Err(why) => screen.say(format_args!("  {why}")),
         }
     }
-    if shown + unknown == 0 {
+    if urls.is_empty() {
         screen.gap();
         match (config.tasks.is_empty(), task) {
             (true, _) => screen.say("No task can be reached yet; remotetask tasks add makes one reachable."),
@@ -132,7 +125,7 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
             _ => screen.say("This key may start none of these."),
         }
     }
-    if shown > 0 {
+    if urls.iter().any(|shown| shown.url.is_ok()) {
         screen.gap();
         screen.say("Whoever has such a URL can start its task: send it by no chat, for a preview would open it.");
         if is_own(&base) {
@@ -144,6 +137,41 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
         }
     }
     Ok(())
+}
+
+/// One person's URL of one task.
+pub struct Shown {
+    /// Both of them.
+    pub heading: String,
+    /// The URL, or why it cannot be shown.
+    pub url: Result<String, String>,
+}
+
+/// Those of this person, or of everybody; of this task, or of all that they may start.
+pub fn urls(view: &View, config: &Config<'_>, only: Option<&str>, task: Option<&str>) -> Result<Vec<Shown>, Fault> {
+    let base = view.base(config);
+    let tasks = tasks(config, task)?;
+    let mut urls = Vec::new();
+    for (name, magic_key) in people(config, only)? {
+        for task in tasks.iter().filter(|task| may(magic_key, task)) {
+            let url = view.keys(magic_key, task).map(|(magic, identifier)| format!("{base}/{magic}/{identifier}"));
+            let cure = || match view.plain(&magic_key.key.digest) {
+                None => format!("remotetask key rotate {}", quoted(&name)),
+                Some(_) => format!("remotetask tasks rotate {}", quoted(&task.id)),
+            };
+            urls.push(Shown {
+                heading: format!("{name}: {}", task.shown()),
+                url: url.ok_or_else(|| {
+                    format!(
+                        "One of its keys stands in config.json as a digest, and was never known here. Its URL works, but \
+                         cannot be shown; a new one can: {}",
+                        cure()
+                    )
+                }),
+            });
+        }
+    }
+    Ok(urls)
 }
 
 fn people<'c, 't>(config: &'c Config<'t>, only: Option<&str>) -> Result<Vec<(String, &'c MagicKey<'t>)>, Fault> {

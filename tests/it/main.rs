@@ -5,6 +5,7 @@ mod commands;
 mod log;
 mod nas;
 mod over_ssh;
+mod page;
 mod refusals;
 mod root_half;
 mod scheduler;

@@ -1,0 +1,142 @@
+//! `url --page`: URLs for whoever has no shell, and the end of the page.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{symlink, PermissionsExt};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::*;
+use crate::workbench::remotetask;
+
+/// With one task, and a file that the page is to lie beside.
+fn beside() -> (Sandbox, String) {
+    let sandbox = Sandbox::with_task("true", ", \"name\": \"<Küche> & \\\"co\\\"\"");
+    sandbox.write("x.run", "");
+    let file = sandbox.path("x.run").display().to_string();
+    (sandbox, file)
+}
+
+/// The code of a page, as a phone reads it.
+#[track_caller]
+fn code(page: &str) -> String {
+    let drawing = page.split("<svg").nth(1).expect("a code").split("</svg>").next().unwrap_or_default();
+    let value = |name: &str| drawing.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+    let side: usize = value("width").and_then(|width| width.parse().ok()).expect("its side");
+    let path = drawing.split(" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("its modules");
+    let mut light = vec![true; side * side];
+    for module in path.split('M').skip(1) {
+        let numbers: Vec<usize> = module.split(|c: char| !c.is_ascii_digit()).flat_map(str::parse).collect();
+        let [x, y, width, height, ..] = numbers[..] else { panic!("{module}") };
+        (y..y + height).for_each(|row| light[row * side + x..row * side + x + width].fill(false));
+    }
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(side, side, |x, y| 255 * u8::from(light[y * side + x]));
+    image.detect_grids()[0].decode().expect("it can be read").1
+}
+
+#[test]
+fn a_page_with_urls_and_codes() {
+    let (sandbox, file) = beside();
+    sandbox.write("x.run.html", "an old one");
+    let said = remotetask(&sandbox, &["url", "--at", "https://nas.example.org", "--page", &file]);
+    let page = format!("{file}.html");
+    assert_eq!(said.ok(), format!("{page}\n"));
+    assert_eq!(fs::metadata(&page).expect("it").permissions().mode() & 0o7777, 0o600);
+    let text = sandbox.read("x.run.html");
+    let url = format!("https://nas.example.org/{MAGIC}/{TASK}");
+    assert!(text.contains(&format!("<a href=\"{url}\"><code>{url}</code></a>")), "{text}");
+    assert!(text.contains("<h2>#1: &lt;Küche&gt; &amp; &quot;co&quot;</h2>"), "{text}");
+    assert_eq!(code(&text), url);
+    assert!(!["<script", "{gone}", "{urls}", "{more}"].iter().any(|part| text.contains(part)));
+    fs::remove_file(page).expect("its end, which its keeper sees");
+
+    // An address that no phone finds.
+    let (sandbox, file) = beside();
+    remotetask(&sandbox, &["url", "--page", &file]).ok();
+    let text = sandbox.read("x.run.html");
+    assert!(text.contains(&format!("<code>http://127.0.0.1:10765/{MAGIC}/{TASK}</code>")), "{text}");
+    assert!(text.contains("http://127.0.0.1:10765 means the NAS itself.") && !text.contains("<svg"), "{text}");
+    fs::remove_file(format!("{file}.html")).expect("its end");
+}
+
+#[test]
+fn a_page_follows_nothing_and_is_refused_in_words() {
+    let (sandbox, file) = beside();
+    sandbox.write("others", "theirs");
+    symlink(sandbox.path("others"), sandbox.path("x.run.html")).expect("a link");
+    remotetask(&sandbox, &["url", "--page", &file]).ok();
+    assert_eq!(sandbox.read("others"), "theirs");
+    assert!(sandbox.path("x.run.html").symlink_metadata().expect("it").is_file());
+    fs::remove_file(sandbox.path("x.run.html")).expect("its end");
+
+    fs::create_dir(sandbox.path("x.run.html")).expect("a folder");
+    assert!(remotetask(&sandbox, &["url", "--page", &file]).refused().contains("x.run.html: "));
+    let none = sandbox.path("none").display().to_string();
+    assert!(remotetask(&sandbox, &["url", "--page", &none]).refused().ends_with("none: there is no such file."));
+    sandbox.raw_config(&format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{}}}}"));
+    let why = "remotetask: there is no URL to be shown yet; remotetask tasks add makes one.";
+    assert_eq!(remotetask(&sandbox, &["url", "--page", &file]).refused(), why);
+}
+
+/// What takes the page away, with these times in seconds.
+fn keeper(sandbox: &Sandbox, unread: &str, read: &str) -> Child {
+    let page = File::options().read(true).write(true).open(sandbox.path("page")).expect("the page");
+    let mut command = Command::new(sandbox.path("remotetask"));
+    command.args(["page", unread, read]).stdin(page).stdout(Stdio::null()).spawn().expect("its keeper")
+}
+
+fn ended(child: &mut Child) -> bool {
+    until("its keeper's end", || child.try_wait().expect("its end")).success()
+}
+
+/// Until the keeper looks at the page.
+fn watching(child: &Child) {
+    let fds = format!("/proc/{}/fd", child.id());
+    until("a watch", || {
+        let infos = fs::read_dir(&fds).ok()?.flatten().map(|entry| entry.path());
+        infos
+            .map(|fd| fs::read_to_string(fd.display().to_string().replace("/fd/", "/fdinfo/")).unwrap_or_default())
+            .any(|info| info.contains("inotify wd:"))
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_page_goes_when_it_was_opened() {
+    let sandbox = Sandbox::new();
+    sandbox.write("page", "secret");
+    let mut child = keeper(&sandbox, "3600", "0");
+    watching(&child);
+    assert!(sandbox.path("page").exists());
+    assert_eq!(sandbox.read("page"), "secret");
+    assert!(ended(&mut child));
+    assert!(!sandbox.path("page").exists());
+}
+
+#[test]
+fn a_page_goes_unread_and_under_another_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write("page", "secret");
+    assert!(ended(&mut keeper(&sandbox, "0", "0")));
+    assert!(!sandbox.path("page").exists());
+
+    sandbox.write("page", "secret");
+    let mut child = keeper(&sandbox, "3600", "0");
+    watching(&child);
+    fs::rename(sandbox.path("page"), sandbox.path("kept")).expect("renamed");
+    sandbox.write("page", "another");
+    fs::hard_link(sandbox.path("kept"), sandbox.path("copy")).expect("a second name");
+    assert_eq!(sandbox.read("kept"), "secret");
+    assert!(ended(&mut child));
+    assert!(!sandbox.path("kept").exists());
+    assert_eq!((&*sandbox.read("page"), &*sandbox.read("copy")), ("another", ""));
+}
+
+/// Its owner was faster, or a newer page has come.
+#[test]
+fn a_page_that_is_gone_already_ends_its_keeper() {
+    let sandbox = Sandbox::new();
+    sandbox.write("page", "secret");
+    let mut child = keeper(&sandbox, "3600", "3600");
+    watching(&child);
+    fs::remove_file(sandbox.path("page")).expect("removed");
+    assert!(ended(&mut child));
+}
