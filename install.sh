@@ -10,6 +10,7 @@ Usage: ./install.sh --try [--once]
        ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE] [--tasks 7,9] [--from DIR]
                     [--dry-run] [--no-wait]
        ./install.sh [user@]nas --uninstall [--keep-config] [--dry-run]
+       ./install.sh --pack [PROCESSOR ...] [--from DIR]
 
   --try     builds the remote task starter, starts it behind a web server of its own on
             http://127.0.0.1:10765, calls the example's secret URL once, shows what
@@ -29,6 +30,10 @@ Usage: ./install.sh --try [--once]
   --dry-run   goes the same way there, says what there is to do, and changes nothing
   --no-wait   asks and waits for nothing
   --uninstall takes it away again, with --keep-config all but config.json and its keys
+
+  --pack      makes one file a processor, for owners without SSH: File Station takes it to the NAS,
+              and a task of DSM's Task Scheduler starts it there. x86_64, aarch64, armv7l; without
+              one of them all that this Rust can build for. --from: ready programs for one.
   --help      shows this.
 END
 }
@@ -44,10 +49,11 @@ err() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 main() {
-    try=no once=no nas='' way='' config='' tasks='' from='' dry=no dry_run='' wait=yes order=install keep=''
+    try=no once=no packs=no words='' way='' config='' tasks='' from='' dry=no dry_run='' wait=yes order=install keep=''
     while [ $# -gt 0 ]; do
         case $1 in
             --try) try=yes ;;
+            --pack) packs=yes ;;
             --once) once=yes ;;
             --port | --vhost | --php) [ "${way:-$1}" = "$1" ] || wrong "$way and $1 exclude each other"; way=$1 ;;
             --config | --tasks | --from)
@@ -64,16 +70,22 @@ main() {
             --keep-config) keep=--keep-config ;;
             --help | -h) usage; exit 0 ;;
             -*) wrong "there is no option $1" ;;
-            *) [ -z "$nas" ] || wrong "one NAS at a time: $nas or $1"; nas=$1 ;;
+            *) words="$words $1" ;;
         esac
         shift
     done
-    theirs="$way$config$tasks$from$keep"
+    theirs="$way$config$tasks$keep"
     [ "$order$dry$wait" = installnoyes ] || theirs="$theirs more"
     if [ "$try" = yes ]; then
-        [ -z "$nas$theirs" ] || wrong "--try goes with --once alone"
+        [ "$packs$words$theirs$from" = no ] || wrong "--try goes with --once alone"
         try_here
+    elif [ "$packs" = yes ]; then
+        [ "$once$theirs" = no ] || wrong "--pack goes with processors and --from alone"
+        # shellcheck disable=SC2086 # a list of words
+        make_files $words
     else
+        nas=${words# }
+        case $nas in *' '*) wrong "one NAS at a time:$words" ;; esac
         { [ -n "$nas" ] && [ "$once" = no ]; } || wrong ''
         if [ "$order" = uninstall ]; then
             [ -z "$way$config$tasks$from" ] || wrong "--uninstall goes with --keep-config and --dry-run alone"
@@ -328,7 +340,7 @@ on_the_nas() {
         return
     fi
     [ "$order" = install ] || { become_root; uninstall; return; }
-    pack
+    pack "$work/package.tar.gz"
     become_root
     send
     [ "$dry" = no ] || return 0
@@ -457,21 +469,12 @@ refuse() {
         say "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
         say "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
-    elif [ -n "$config" ]; then
-        refuse_config
+    elif [ -n "$config" ] && { [ ! -f "$config" ] || [ ! -r "$config" ]; }; then
+        say "there is no file $config that could be read"
     fi
 }
 
-# Everybody knows the keys of the examples.
-refuse_config() {
-    { [ -f "$config" ] && [ -r "$config" ]; } || { say "there is no file $config that could be read"; return; }
-    for key in 76sdf7678fds687 hjhass665s kq83hs72lwpz hjhass665t a-long-secret-of-Annas another-long-secret \
-        a-secret-for-task-7 a-secret-for-garage 12345678; do
-        ! grep -qF "\"$key\"" "$config" || { say "$config has the key $key in it, which stands in a published example: take one that nobody knows"; return; }
-    done
-}
-
-# A target of Rust's for that processor, which links statically.
+# A target of Rust's for the processor $machine, which links statically; or why there is none.
 target_for() {
     host=$(rustc -vV | sed -n 's/^host: //p')
     case $machine in
@@ -486,36 +489,95 @@ target_for() {
     elif have rustup && rustup target add "$target" >/dev/null 2>&1; then
         linker=rust-lld
     else
-        err "this Rust cannot build for $machine: type 'rustup target add $target', or take ready programs by --from"
+        why="this Rust cannot build for $machine: type 'rustup target add $target', or take ready programs by --from"
+        return 1
     fi
     [ -z "$linker" ] || export "CARGO_TARGET_$(printf %s "$target" | tr 'a-z-' 'A-Z_')_LINKER=$linker"
 }
 
+# The processor that a program is for: the field e_machine of ELF's header.
+machine_of() {
+    case $(od -An -tu1 -j18 -N1 "$1" 2>/dev/null | tr -d ' ') in
+        62) say x86_64 ;;
+        183) say aarch64 ;;
+        40) say armv7l ;;
+        *) say unknown ;;
+    esac
+}
+
+# pack FILE: the package for the processor $machine.
 PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
 pack() {
     if [ -n "$from" ]; then
         built=$from
     else
         need_rust
-        target_for
+        target_for || err "$why"
         (umask 022; build "$target")
         built=target/$target/release
     fi
-    mkdir "$work/package" "$work/package/webstation"
+    package=$work/package
+    rm -rf "$package"
+    mkdir "$package" "$package/webstation" "$package/webstation/php"
     for name in $PROGRAMS; do
-        cp "$built/$name" "$work/package/$name" || err "there is no program $name in $built"
+        cp "$built/$name" "$package/$name" || err "there is no program $name in $built"
+        is=$(machine_of "$package/$name")
+        [ "$is" = "$machine" ] || err "$built/$name is for the processor $is, and this wants $machine"
     done
-    cp webstation/nas.sh "$work/package/nas.sh"
-    cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$work/package/webstation/"
-    mkdir "$work/package/webstation/php"
-    cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$work/package/webstation/php/"
+    cp webstation/nas.sh "$package/nas.sh"
+    cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$package/webstation/"
+    cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$package/webstation/php/"
     names="$PROGRAMS nas.sh webstation"
     if [ -n "$config" ]; then
-        cp "$config" "$work/package/config.json"
+        cp "$config" "$package/config.json"
         names="$names config.json"
     fi
     # shellcheck disable=SC2086 # a list of words
-    tar -C "$work/package" -cf - $names | gzip >"$work/package.tar.gz"
+    tar -C "$package" -cf - $names | gzip >"$1"
+}
+
+# One file a processor
+
+make_files() {
+    if [ -n "$from" ]; then
+        from=$(cd "$from" 2>/dev/null && pwd -P) || err "there is no folder $from"
+        [ $# -lt 2 ] || wrong "--from is for one processor"
+        [ $# = 1 ] || set -- "$(machine_of "$from/remotetask")"
+    fi
+    [ $# != 0 ] || set -- x86_64 aarch64 armv7l
+    cd "$(dirname "$0")"
+    for machine; do
+        case $machine in
+            x86_64 | aarch64 | armv7l) ;;
+            *) err "there are programs for x86_64, aarch64 and armv7l alone, not for $machine" ;;
+        esac
+    done
+    work=$(mktemp -d "${TMPDIR:-/tmp}/remotetask.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    release=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+    mkdir -p target/pack
+    missing=''
+    for machine; do
+        if [ -z "$from" ] && need_rust && ! target_for; then
+            say "Left out: $why."
+            missing="$missing $machine"
+            continue
+        fi
+        pack "$work/package.tar.gz"
+        file=target/pack/remotetask-$release-$machine.run
+        {
+            sed -e "s/@VERSION@/$release/g" -e "s/@MACHINE@/$machine/g" \
+                -e "s/@SIZE@/$(wc -c <"$work/package.tar.gz" | tr -d ' ')/" webstation/here.sh
+            cat "$work/package.tar.gz"
+        } >"$work/file"
+        chmod 0644 "$work/file"
+        mv -f "$work/file" "$file"
+        say "Made: $file"
+    done
+    [ -z "$missing" ] || err "not made, for:$missing"
+    say "How to go on: docs/install.md, \"Without SSH\""
 }
 
 # What can be opened is there: the name alone always is.

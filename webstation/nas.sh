@@ -9,6 +9,7 @@ usage() {
 Usage: nas.sh setup [--port | --vhost | --php]
        nas.sh repair
        nas.sh uninstall [--keep-config]
+       nas.sh here FILE [--port | --vhost | --php] [--tasks LIST] [--url URL] [--config FILE] [--probe ID]
 Each of them with --dry-run says what it would do, and changes nothing.
 
   setup        installs the package that this file lies in, or upgrades to it: the programs, the
@@ -22,6 +23,12 @@ Each of them with --dry-run says what it would do, and changes nothing.
   repair       puts back what an update of DSM may have taken. DSM's boot calls it as: nas.sh start
   uninstall    takes everything away again.
     --keep-config    but config.json, keys.json and start.html.
+  here         the same as setup, from a task of the Task Scheduler, and all that follows: a proof, and
+               the URLs on a page beside FILE, which goes when it was read.
+    --tasks    tasks of DSM's Task Scheduler that get a URL, by number or name: "7,Check off"
+    --url      where the NAS is reached, such as https://nas.example.org
+    --config   your configuration; plain keys in it become digests
+    --probe    a harmless scheduled task, to find out which way starts one on this box
 END
 }
 
@@ -63,19 +70,36 @@ main() {
     export PATH LC_ALL
     umask 077
     own=$(cd "$(dirname "$0")" && pwd -P)
+    trap finish EXIT
+    case $own in
+        "$STAGES".*) stage=$own ;;
+    esac
     order=${1:-}
     [ $# = 0 ] || shift
-    way='' keep=no dry=no texts=$FOLDER
+    way='' keep=no dry=no texts=$FOLDER tasks='' url='' config='' probe=''
     case $order in
         setup | repair | start | uninstall) ;;
+        here)
+            [ $# -gt 0 ] || wrong 'file'
+            beside=$1
+            shift ;;
         --help | -h) usage; exit 0 ;;
         *) wrong "$order" ;;
     esac
     while [ $# -gt 0 ]; do
         case $order$1 in
-            setup--port) way=port ;;
-            setup--vhost) way=vhost ;;
-            setup--php) way=php ;;
+            setup--port | here--port) way=port ;;
+            setup--vhost | here--vhost) way=vhost ;;
+            setup--php | here--php) way=php ;;
+            here--tasks | here--url | here--config | here--probe)
+                [ $# -gt 1 ] || wrong "word behind $1"
+                case $1 in
+                    --tasks) tasks=$2 ;;
+                    --url) url=$2 ;;
+                    --config) config=$2 ;;
+                    --probe) probe=$2 ;;
+                esac
+                shift ;;
             uninstall--keep-config) keep=yes ;;
             start--dry-run) wrong "$1" ;;
             *--dry-run) dry=yes ;;
@@ -85,7 +109,6 @@ main() {
     done
     [ "$(id -u)" = 0 ] || err "this needs root: type the same again with sudo in front of it"
 
-    trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     # A connection that breaks ends nothing half-way.
@@ -94,6 +117,7 @@ main() {
     alone
     case $order in
         setup) setup ;;
+        here) here ;;
         uninstall) uninstall ;;
         *) repair ;;
     esac
@@ -115,7 +139,7 @@ finish() {
     [ -z "$undo" ] || "$undo"
     [ -z "$stage" ] || rm -rf "$stage"
     if [ "$locked" = no ]; then exit "$code"; fi
-    if [ "$order" = setup ]; then
+    if [ "$order" = setup ] || [ "$order" = here ]; then
         for name in $PROGRAMS nas.sh $TEXTS; do act rm -f "$FOLDER/$name.new"; done
     fi
     act rm -f "$RULE.new" "$DROP_IN.new" "$BOOT.new"
@@ -127,9 +151,6 @@ finish() {
 # same again. Making a link is one step, and its text says whose it is.
 locked=no
 alone() {
-    case $own in
-        "$STAGES".*) stage=$own ;;
-    esac
     tries=0
     until ln -s "$$-$(started $$)" "$LOCK" 2>/dev/null; do
         holder=$(readlink "$LOCK") || holder=''
@@ -171,6 +192,91 @@ setup() {
     fi
 }
 
+# From a task of the Task Scheduler, where nobody can be asked and the words are kept: no URL is among them.
+here() {
+    case $config in
+        '' | /*) ;;
+        *) err "--config wants a whole path, such as /volume1/homes/anna/config.json" ;;
+    esac
+    if [ -n "$config" ] && [ -e "$FOLDER/config.json" ]; then
+        say "There is a configuration on this NAS already, and it stays; --config is for a first one."
+        config=''
+    fi
+    setup
+    if [ "$dry" = yes ] || [ "$faults" != 0 ]; then return 0; fi
+    say ""
+    give "$tasks"
+    [ "$faults" = 0 ] || return 0
+    proof
+    [ "$faults" = 0 ] || return 0
+    [ -z "$probe" ] || "$FOLDER/remotetask" probe "$probe" --yes || fault "no way was found to start task $probe: see above"
+    page
+    say "" "Now delete $beside and this task: who could change that file would be root with its next run." "" \
+        "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it:" \
+        "Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script" \
+        "    /bin/sh $FOLDER/nas.sh repair"
+}
+
+# give LIST: each of these tasks gets a URL; which has one keeps it.
+give() {
+    # Words between commas.
+    IFS_before=$IFS
+    IFS=,
+    set -f
+    # shellcheck disable=SC2086
+    set -- $1
+    set +f
+    IFS=$IFS_before
+    for task; do
+        if why=$("$FOLDER/remotetask" tasks add "$task" 2>&1 >/dev/null </dev/null); then
+            did "task $task has a URL"
+        else
+            case $why in *'there is a task'*) ;; *) fault "$(printf '%s' "$why" | tr '\n' ' ')" ;; esac
+        fi
+    done
+}
+
+proof() {
+    way=$(cat "$FOLDER/webstation/way")
+    say "The proof:"
+    if [ "$way" = port ]; then
+        "$FOLDER/remotetask" prove </dev/null || { fault "a request does not come all the way: see above"; return 0; }
+    elif [ -z "$url" ]; then
+        say "  When Web Station is set up, write --url https://that-name behind the line of this task, and run it again."
+    fi
+    [ -n "$url" ] || return 0
+    "$FOLDER/remotetask" prove --url "$url" </dev/null || { fault "a request to $url does not come all the way: see above"; return 0; }
+    "$FOLDER/remotetask" url --at "$url" >/dev/null || fault "$url was not noted down"
+}
+
+# The URLs, where whoever has no shell can see them.
+page() {
+    if ! page=$("$FOLDER/remotetask" url --page "$beside" 2>&1); then
+        if [ -n "$tasks" ]; then
+            fault "the page with your URLs could not be written: $(first "$page")"
+            return 0
+        fi
+        "$FOLDER/remotetask" tasks </dev/null
+        say "" "Choose the tasks that get a URL, write them behind the line of this task, such as --tasks \"7,Check off\"," \
+            "and run it again."
+        return 0
+    fi
+    printf '%s\n' "$page" >"$FOLDER/webstation/page"
+    own "$FOLDER/webstation/page" 0:0 0644 || :
+    say "" "Your URLs stand in $page: open it in File Station." \
+        "A minute after that, or in an hour, it is deleted. Have you missed it? Run this task again."
+}
+
+# A page that its own keeper could not take away, for the NAS was switched off.
+no_page() {
+    page=$(cat "$FOLDER/webstation/page" 2>/dev/null) || return 0
+    if enter "${page%/*}"; then
+        act rm -f "${page##*/}"
+        cd /
+    fi
+    act rm -f "$FOLDER/webstation/page"
+}
+
 repair() {
     [ -e "$FOLDER/remotetask-run" ] || err "there is nothing to repair: $FOLDER/remotetask-run is not there"
     look
@@ -192,6 +298,7 @@ nothing_was_changed() {
 }
 
 surroundings() {
+    no_page
     sudo_rule
     link
     boot
@@ -242,6 +349,7 @@ stage() {
         done
         [ ! -e "$own/config.json" ] || cp "$own/config.json" "$stage/config.json"
     fi
+    [ -z "$config" ] || cp "$config" "$stage/config.json" || err "$config could not be read: is the path right?"
     for name in $PROGRAMS nas.sh $TEXTS; do
         [ -s "$stage/$name" ] || err "this package is not complete: $name is missing"
     done
@@ -252,6 +360,10 @@ stage() {
         [ ! -e "$FOLDER/config.json" ] ||
             err "there is a configuration already, $FOLDER/config.json: move it away if yours is to take its place, then run this again"
         said=$("$stage/remotetask" seal 2>&1) || err "your configuration is refused: $said"
+        case $said in
+            *published*)
+                err "your configuration has a key in it that stands in a published example: take one that nobody knows, then run this again" ;;
+        esac
         [ "$dry" = yes ] || say "$said"
         did "config.json is yours, with digests in place of plain keys"
     fi
@@ -307,7 +419,7 @@ modes() {
         : >"$1/log.txt"
         owner_and_mode "$1/log.txt" log.txt || :
     fi
-    for name in $PROGRAMS nas.sh webstation webstation/php $TEXTS webstation/way webstation/made config.json keys.json log.txt state scripts; do
+    for name in $PROGRAMS nas.sh webstation webstation/php $TEXTS webstation/way webstation/made webstation/page config.json keys.json log.txt state scripts; do
         [ -e "$1/$name" ] || continue
         [ ! -L "$1/$name" ] || err "$1/$name is a link, and must not be one"
         owner_and_mode "$1/$name" "$name" || did "$1/$name has its owner and mode again"
@@ -697,7 +809,7 @@ vhost() {
     document_root .htaccess || return 0
     # Last, for it may have been the old way in.
     [ "$loads" = no ] || drop_in "$module" '' "Apache loads what runs programs, and has no port of its own for it"
-    [ "$order" != setup ] || clicks \
+    [ "$order" = repair ] || [ "$order" = start ] || clicks \
         "Package Center: install \"Web Station\" and \"Apache HTTP Server 2.4\", if they are not there." \
         "Web Station, Web Service, Create: \"Static website\" or \"Native script language website\";"
 }
@@ -706,7 +818,7 @@ vhost() {
 php() {
     document_root php/.htaccess php/index.php || return 0
     [ -n "$(php_package)" ] || say "  advice there is no PHP here yet: install PHP 8.2, or 7.4 at least, in DSM's Package Center"
-    [ "$order" != setup ] || clicks \
+    [ "$order" = repair ] || [ "$order" = start ] || clicks \
         "Web Station, Script Language Settings, PHP, Create: a profile that nothing else uses, PHP 7.4 or newer." \
         "Web Station, Web Service, Create: \"Native script language website\", PHP, that profile;"
 }
@@ -754,6 +866,8 @@ ours() { [ -f "$1" ] && grep -q remotetask-cgi "$1"; }
 # clicks FIRST SECOND: what only the owner can do, in Web Station's page.
 clicks() {
     [ "$dry" = no ] || return 0
+    then="Then: sudo remotetask prove --url https://that-name"
+    [ "$order" != here ] || then="Then write --url https://that-name behind the line of this task, and run it again."
     if find_apache; then
         server="Apache HTTP Server 2.4"
         nginx=''
@@ -770,7 +884,7 @@ clicks() {
         "  3. Web Station, Web Portal, Create, Service portal: that service; \"Name-based\", the host name that" \
         "     you call it by, HTTPS." \
         "  4. Control Panel, Security, Certificate: one for that name." \
-        "Then: sudo remotetask prove --url https://that-name" ""
+        "$then" ""
 }
 
 no_root() {
@@ -804,6 +918,7 @@ passage() {
 }
 
 uninstall() {
+    no_page
     # First what leads here, then what it leads to.
     no_drop_in
     no_root

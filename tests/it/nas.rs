@@ -3,6 +3,7 @@
 mod boundary;
 mod check;
 mod first_hour;
+mod here;
 mod install;
 mod installer;
 mod php;

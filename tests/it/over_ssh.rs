@@ -280,8 +280,8 @@ fn what_cannot_be_is_said_in_one_sentence_and_changes_nothing() {
     );
     assert_eq!(
         why(&["auto@nas", "--config", &example]),
-        "install.sh: /mnt/pc/example.json has the key 76sdf7678fds687 in it, which stands in a published example: take one that \
-         nobody knows\n"
+        "nas.sh: your configuration has a key in it that stands in a published example: take one that nobody knows, then run this \
+         again\n"
     );
     assert_eq!(
         why(&["auto@nas", "--config", "/mnt/pc/none.json"]),

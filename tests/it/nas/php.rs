@@ -46,7 +46,7 @@ fn fpm(settings: &str) -> Child {
 
 /// nginx with a host as Web Station makes it: its own error pages in place of a back-end's answers, its
 /// own words on PHP, and at the end the owner's file.
-fn by_nginx(user_conf: &str, settings: &str) -> Server {
+pub fn by_nginx(user_conf: &str, settings: &str) -> Server {
     fresh_folder();
     let fpm = fpm(settings);
     fs::copy("/etc/nginx/fastcgi.conf", format!("{RUN}/fastcgi.conf")).expect("fastcgi.conf");
@@ -62,7 +62,7 @@ fn by_nginx(user_conf: &str, settings: &str) -> Server {
 }
 
 /// The shipped file, with the one line fitted.
-fn fitted() -> String {
+pub fn fitted() -> String {
     let shipped = include_str!("../../../webstation/php/nginx.conf");
     let placeholder = "unix:/run/php-fpm/php-YOUR-PROFILE.sock;";
     assert!(shipped.contains(placeholder));

@@ -1,0 +1,293 @@
+//! One file a processor (`install.sh --pack`), put on a share and started from a task of the Task Scheduler,
+//! for owners without SSH.
+
+use std::os::unix::fs::MetadataExt;
+
+use super::first_hour::bench;
+use super::install::{nas_sh, tree, Bare};
+use super::php::{by_nginx, fitted};
+use super::*;
+use crate::workbench::said;
+
+const HOME: &str = "/volume1/homes/clara";
+const CLARA: (u32, u32) = (1026, 100);
+
+/// The file as File Station leaves it in clara's home, and the NAS.
+struct Uploaded {
+    bare: Bare,
+    file: String,
+}
+
+impl Uploaded {
+    fn new() -> Uploaded {
+        let bare = Bare::new();
+        let clone = env!("CARGO_MANIFEST_DIR");
+        let _ = fs::remove_dir_all(HOME);
+        fs::create_dir_all(format!("{HOME}/programs")).expect("a folder");
+        for (name, program, _) in programs() {
+            fs::copy(program, format!("{HOME}/programs/{name}")).expect("copy");
+        }
+        let made = Command::new("/bin/sh")
+            .args([&format!("{clone}/install.sh"), "--pack", "--from", &format!("{HOME}/programs")])
+            .output()
+            .expect("install.sh");
+        let words = String::from_utf8_lossy(&made.stdout);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let made = words.lines().find_map(|line| line.strip_prefix("Made: ")).expect("a file").to_owned();
+        fs::remove_dir_all(format!("{HOME}/programs")).expect("removed");
+        let file = format!("{HOME}/{}", Path::new(&made).file_name().expect("a name").to_string_lossy());
+        fs::copy(format!("{clone}/{made}"), &file).expect("uploaded");
+        for path in [HOME, &file] {
+            chown(path, Some(CLARA.0), Some(CLARA.1)).expect("chown");
+        }
+        bare.nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
+        bare.nas.scheduled(8, "disabled", "echo ran >>/run/effects/eight");
+        Uploaded { bare, file }
+    }
+
+    /// From a task of root's, as the Task Scheduler starts it; its exit code, and the words of the task's result.
+    fn task(&self, words: &str) -> (i32, String) {
+        self.task_by("sh", words)
+    }
+
+    fn task_by(&self, shell: &str, words: &str) -> (i32, String) {
+        let effects = "/run/effects";
+        let _ = fs::remove_file(format!("{effects}/end"));
+        let line = format!("{shell} {} {words} >{effects}/result 2>&1\necho $? >{effects}/end", self.file);
+        self.bare.nas.scheduled(9, "enabled", &line);
+        let run = Command::new("/usr/syno/bin/synoschedtask").args(["--run", "id=9", "check_time=0"]).status();
+        assert!(run.expect("synoschedtask").success());
+        let code = self.bare.nas.effect_awaited("end").trim().parse().expect("a code");
+        until("that DSM has noted it", || fs::metadata(format!("{STORE}/9.status")).ok());
+        for note in ["task", "status", "last"] {
+            let _ = fs::remove_file(format!("{STORE}/9.{note}"));
+        }
+        (code, self.bare.nas.effect("result"))
+    }
+
+    fn page(&self) -> String {
+        format!("{}.html", self.file)
+    }
+
+    /// The paths of the URLs on the page, read without opening it: that would be its end.
+    #[track_caller]
+    fn urls(&self, base: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.page()).expect("the page");
+        let begin = format!("<code>{base}");
+        text.split(&begin).skip(1).map(|part| part.split('<').next().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+impl Drop for Uploaded {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all("/volume1/homes");
+    }
+}
+
+fn status(path: &str) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
+    let done = curl.arg(format!("http://127.0.0.1:10765{path}")).output().expect("curl");
+    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
+}
+
+/// What an installation leaves nothing of, when it is taken away again.
+fn same_as(before: &std::collections::BTreeMap<String, String>) {
+    let mut now = tree();
+    now.retain(|path, _| !path.starts_with(&format!("{STORE}/")));
+    let differ: Vec<&String> =
+        now.keys().chain(before.keys()).filter(|path| now.get(*path) != before.get(*path)).collect();
+    let ours = |path: &&&String| !path.starts_with(STORE);
+    assert!(differ.iter().filter(ours).count() == 0, "{differ:?}");
+}
+
+#[test]
+fn from_a_share_to_a_scheduled_task_by_url() {
+    for shell in ["dash", "busybox ash", "bash --posix"] {
+        let up = Uploaded::new();
+        let before = tree();
+        let (code, result) = up.task_by(shell, "--here --dry-run --tasks 7");
+        assert!(code == 0 && result.ends_with("Nothing was changed.\n"), "{shell}: {result}");
+        same_as(&before);
+
+        let (code, result) = up.task_by(shell, "--here --tasks '7,Task 8'");
+        assert_eq!(code, 0, "{shell}: {result}");
+        for line in [
+            "  done   Apache answers at http://127.0.0.1:10765\n",
+            "  done   task 7 has a URL\n  done   task Task 8 has a URL\n",
+            "good   all of the way works, at http://127.0.0.1:10765\n",
+            &format!("\nYour URLs stand in {}: open it in File Station.\n", up.page()),
+            &format!("\nNow delete {} and this task: ", up.file),
+            "\n    /bin/sh /usr/local/remotetask/nas.sh repair\n",
+        ] {
+            assert!(result.contains(line), "{line}: {result}");
+        }
+        // For its owner alone, and all that shows a URL.
+        let meta = fs::metadata(up.page()).expect("the page");
+        assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (CLARA.0, CLARA.1, 0o600));
+        let urls = up.urls("http://127.0.0.1:10765");
+        assert_eq!(urls.len(), 2, "{result}");
+        for (url, name) in urls.iter().zip(["seven", "eight"]) {
+            assert_eq!(status(url), 202, "{shell}");
+            assert_eq!(up.bare.nas.effect_awaited(name), "ran\n");
+            for key in url.split('/').skip(1) {
+                assert!(key.len() == 26 && !result.contains(key), "{result}");
+            }
+        }
+
+        // Again: nothing changes, and there is a page anew.
+        let (code, again) = up.task_by(shell, "--here --tasks 7");
+        assert!(code == 0 && again.starts_with("Everything was as it should be; nothing was changed.\n"), "{again}");
+        assert_eq!(up.urls("http://127.0.0.1:10765"), urls);
+        assert!(bench(&["check"]).out.contains("everything that can be looked at from here works"));
+
+        nas_sh(&["uninstall"]).ok();
+        assert!(fs::metadata(up.page()).is_err(), "the page goes with the rest");
+        same_as(&before);
+    }
+}
+
+#[test]
+fn by_php_and_with_an_address() {
+    let up = Uploaded::new();
+    let (code, result) = up.task("--here --php --tasks 7");
+    assert_eq!(code, 0, "{result}");
+    let next =
+        "When Web Station is set up, write --url https://that-name behind the line of this task, and run it again.\n";
+    assert!(result.contains(next) && result.contains("Document root  web/remotetask"), "{result}");
+    // What the owner clicks.
+    let server: Server = by_nginx(&fitted(), "");
+    let base = format!("http://127.0.0.1:{}", server.port);
+    let (code, result) = up.task(&format!("--here --php --tasks 7 --url {base}"));
+    assert!(code == 0 && result.contains(&format!("good   all of the way works, at {base}\n")), "{result}");
+    let url = up.urls(&base).remove(0);
+    assert_eq!(server.get(&url).body, "Task started: Task 7 (handed to DSM)\n");
+    assert_eq!(up.bare.nas.effect_awaited("seven"), "ran\n");
+}
+
+#[test]
+fn what_it_refuses_changes_nothing() {
+    let up = Uploaded::new();
+    let before = tree();
+    fs::write("/run/broken.json", "{").expect("a file");
+    fs::write("/run/example.json", include_str!("../../../config.json.example")).expect("a file");
+    for (words, expected) in [
+        ("--here --config config.json", "--config wants a whole path, such as /volume1/homes/anna/config.json"),
+        ("--here --config /run/none.json", "/run/none.json could not be read: is the path right?"),
+        ("--here --config /run/broken.json", "your configuration is refused: "),
+        ("--here --config /run/example.json", "your configuration has a key in it that stands in a published example: take one that nobody knows, then run this again"),
+    ] {
+        let (code, result) = up.task(words);
+        let last = result.lines().find(|line| line.starts_with("nas.sh: ")).unwrap_or_default();
+        assert!(code == 1 && last.starts_with(&format!("nas.sh: {expected}")), "{words}: {result}");
+    }
+    for (words, expected) in [
+        ("", "Usage: sh remotetask-"),
+        ("--uninstall", "it begins with --here"),
+        ("--here --prot", "nas.sh: there is no --prot here"),
+    ] {
+        let (code, result) = up.task(words);
+        assert!(code == 2 && result.contains(expected), "{words}: {result}");
+    }
+    let as_clara = |words: &str| {
+        let done = Command::new("setpriv")
+            .args(["--reuid=1026", "--regid=100", "--clear-groups", "sh", &up.file, words])
+            .output()
+            .expect("setpriv");
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, why) = as_clara("--here");
+    assert!(
+        code == Some(1)
+            && why.ends_with("this needs root: make a task in the Task Scheduler, user root, that starts it\n"),
+        "{why}"
+    );
+    // Another box's file, and a box that there is no file for.
+    for (machine, expected) in [
+        ("armv7l", "this file is for the processor x86_64, and this NAS has armv7l: take remotetask-0.1.0-armv7l.run"),
+        ("ppc", "this NAS has the processor ppc, and there are programs for x86_64, aarch64 and armv7l alone"),
+    ] {
+        fs::rename("/usr/bin/uname", "/usr/bin/uname.away").expect("away");
+        script(Path::new("/usr/bin/uname"), &format!("echo {machine}"));
+        let (code, result) = up.task("--here");
+        fs::rename("/usr/bin/uname.away", "/usr/bin/uname").expect("back");
+        assert!(code == 1 && result == format!("remotetask-0.1.0.run: {expected}\n"), "{result}");
+    }
+    same_as(&before);
+}
+
+/// As much of it as an upload that broke off leaves.
+#[test]
+fn half_a_file_does_nothing() {
+    let up = Uploaded::new();
+    let whole = fs::read(&up.file).expect("the file");
+    let text = whole.windows(6).position(|part| part == b"\nexit\n").expect("the end of the text") + 6;
+    let before = tree();
+    for length in [0, 100, text / 2, text - 20, text, text + 1, text + 100_000, whole.len() - 1] {
+        fs::write(&up.file, &whole[..length]).expect("a part");
+        let (code, result) = up.task("--here --tasks 7");
+        match length >= text {
+            true => assert!(code == 1 && result.ends_with("is not complete: upload it again\n"), "{length}: {result}"),
+            false => assert!(!result.contains("done"), "{length}: {result}"),
+        }
+        assert_eq!(status("/"), 0, "{length}");
+    }
+    fs::write(&up.file, whole).expect("whole again");
+    same_as(&before);
+}
+
+#[test]
+fn without_tasks_it_shows_what_there_is_and_a_wrong_one_is_said() {
+    let up = Uploaded::new();
+    let (code, result) = up.task("--here");
+    assert_eq!(code, 0, "{result}");
+    assert!(
+        result.contains("     7  Task 7\n") && result.contains("such as --tasks \"7,Check off\",\nand run it again.\n"),
+        "{result}"
+    );
+    assert!(fs::metadata(up.page()).is_err());
+    let (code, result) = up.task("--here --tasks 7,70");
+    assert!(
+        code == 1
+            && result.contains("  done   task 7 has a URL\n  fault  remotetask: the Task Scheduler has no task 70; "),
+        "{result}"
+    );
+    let (code, result) = up.task("--here --url http://127.0.0.1:1");
+    assert!(
+        code == 1 && result.contains("a request to http://127.0.0.1:1 does not come all the way: see above"),
+        "{result}"
+    );
+}
+
+/// Each way is watched for a quarter of a minute.
+#[test]
+fn long_which_way_starts_a_task_here() {
+    let up = Uploaded::new();
+    let said = said(Command::new("sh").args([&up.file, "--here", "--tasks", "7", "--probe", "8"]), "");
+    assert!(said.ok().contains("\nTask 8 (Task 8) will be started up to "), "{}", said.out);
+    assert!(fs::read_to_string(at("config.json")).expect("it").contains("\"scheduler\""), "{}", said.out);
+    assert!(up.urls("http://127.0.0.1:10765").len() == 1);
+}
+
+/// Who was switched off meanwhile has a page that nobody takes away but its boot.
+#[test]
+fn a_page_that_was_left_goes_at_boot() {
+    let up = Uploaded::new();
+    up.task("--here --tasks 7");
+    let page = up.page();
+    assert!(fs::metadata(&page).is_ok());
+    nas_sh(&["start"]).ok();
+    assert!(fs::metadata(&page).is_err());
+    // No link leads it to what is somebody else's.
+    up.task("--here --tasks 7");
+    fs::create_dir("/volume1/other").expect("a folder");
+    fs::copy(&page, format!("/volume1/other/{}", Path::new(&page).file_name().expect("a name").to_string_lossy()))
+        .expect("copy");
+    fs::rename(HOME, format!("{HOME}.away")).expect("away");
+    std::os::unix::fs::symlink("/volume1/other", HOME).expect("a link");
+    nas_sh(&["start"]).ok();
+    assert_eq!(fs::read_dir("/volume1/other").expect("it").count(), 1);
+    fs::remove_file(HOME).expect("removed");
+    fs::remove_dir_all("/volume1/other").expect("removed");
+    fs::rename(format!("{HOME}.away"), HOME).expect("back");
+}

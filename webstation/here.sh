@@ -1,0 +1,71 @@
+#!/bin/sh
+# Remote task starter @VERSION@ for @MACHINE@ in one file: this text, and behind it the package.
+# Root starts it on the NAS, from a task of DSM's Task Scheduler; README.md and docs/install.md tell how.
+#
+# Everything is a function and main comes last, so that half a file does nothing.
+set -eu
+
+MACHINE=@MACHINE@
+NAME=remotetask-@VERSION@
+# Of the package, in bytes.
+SIZE=@SIZE@
+STAGES=/usr/local/remotetask.new
+
+usage() {
+    cat <<'END'
+Usage: sh remotetask-@VERSION@-@MACHINE@.run --here [--port | --vhost | --php] [--tasks LIST]
+       [--url URL] [--config FILE] [--probe ID] [--dry-run]
+
+Sets up the remote task starter on this NAS, or upgrades it, as root: the script of a task of DSM's
+Task Scheduler (user root). It says what it does; the task's result is the place to read that.
+
+  --tasks    tasks of the Task Scheduler that get a URL, by number or name, such as "7,Check off".
+             Their URLs stand on a page beside this file, which goes when it was read.
+  --url      where the NAS is reached, such as https://nas.example.org
+  --config   your configuration, by its whole path; plain keys in it become digests
+  --probe    a harmless scheduled task, to find out which way starts one on this box
+  --dry-run  says what there is to do, and changes nothing
+  --port     the web server gets a port for it, as config.json says
+  --vhost    for a virtual host of Web Station's; it shows what to click
+  --php      the same with PHP, for boxes whose Apache runs no programs, or with nginx alone
+             Without one of these three it keeps the way in that is there, or takes the best.
+END
+}
+
+err() { printf '%s.run: %s\n' "$NAME" "$*" >&2; exit 1; }
+
+main() {
+    PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
+    LC_ALL=C
+    export PATH LC_ALL
+    umask 077
+    case ${1:-} in
+        --here) shift ;;
+        --help | -h) usage; exit 0 ;;
+        *)
+            [ $# = 0 ] || printf '%s.run: it begins with --here, not with %s\n\n' "$NAME" "$1" >&2
+            usage >&2
+            exit 2 ;;
+    esac
+    [ "$(id -u)" = 0 ] || err "this needs root: make a task in the Task Scheduler, user root, that starts it"
+    machine=$(uname -m)
+    case $machine in
+        "$MACHINE") ;;
+        x86_64 | aarch64 | armv7l) err "this file is for the processor $MACHINE, and this NAS has $machine: take $NAME-$machine.run" ;;
+        *) err "this NAS has the processor $machine, and there are programs for x86_64, aarch64 and armv7l alone" ;;
+    esac
+    file=$(cd "$(dirname "$0")" && pwd -P)/$(basename "$0")
+    cd /
+    stage=$STAGES.$$
+    rm -rf "$stage"
+    mkdir "$stage" || err "$stage could not be made"
+    tail -c "$SIZE" "$file" | tar -xzof - -C "$stage" 2>/dev/null || {
+        rm -rf "$stage"
+        err "$file is not complete: upload it again"
+    }
+    # It takes the folder away, whatever becomes of it.
+    exec sh "$stage/nas.sh" here "$file" "$@"
+}
+
+main "$@"
+exit
