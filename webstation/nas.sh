@@ -730,7 +730,7 @@ cgi_module() {
             "    LoadModule ${name}_module \"${file%/*}/mod_$name.so\"$socket" "</IfModule>" "</IfModule>"
         return 0
     done
-    case $loaded in *cgi_module* | *cgid_module*) return 0 ;; esac
+    case $loaded in *' cgi_module'* | *' cgid_module'*) return 0 ;; esac
     return 1
 }
 
@@ -802,7 +802,7 @@ vhost() {
             fault "this Apache has no module that runs programs: take the way by PHP, --php"
             return 0
         fi
-        case $("$apache" -M 2>/dev/null) in *cgi_module* | *cgid_module*) ;; *) loads=yes ;; esac
+        case $("$apache" -M 2>/dev/null) in *' cgi_module'* | *' cgid_module'*) ;; *) loads=yes ;; esac
         # Once ours loads it, that it is loaded says nothing.
         [ ! -e "$DROP_IN" ] || loads=yes
     fi

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{chown, MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::support::*;
@@ -45,7 +46,7 @@ impl Box {
         service("restart");
         let programs = format!("{PC}/programs");
         let _ = fs::create_dir(&programs);
-        for (name, program, _) in PROGRAMS {
+        for (name, program, _) in crate::support::programs() {
             fs::copy(program, format!("{programs}/{name}")).expect("copy");
         }
         let task = format!(
@@ -139,9 +140,13 @@ fn same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
 }
 
 fn status(path: &str) -> u16 {
+    status_at(URL, path)
+}
+
+fn status_at(base: &str, path: &str) -> u16 {
     let mut curl = Command::new("curl");
     curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
-    let done = curl.arg(format!("{URL}{path}")).output().expect("curl");
+    let done = curl.arg(format!("{base}{path}")).output().expect("curl");
     String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
 }
 
@@ -177,7 +182,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     );
     assert_eq!(code, 0, "{shown}");
     for line in [
-        "anna@nas: DSM 7.2-64570, x86_64, Linux ",
+        &format!("anna@nas: DSM 7.2-64570, {}, Linux ", machine()),
         "Apache 2.4 is there. PHP is not there.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
         "That was not it, or sudo does not let this user become root.\n",
         "  done   Apache answers at http://127.0.0.1:10765\n",
@@ -195,6 +200,12 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     fs::remove_file(inside("/run/effects/seven")).expect("probe has started it");
     assert_eq!(status(&url), 202);
     assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+    // The password is in nothing that was written, on neither machine.
+    for place in ["/mnt/upper", "/mnt/nas/run", "/mnt/nas/tmp", PC] {
+        let found =
+            Command::new("grep").args(["-rlsaF", "--devices=skip", "secret of anna", place]).output().expect("grep");
+        assert_eq!((found.status.code(), String::from_utf8_lossy(&found.stdout)), (Some(1), "".into()), "{place}");
+    }
     // On the PC nothing secret was an argument, and nothing is left.
     let words = fs::read_to_string(format!("{PC}/words")).expect("words");
     assert!(!words.contains("secret of") && !words.contains(url.split('/').nth(1).expect("a key")), "{words}");
@@ -390,10 +401,140 @@ fn the_owners_own_configuration() {
     assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
 }
 
-/// Other boxes that can work: each ends in a URL that starts the task.
+/// A program on the NAS, by root there.
+fn on_the_nas(words: &[&str]) -> Said {
+    said(Command::new("chroot").args([NAS, "/usr/bin/env", "-i", "PATH=/usr/bin:/bin"]).args(words), "")
+}
+
+/// Where an owner who has clicked in Web Station reaches a virtual host.
+const CLICKED: &str = "http://127.0.0.1:10770";
+const PHP_SOCKET: &str = "/run/php-fpm/php-37a21fc5.sock";
+
+/// The virtual host, clicked before its folder is there: with Apache, in whose PHP profile php-fpm runs.
+fn clicked(php: bool) {
+    let inside = match php {
+        true => format!(
+            "LoadModule proxy_module modules/mod_proxy.so\nLoadModule proxy_fcgi_module modules/mod_proxy_fcgi.so\n\
+             <VirtualHost 127.0.0.1:10770>\n<FilesMatch \"\\.(php[345]?|phtml)$\">\n\
+             SetHandler \"proxy:unix:{PHP_SOCKET}|fcgi://localhost\"\n</FilesMatch>\n"
+        ),
+        false => "<VirtualHost 127.0.0.1:10770>\n".into(),
+    };
+    let host = format!(
+        "Listen 127.0.0.1:10770\n{inside}DocumentRoot \"/volume1/web/remotetask\"\n<Directory /volume1/web>\n\
+         AllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n"
+    );
+    fs::write(inside_apache("more.conf"), host).expect("clicked");
+    service("restart");
+}
+
+fn inside_apache(name: &str) -> String {
+    inside(&format!("/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d/{name}"))
+}
+
+/// A server on the NAS that ends with the test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = rustix::process::kill_process_group(
+            rustix::process::Pid::from_child(&self.0),
+            rustix::process::Signal::TERM,
+        );
+        let _ = self.0.wait();
+    }
+}
+
+fn running(words: &[&str]) -> Running {
+    let mut command = Command::new("chroot");
+    command.args([NAS, "/usr/bin/env", "-i", "PATH=/usr/bin:/bin"]).args(words);
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(quiet.process_group(0).spawn().expect("a server"))
+}
+
+/// Web Station's PHP: php-fpm as `http`.
+fn php() -> Running {
+    let _ = fs::remove_dir_all(inside("/run/php-fpm"));
+    fs::create_dir(inside("/run/php-fpm")).expect("a folder");
+    let conf = format!(
+        "[global]\nerror_log = /run/php-fpm/log\ndaemonize = no\n[www]\nuser = http\ngroup = http\nlisten = {PHP_SOCKET}\n\
+         listen.owner = http\nlisten.group = http\npm = static\npm.max_children = 2\n"
+    );
+    fs::write(inside("/run/php-fpm/conf"), conf).expect("written");
+    let found = fs::read_dir("/usr/sbin").expect("/usr/sbin").flatten().map(|entry| entry.path().display().to_string());
+    let program = found.filter(|path| path.starts_with("/usr/sbin/php-fpm")).max().expect("php-fpm");
+    let server = running(&[&program, "-F", "-n", "-y", "/run/php-fpm/conf"]);
+    until("php-fpm", || fs::metadata(inside(PHP_SOCKET)).ok());
+    server
+}
+
+/// Web Station's nginx with PHP, and our file for it, with the one line fitted.
+fn nginx() -> Running {
+    let shipped = include_str!("../../webstation/php/nginx.conf");
+    let user_conf = shipped.replace("unix:/run/php-fpm/php-YOUR-PROFILE.sock;", &format!("unix:{PHP_SOCKET};"));
+    let folder = "/run/nginx-of-the-box";
+    let _ = fs::remove_dir_all(inside(folder));
+    fs::create_dir(inside(folder)).expect("a folder");
+    let kept: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {folder}/{name};\n"))
+        .concat();
+    let conf = format!(
+        "user http http; pid {folder}/pid; error_log {folder}/log; daemon off; worker_processes 1;\nevents {{ }}\n\
+         http {{ {kept} server {{ listen 127.0.0.1:10770; root /volume1/web/remotetask;\n{user_conf} }} }}\n"
+    );
+    fs::write(inside(&format!("{folder}/conf")), conf).expect("written");
+    let server = running(&["/usr/sbin/nginx", "-c", &format!("{folder}/conf"), "-e", &format!("{folder}/log")]);
+    until("nginx", || (status_at(CLICKED, "/") != 0).then_some(()));
+    server
+}
+
+/// The file that `install.sh --pack` makes, where File Station leaves it.
+fn packed() -> String {
+    let made = install(&[&["--pack"][..], &from()].concat());
+    let name = made.ok().lines().find_map(|line| line.strip_prefix("Made: ")).expect("a file").to_owned();
+    let home = "/var/services/homes/anna";
+    fs::copy(format!("{CLONE}/{name}"), inside(&format!("{home}/remotetask.run"))).expect("uploaded");
+    format!("{home}/remotetask.run")
+}
+
+/// One way in, from nothing to a URL that starts the task, which DSM then shows as run, and back to nothing:
+/// by SSH, and by the packed file. `option` is the installer's, or none for what it takes by itself.
+#[track_caller]
+fn ends_in_a_start(option: &str, base: &str, expected: &str) {
+    let starts = |path: &str, by: &str| {
+        assert_eq!(status_at(base, path), 202, "{by} {option}");
+        assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+        fs::remove_file(inside("/run/effects/seven")).expect("its effect");
+        until("that DSM shows it as run", || fs::remove_file(inside(&format!("{STORE}/7.status"))).ok());
+    };
+    let option: Vec<&str> = option.split_whitespace().collect();
+    let url: &[&str] = if base == URL { &[] } else { &["--url", base] };
+
+    let done = install(&[&["auto@nas", "--tasks", "7"][..], &option, &from()].concat());
+    assert!(done.ok().contains(expected), "{}", done.out);
+    if base != URL {
+        assert!(done.out.contains("\nInstalled. When Web Station is set up: "), "{}", done.out);
+        let proof = on_the_nas(&[&["/usr/local/remotetask/remotetask", "prove"][..], url].concat());
+        assert!(proof.ok().contains("good   all of the way works"), "{}", proof.out);
+    }
+    starts(&path(&done.out), "by SSH");
+    install(&["auto@nas", "--uninstall"]).ok();
+
+    let file = packed();
+    let here = on_the_nas(&[&["sh", &file, "--here", "--tasks", "7"][..], &option, url].concat());
+    assert!(here.ok().contains("good   all of the way works"), "{}", here.out);
+    let page = fs::read_to_string(inside(&format!("{file}.html"))).expect("the page");
+    let begin = format!("<code>{base}");
+    starts(page.split(&begin).nth(1).and_then(|rest| rest.split('<').next()).expect("a URL"), "from a share");
+    install(&["auto@nas", "--uninstall"]).ok();
+    fs::remove_file(inside(&file)).expect("the owner's");
+}
+
+/// Boxes of each kind that can work: each way in ends in a URL that starts the task.
 #[test]
 fn boxes_of_other_kinds() {
     let _box = Box::new();
+    let before = tree();
     let version = inside("/etc.defaults/VERSION");
     let was = fs::read_to_string(&version).expect("VERSION");
     let dsm = |product: &str, build: &str| {
@@ -402,16 +543,13 @@ fn boxes_of_other_kinds() {
         fs::write(&version, text).expect("VERSION");
     };
     let works = |first: &str| {
-        let _ = fs::remove_file(inside("/run/effects/seven"));
-        let done = install(&[&["auto@nas", "--tasks", "7"][..], &from()].concat());
-        assert!(done.ok().starts_with(first), "{}", done.out);
-        assert_eq!(status(&path(&done.out)), 202, "{first}");
-        assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
-        install(&["auto@nas", "--uninstall"]).ok();
+        ends_in_a_start("", URL, first);
+        ends_in_a_start("--vhost", CLICKED, first);
     };
+    clicked(false);
     for (product, build) in [("7.0.1", "42218"), ("7.1.1", "42962"), ("7.3", "81180")] {
         dsm(product, build);
-        works(&format!("auto@nas: DSM {product}-{build}, x86_64, Linux "));
+        works(&format!("auto@nas: DSM {product}-{build}, {}, Linux ", machine()));
     }
     // DSM 6.2: its own name for the service manager, and an older list of tasks.
     dsm("6.2.4", "25556");
@@ -419,49 +557,62 @@ fn boxes_of_other_kinds() {
     fs::create_dir_all(inside("/usr/syno/sbin")).expect("a folder");
     fs::rename(&seven, &six).expect("renamed");
     fs::write(inside("/usr/syno/etc/stand-in"), "old\n").expect("stand-in");
-    works("auto@nas: DSM 6.2.4-25556, x86_64, Linux ");
+    works(&format!("auto@nas: DSM 6.2.4-25556, {}, Linux ", machine()));
     fs::rename(&six, &seven).expect("back");
+    fs::remove_dir(inside("/usr/syno/sbin")).expect("as it was");
     fs::remove_file(inside("/usr/syno/etc/stand-in")).expect("as it was");
     fs::write(&version, was).expect("VERSION");
+    let nas = format!("auto@nas: DSM 7.2-64570, {}, Linux ", machine());
     // busybox in the place of the shell and of what it calls.
     let tools = [
         "sh", "tar", "gzip", "cp", "mv", "ls", "awk", "sed", "grep", "cmp", "chmod", "chown", "mkdir", "readlink",
-        "tail", "setsid",
+        "tail", "setsid", "dirname", "basename",
     ];
     let there: Vec<String> = tools.iter().map(|tool| inside(&format!("/usr/bin/{tool}"))).collect();
     there.iter().for_each(|tool| {
         fs::rename(tool, format!("{tool}.away")).expect("away");
         std::os::unix::fs::symlink("/usr/bin/busybox", tool).expect("a link");
     });
-    let busy = std::panic::catch_unwind(|| works("auto@nas: DSM 7.2-64570, x86_64, Linux "));
+    let busy = std::panic::catch_unwind(|| works(&nas));
     there.iter().for_each(|tool| fs::rename(format!("{tool}.away"), tool).expect("back"));
     busy.expect("busybox");
     // No visudo, and the module that runs programs is there and not loaded.
     let visudo = inside("/usr/sbin/visudo");
-    let cgid = inside("/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d/cgid.conf");
+    let cgid = inside_apache("cgid.conf");
     let loaded = fs::read_to_string(&cgid).expect("cgid.conf");
     fs::rename(&visudo, format!("{visudo}.away")).expect("away");
     fs::write(&cgid, "").expect("not loaded");
-    works("auto@nas: DSM 7.2-64570, x86_64, Linux ");
+    service("restart");
+    works(&nas);
     fs::rename(format!("{visudo}.away"), &visudo).expect("back");
-    // No module at all, and then no Apache, but PHP.
+    // No such module at all, but PHP.
     fs::create_dir(inside("/var/packages/PHP8.2")).expect("a package");
-    let by_php = |line: &str| {
-        let done = install(&[&["auto@nas", "--tasks", "7"][..], &from()].concat());
-        assert!(done.ok().contains(line), "{}", done.out);
-        assert!(done.out.contains("\nInstalled. When Web Station is set up: "), "{}", done.out);
-        install(&["auto@nas", "--uninstall"]).ok();
-    };
+    let fpm = php();
+    clicked(true);
     let modules = ["cgid", "cgi"].map(|name| inside(&format!("/usr/lib/apache2/modules/mod_{name}.so")));
     modules.iter().for_each(|module| fs::rename(module, format!("{module}.away")).expect("away"));
-    by_php("\n  The way in is by PHP, for this Apache has no module that runs programs.\n");
+    let no_module = "\n  The way in is by PHP, for this Apache has no module that runs programs.\n";
+    let by_php = std::panic::catch_unwind(|| ends_in_a_start("", CLICKED, no_module));
     modules.iter().for_each(|module| fs::rename(format!("{module}.away"), module).expect("back"));
+    by_php.expect("PHP with Apache");
+    // No Apache: nginx and PHP.
+    service("stop");
     let httpd = inside("/usr/local/bin/httpd24");
     fs::rename(&httpd, format!("{httpd}.away")).expect("away");
-    by_php("\n  The way in is by PHP, for there is no Apache 2.4 here.\n");
+    let server = nginx();
+    let by_nginx = std::panic::catch_unwind(|| {
+        ends_in_a_start("", CLICKED, "\n  The way in is by PHP, for there is no Apache 2.4 here.\n");
+        ends_in_a_start("--php", CLICKED, &nas);
+    });
+    drop((server, fpm));
     fs::rename(format!("{httpd}.away"), &httpd).expect("back");
+    by_nginx.expect("PHP with nginx");
     fs::remove_dir(inside("/var/packages/PHP8.2")).expect("removed");
     fs::write(&cgid, loaded).expect("as it was");
+    fs::remove_file(inside_apache("more.conf")).expect("as it was");
+    let mut now = tree();
+    now.retain(|path, _| !path.ends_with("/7.last"));
+    same(&before, &now);
 }
 
 /// Nothing runs for it on the NAS any more.

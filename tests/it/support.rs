@@ -26,6 +26,16 @@ pub fn programs() -> [(&'static str, PathBuf, u32); 4] {
     PROGRAMS.map(|(name, built, mode)| (name, folder.as_ref().map_or(built.into(), |folder| folder.join(name)), mode))
 }
 
+/// The processor that they are for, as `uname -m` names it: the field e_machine of ELF's header.
+pub fn machine() -> &'static str {
+    match std::fs::read(&programs()[0].1).expect("a program")[18] {
+        62 => "x86_64",
+        183 => "aarch64",
+        40 => "armv7l",
+        other => panic!("a processor {other}"),
+    }
+}
+
 /// An installation of one's own. When it goes, its traces are searched for keys.
 pub struct Sandbox {
     folder: tempfile::TempDir,

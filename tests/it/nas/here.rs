@@ -40,6 +40,7 @@ impl Uploaded {
         for path in [HOME, &file] {
             chown(path, Some(CLARA.0), Some(CLARA.1)).expect("chown");
         }
+        uname(machine());
         bare.nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
         bare.nas.scheduled(8, "disabled", "echo ran >>/run/effects/eight");
         Uploaded { bare, file }
@@ -82,6 +83,15 @@ impl Drop for Uploaded {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all("/volume1/homes");
     }
+}
+
+/// A box with this processor.
+fn uname(machine: &str) {
+    let (own, real) = ("/usr/bin/uname", "/usr/bin/uname.own");
+    if fs::metadata(real).is_err() {
+        fs::rename(own, real).expect("away");
+    }
+    script(Path::new(own), &format!("[ \"$*\" != -m ] || {{ echo {machine}; exit; }}\nexec {real} \"$@\""));
 }
 
 fn status(path: &str) -> u16 {
@@ -203,16 +213,21 @@ fn what_it_refuses_changes_nothing() {
         "{why}"
     );
     // Another box's file, and a box that there is no file for.
-    for (machine, expected) in [
-        ("armv7l", "this file is for the processor x86_64, and this NAS has armv7l: take remotetask-0.1.0-armv7l.run"),
-        ("ppc", "this NAS has the processor ppc, and there are programs for x86_64, aarch64 and armv7l alone"),
-    ] {
-        fs::rename("/usr/bin/uname", "/usr/bin/uname.away").expect("away");
-        script(Path::new("/usr/bin/uname"), &format!("echo {machine}"));
+    let (ours, other) = (machine(), if machine() == "armv7l" { "aarch64" } else { "armv7l" });
+    let wrong = format!(
+        "this file is for the processor {ours}, and this NAS has {other}: take remotetask-{}-{other}.run",
+        env!("CARGO_PKG_VERSION")
+    );
+    let none = "this NAS has the processor ppc, and there are programs for x86_64, aarch64 and armv7l alone".into();
+    for (machine, expected) in [(other, wrong), ("ppc", none)] {
+        uname(machine);
         let (code, result) = up.task("--here");
-        fs::rename("/usr/bin/uname.away", "/usr/bin/uname").expect("back");
-        assert!(code == 1 && result == format!("remotetask-0.1.0.run: {expected}\n"), "{result}");
+        assert!(
+            code == 1 && result == format!("remotetask-{}.run: {expected}\n", env!("CARGO_PKG_VERSION")),
+            "{result}"
+        );
     }
+    uname(ours);
     same_as(&before);
 }
 

@@ -1,6 +1,7 @@
 //! `nas.sh` by itself, as root on a NAS that has nothing of ours yet.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{symlink, MetadataExt};
 
 use super::first_hour::bench;
@@ -551,9 +552,11 @@ fn an_end_in_the_middle() {
     let before = tree();
     let manager = "/usr/syno/bin/synosystemctl";
     fs::rename(manager, "/usr/syno/bin/manager").expect("away");
-    script(Path::new(manager), "echo now >/run/effects/now\nsleep 1\nexec /usr/syno/bin/manager \"$@\"");
+    script(Path::new(manager), "echo now >/run/effects/now\nsleep 1\n/usr/syno/bin/manager \"$@\"\ncode=$?\necho over >/run/effects/over\nexit $code");
     let begin = || {
-        let _ = fs::remove_file("/run/effects/now");
+        for name in ["now", "over"] {
+            let _ = fs::remove_file(format!("/run/effects/{name}"));
+        }
         unpack();
         let mut command = Command::new("/bin/dash");
         command.args([&format!("{PACKAGE}/nas.sh"), "setup"]).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -572,7 +575,7 @@ fn an_end_in_the_middle() {
     killed.kill().expect("killed");
     killed.wait().expect("its end");
     assert!(Path::new(DROP_IN).exists());
-    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(bare.nas.effect_awaited("over"), "over\n", "what it had started ends by itself");
     fs::remove_file(manager).expect("removed");
     fs::rename("/usr/syno/bin/manager", manager).expect("back");
     assert!(setup(&[]).ok().contains("  done   Apache answers at http://127.0.0.1:10765\n"));
@@ -597,16 +600,20 @@ fn one_at_a_time_on_the_nas() {
     };
     let first = begin();
     assert_eq!(bare.nas.effect_awaited("now"), "now\n");
-    let second = begin();
-    std::thread::sleep(Duration::from_millis(500));
+    let mut second = begin();
+    // Its first word comes when it waits.
+    let mut words = BufReader::new(second.stdout.take().expect("its words"));
+    let mut line = String::new();
+    words.read_line(&mut line).expect("a line");
+    assert!(like(&line, "Another nas.sh is at work here (process *); waiting for its end ...\n"), "{line}");
     fs::write("/run/effects/go", "").expect("go");
-    let (first, second) = (finish(first), finish(second));
+    let (first, mut rest) = (finish(first), String::new());
+    words.read_to_string(&mut rest).expect("the rest");
+    let second = second.wait_with_output().expect("its end");
     fs::remove_file(sync).expect("removed");
     fs::rename(real, sync).expect("back");
     assert!(first.text().ends_with("Everything is in its place.\n"), "{first:?} {second:?}");
-    assert_eq!((second.code, &*second.stderr), (Some(0), ""), "{}", second.text());
-    let waited = format!("Another nas.sh is at work here (process *); waiting for its end ...\n{WELL}");
-    assert!(like(&second.text(), &waited), "{}", second.text());
+    assert_eq!((second.status.success(), &*second.stderr, &*rest), (true, &b""[..], WELL));
     // What killed ones have left is in nobody's way, and goes.
     symlink("1-1", "/usr/local/remotetask.lock").expect("a lock");
     fs::create_dir("/usr/local/remotetask.new.4194999").expect("a folder");
