@@ -149,9 +149,11 @@ fn take_away() -> rustix::io::Result<()> {
     let path = PathBuf::from(std::ffi::OsString::from_vec(name.into_bytes()));
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let folder = openat(CWD, folder, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let (ours, there) = (fstat(stdin())?, statat(folder.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW)?);
-    match (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino) {
-        true => unlinkat(folder, name, AtFlags::empty()),
-        false => Ok(()),
+    let ours = fstat(stdin())?;
+    match statat(folder.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(there) if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino) => {
+            unlinkat(folder, name, AtFlags::empty())
+        }
+        _ => Ok(()),
     }
 }

@@ -33,7 +33,7 @@ pub fn run(bench: &Bench) -> Result<(), Fault> {
     screen.say(format_args!("In {}; the configuration is valid.", bench.folder.display()));
     let faults = check::faults_in_files(&bench.folder, &view.content, &config);
     if faults > 0 {
-        let told = format_args!("{faults} by a look at files alone; remotetask check tells each, and its cure");
+        let told = format!("{faults} by a look at files alone; remotetask check tells each, and its cure");
         screen.mark(Tone::Fault, "faults", told);
     }
     let people = config.server.magic_keys.iter().enumerate();

@@ -76,20 +76,30 @@ fn a_page_follows_nothing_and_is_refused_in_words() {
     assert_eq!(remotetask(&sandbox, &["url", "--page", &file]).refused(), why);
 }
 
-/// What takes the page away, with these times in seconds.
-fn keeper(sandbox: &Sandbox, unread: &str, read: &str) -> Child {
-    let page = File::options().read(true).write(true).open(sandbox.path("page")).expect("the page");
-    let mut command = Command::new(sandbox.path("remotetask"));
-    command.args(["page", unread, read]).stdin(page).stdout(Stdio::null()).spawn().expect("its keeper")
+/// What takes a page away; with its test it ends.
+struct Keeper(Child);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-fn ended(child: &mut Child) -> bool {
-    until("its keeper's end", || child.try_wait().expect("its end")).success()
+/// With these times in seconds.
+fn keeper(sandbox: &Sandbox, unread: &str, read: &str) -> Keeper {
+    let page = File::options().read(true).write(true).open(sandbox.path("page")).expect("the page");
+    let mut command = Command::new(sandbox.path("remotetask"));
+    Keeper(command.args(["page", unread, read]).stdin(page).stdout(Stdio::null()).spawn().expect("its keeper"))
+}
+
+fn ended(keeper: &mut Keeper) -> bool {
+    until("its keeper's end", || keeper.0.try_wait().expect("its end")).success()
 }
 
 /// Until the keeper looks at the page.
-fn watching(child: &Child) {
-    let fds = format!("/proc/{}/fd", child.id());
+fn watching(keeper: &Keeper) {
+    let fds = format!("/proc/{}/fd", keeper.0.id());
     until("a watch", || {
         let infos = fs::read_dir(&fds).ok()?.flatten().map(|entry| entry.path());
         infos
@@ -128,6 +138,21 @@ fn a_page_goes_unread_and_under_another_name() {
     assert!(ended(&mut child));
     assert!(!sandbox.path("kept").exists());
     assert_eq!((&*sandbox.read("page"), &*sandbox.read("copy")), ("another", ""));
+}
+
+/// Its only name left is one that nobody told, and the name that the system tells is another file's.
+#[test]
+fn a_page_goes_and_nothing_else_does() {
+    let sandbox = Sandbox::new();
+    sandbox.write("page", "secret");
+    fs::hard_link(sandbox.path("page"), sandbox.path("copy")).expect("a second name");
+    let mut child = keeper(&sandbox, "3600", "0");
+    watching(&child);
+    sandbox.write("page (deleted)", "another");
+    fs::remove_file(sandbox.path("page")).expect("removed");
+    assert_eq!(sandbox.read("copy"), "secret");
+    assert!(ended(&mut child));
+    assert_eq!((&*sandbox.read("page (deleted)"), &*sandbox.read("copy")), ("another", ""));
 }
 
 /// Its owner was faster, or a newer page has come.
