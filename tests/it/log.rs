@@ -111,15 +111,15 @@ fn an_unwritable_log_changes_no_answer() {
             (refusal.status(), refusal.body()),
             ("404 Not Found".into(), remotetask::response::START_PAGE.into())
         );
-        assert_eq!(refusal.stderr, complaint);
+        assert!(like(&refusal.stderr, complaint), "{}", refusal.stderr); // each C library has words of its own
         assert_eq!(sandbox.start().status(), "200 OK");
     };
     std::fs::create_dir(&log).expect("a folder");
-    check("remotetask-cgi: log.txt: Is a directory (os error 21)\n");
+    check("remotetask-cgi: log.txt: * (os error 21)\n");
     std::fs::remove_dir(&log).expect("remove");
     sandbox.write("precious", "precious\n");
     std::os::unix::fs::symlink(sandbox.path("precious"), &log).expect("a link");
-    check("remotetask-cgi: log.txt: Too many levels of symbolic links (os error 40)\n");
+    check("remotetask-cgi: log.txt: * (os error 40)\n");
     assert_eq!(sandbox.read("precious"), "precious\n", "a link is not followed");
     std::fs::remove_file(&log).expect("remove");
     assert!(std::process::Command::new("mkfifo").arg(&log).status().expect("mkfifo").success());
