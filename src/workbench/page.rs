@@ -1,13 +1,16 @@
 //! `url --page`: the URLs as a page in a share, for whoever has no shell. It is for one reader, and gone
 //! once that one has opened it: what stays in a share gets into its backups.
+//!
+//! Others may write in a share. So its folder is opened once, and what happens there goes by that descriptor.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{fchown, MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::fchown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,10 +18,14 @@ use std::time::{Duration, Instant};
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fs::{fstat, ftruncate, inotify, openat, statat, unlinkat, AtFlags, Mode, OFlags, CWD};
+use rustix::fs::{
+    fstat, ftruncate, inotify, openat, readlink, statat, unlinkat, AtFlags, FileType, Mode, OFlags, Stat, CWD,
+};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use rustix::stdio::stdin;
 
+use super::edit::hold;
 use super::url::{is_own, urls, Shown};
 use super::view::View;
 use super::{plainly, Bench, Fault};
@@ -32,10 +39,9 @@ const READ: u64 = 60;
 
 /// Writes the page beside a file, for that file's owner alone.
 pub fn write(bench: &Bench, beside: &Path, who: Option<&str>, task: Option<&str>) -> Result<(), Fault> {
-    let owner = beside.symlink_metadata().map_err(|e| Fault::of(beside, &e))?;
-    let mut name = beside.as_os_str().to_owned();
+    let (folder, mut name, owner) = owned(beside)?;
     name.push(".html");
-    let path = PathBuf::from(name);
+    let path = folder.path.join(&name);
 
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
@@ -45,21 +51,112 @@ pub fn write(bench: &Bench, beside: &Path, who: Option<&str>, task: Option<&str>
     }
     let text = page(&shown, &view.base(&config));
 
+    // One page comes and goes at a time.
+    let _held = hold(&bench.folder)?;
+    let fault = |e: io::Error| Fault::of(&path, &e);
     // The last one's, whose keeper ends with it.
-    match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Fault::of(&path, &e)),
-        _ => {}
+    if let Some(there) = folder.look(&name).map_err(fault)? {
+        match folder.page(&name, &there).map_err(fault)? {
+            true => folder.remove(&name, &there).map_err(fault)?,
+            false => return Err(Fault(format!("{} is there and no page of ours: move it away", path.display()))),
+        }
     }
-    // Nothing that lies there is followed or written to.
-    let made = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
-    let mut file = made.map_err(|e| Fault::of(&path, &e))?;
+    let mut file = folder.create(&name).map_err(fault)?;
     let kept = keeper(bench, &file).and_then(|()| file.write_all(text.as_bytes()));
-    kept.and_then(|()| fchown(&file, Some(owner.uid()), Some(owner.gid()))).map_err(|e| {
-        let _ = std::fs::remove_file(&path);
-        Fault::of(&path, &e)
+    kept.and_then(|()| fchown(&file, Some(owner.st_uid), Some(owner.st_gid))).map_err(|e| {
+        let _ = fstat(&file).map(|ours| folder.remove(&name, &ours));
+        fault(e)
     })?;
     bench.screen.literal(path.display());
     Ok(())
+}
+
+/// The folder that this file lies in, the file's name there, and whose it is.
+fn owned(file: &Path) -> Result<(Folder, OsString, Stat), Fault> {
+    let fault = |e: io::Error| Fault::of(file, &e);
+    let Some(name) = file.file_name() else {
+        return Err(Fault(format!("{} is no file; name one that the page is to lie beside", file.display())));
+    };
+    let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = Folder::open(&above.canonicalize().map_err(fault)?).map_err(fault)?;
+    let there = folder.look(name).map_err(fault)?.ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
+    if FileType::from_raw_mode(there.st_mode) != FileType::RegularFile {
+        return Err(Fault(format!("{} is no regular file; name one that the page is to lie beside", file.display())));
+    }
+    // By its owner, not by its mode: in a share with an ACL that is always 777.
+    let above = fstat(&folder.fd).map_err(|e| fault(e.into()))?.st_uid;
+    if ![0, there.st_uid, geteuid().as_raw()].contains(&above) {
+        return Err(Fault(format!(
+            "{} belongs to uid {above}, who could put another page in the place of this one. Name a file in a folder that \
+             is root's or that file's owner's",
+            folder.path.display()
+        )));
+    }
+    Ok((folder, name.to_owned(), there))
+}
+
+/// A folder that others may write, or move away.
+struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at this path, by no link.
+    fn open(path: &Path) -> io::Result<Folder> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(CWD, path, flags, Mode::empty())?;
+        let really = readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new())?;
+        match really.as_bytes() == path.as_os_str().as_bytes() {
+            true => Ok(Folder { fd, path: path.to_owned() }),
+            false => Err(io::Error::other("its folder is another now; see who moves it, then try again")),
+        }
+    }
+
+    /// What has this name, if anything has.
+    fn look(&self, name: &OsStr) -> io::Result<Option<Stat>> {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok(Some(there)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Whether what was seen there is a page of ours. Nothing else than a file is opened, for that may do something.
+    fn page(&self, name: &OsStr, seen: &Stat) -> io::Result<bool> {
+        if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
+            return Ok(false);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&self.fd, name, flags, Mode::empty())?;
+        let mut begins = Vec::new();
+        let is = same(seen, &fstat(&file)?);
+        File::from(file).take(beginning().len() as u64).read_to_end(&mut begins)?;
+        Ok(is && begins == beginning().as_bytes())
+    }
+
+    /// A new file; nothing that lies there is followed or written to.
+    fn create(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    /// Takes the name away, if it is still that file's.
+    fn remove(&self, name: &OsStr, file: &Stat) -> io::Result<()> {
+        match self.look(name)? {
+            Some(there) if same(file, &there) => Ok(unlinkat(&self.fd, name, AtFlags::empty())?),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+/// What every page of ours begins with; another version's too, so it stays as it is.
+fn beginning() -> &'static str {
+    PAGE.split("\n<style>").next().unwrap_or(PAGE)
 }
 
 /// A process of its own, which takes the page away. It knows it by its open file: no name can lead it astray.
@@ -118,7 +215,7 @@ pub fn keep(unread: Duration, read: Duration) -> Result<(), Fault> {
     while fstat(stdin()).map_err(failed)?.st_nlink > 0 {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return take_away().map_err(failed);
+            return take_away().map_err(|e| Fault(plainly(&e)));
         }
         let left =
             Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
@@ -143,17 +240,10 @@ pub fn keep(unread: Duration, read: Duration) -> Result<(), Fault> {
 }
 
 /// The file on standard input, emptied, and its name, if it is still that file's.
-fn take_away() -> rustix::io::Result<()> {
+fn take_away() -> io::Result<()> {
     ftruncate(stdin(), 0)?;
-    let name = rustix::fs::readlink("/proc/self/fd/0", Vec::new())?;
-    let path = PathBuf::from(std::ffi::OsString::from_vec(name.into_bytes()));
+    let name = readlink("/proc/self/fd/0", Vec::new())?;
+    let path = PathBuf::from(OsString::from_vec(name.into_bytes()));
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    let folder = openat(CWD, folder, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let ours = fstat(stdin())?;
-    match statat(folder.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(there) if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino) => {
-            unlinkat(folder, name, AtFlags::empty())
-        }
-        _ => Ok(()),
-    }
+    Folder::open(folder)?.remove(name, &fstat(stdin())?)
 }

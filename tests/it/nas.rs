@@ -6,6 +6,7 @@ mod first_hour;
 mod here;
 mod install;
 mod installer;
+mod pages;
 mod php;
 mod probe;
 mod prove;

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use crate::support::*;
 use crate::workbench::remotetask;
 
+const PAGE: &str = include_str!("../../src/pages/urls.html");
+
 /// With one task, and a file that the page is to lie beside.
 fn beside() -> (Sandbox, String) {
     let sandbox = Sandbox::with_task("true", ", \"name\": \"<Küche> & \\\"co\\\"\"");
@@ -35,7 +37,8 @@ fn code(page: &str) -> String {
 #[test]
 fn a_page_with_urls_and_codes() {
     let (sandbox, file) = beside();
-    sandbox.write("x.run.html", "an old one");
+    let old = format!("{}an old one", &PAGE[..PAGE.find("\n<style>").expect("its beginning")]);
+    sandbox.write("x.run.html", &old);
     let said = remotetask(&sandbox, &["url", "--at", "https://nas.example.org", "--page", &file]);
     let page = format!("{file}.html");
     assert_eq!(said.ok(), format!("{page}\n"));
@@ -60,20 +63,77 @@ fn a_page_with_urls_and_codes() {
 #[test]
 fn a_page_follows_nothing_and_is_refused_in_words() {
     let (sandbox, file) = beside();
-    sandbox.write("others", "theirs");
-    symlink(sandbox.path("others"), sandbox.path("x.run.html")).expect("a link");
-    remotetask(&sandbox, &["url", "--page", &file]).ok();
-    assert_eq!(sandbox.read("others"), "theirs");
-    assert!(sandbox.path("x.run.html").symlink_metadata().expect("it").is_file());
-    fs::remove_file(sandbox.path("x.run.html")).expect("its end");
+    let html = sandbox.path("x.run.html");
+    let why = format!("remotetask: {} is there and no page of ours: move it away.", html.display());
+    let refused = |what: &str| assert_eq!(remotetask(&sandbox, &["url", "--page", &file]).refused(), why, "{what}");
+    sandbox.write("others", PAGE);
+    symlink(sandbox.path("others"), &html).expect("a link");
+    refused("a link to a page");
+    fs::remove_file(&html).expect("removed");
+    fs::create_dir(&html).expect("a folder");
+    refused("a folder");
+    fs::remove_dir(&html).expect("removed");
+    assert!(Command::new("mkfifo").arg(&html).status().expect("mkfifo").success());
+    refused("a pipe that nobody writes to");
+    fs::remove_file(&html).expect("removed");
+    for text in ["", "theirs", "<!doctype html>\n<html lang=\"en\">\n<title>Your URLs</title>"] {
+        sandbox.write("x.run.html", text);
+        refused(text);
+        assert_eq!(sandbox.read("x.run.html"), text);
+    }
+    assert_eq!(sandbox.read("others"), PAGE);
+    fs::remove_file(&html).expect("removed");
 
-    fs::create_dir(sandbox.path("x.run.html")).expect("a folder");
-    assert!(remotetask(&sandbox, &["url", "--page", &file]).refused().contains("x.run.html: "));
     let none = sandbox.path("none").display().to_string();
     assert!(remotetask(&sandbox, &["url", "--page", &none]).refused().ends_with("none: there is no such file."));
+    for (wrong, why) in [("/", "is no file; "), ("folder", "is no regular file; "), ("link", "is no regular file; ")] {
+        fs::create_dir_all(sandbox.path("folder")).expect("a folder");
+        let _ = symlink(&file, sandbox.path("link"));
+        let wrong = sandbox.path(wrong).display().to_string();
+        let said = remotetask(&sandbox, &["url", "--page", &wrong]).refused();
+        assert!(said.ends_with(&format!("{wrong} {why}name one that the page is to lie beside.")), "{said}");
+    }
     sandbox.raw_config(&format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{}}}}"));
     let why = "remotetask: there is no URL to be shown yet; remotetask tasks add makes one.";
     assert_eq!(remotetask(&sandbox, &["url", "--page", &file]).refused(), why);
+}
+
+/// Its folder is another's to move: the page goes where the folder is, and not where its name leads by then.
+#[test]
+fn a_page_follows_no_name_that_changes() {
+    let sandbox = Sandbox::with_command("true");
+    for folder in ["share", "victim", "state"] {
+        fs::create_dir(sandbox.path(folder)).expect("a folder");
+    }
+    for folder in ["share", "victim"] {
+        sandbox.write(&format!("{folder}/x"), "");
+    }
+    sandbox.write("victim/x.html", PAGE);
+    sandbox.write("share/x.html", PAGE);
+    let turn = File::create(sandbox.path("state/workbench")).expect("the turn");
+    rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).expect("the turn");
+    let mut command = Command::new(sandbox.path("remotetask"));
+    let mut child =
+        command.args(["url", "--page"]).arg(sandbox.path("share/x")).stdout(Stdio::null()).spawn().expect("it starts");
+    let share = sandbox.path("share");
+    until("that it has the folder", || {
+        let fds = fs::read_dir(format!("/proc/{}/fd", child.id())).ok()?.flatten();
+        fds.into_iter().any(|fd| fs::read_link(fd.path()).is_ok_and(|path| path == share)).then_some(())
+    });
+    fs::rename(&share, sandbox.path("moved")).expect("moved");
+    symlink(sandbox.path("victim"), &share).expect("a link");
+    drop(turn);
+    assert!(child.wait().expect("its end").success());
+    assert_eq!(sandbox.read("victim/x.html"), PAGE);
+    let page = sandbox.path("moved/x.html");
+    assert!(fs::read_to_string(&page).expect("the page").contains(MAGIC));
+    fs::remove_file(page).expect("its end");
+    // By a link at the beginning it is said where it is.
+    sandbox.write("moved/y", "");
+    symlink(sandbox.path("moved"), sandbox.path("link")).expect("a link");
+    let said = remotetask(&sandbox, &["url", "--page", &sandbox.path("link/y").display().to_string()]);
+    assert_eq!(said.ok(), format!("{}\n", sandbox.path("moved/y.html").display()));
+    fs::remove_file(sandbox.path("moved/y.html")).expect("its end");
 }
 
 /// What takes a page away; with its test it ends.
