@@ -108,6 +108,9 @@ enum Command {
     /// Takes the page on standard input away after this many seconds, or so many after it was opened
     #[command(hide = true)]
     Page { unread: u64, read: u64 },
+    /// Takes pages away whose keeper was ended, for nas.sh
+    #[command(hide = true)]
+    ForgetPages,
 }
 
 #[derive(Subcommand)]
@@ -272,6 +275,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Apply => return prove::apply(bench),
         Command::Listens => return prove::listens(bench),
         Command::Page { unread, read } => page::keep(Duration::from_secs(unread), Duration::from_secs(read)),
+        Command::ForgetPages => page::forget(bench, None),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }
     .map(|()| true)

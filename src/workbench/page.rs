@@ -25,10 +25,11 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::stdio::stdin;
 
-use super::edit::hold;
+use super::edit::{hold, replace, Like};
 use super::url::{is_own, urls, Shown};
 use super::view::View;
 use super::{plainly, Bench, Fault};
+use crate::files::Regular;
 use crate::text::Html;
 
 const PAGE: &str = include_str!("../pages/urls.html");
@@ -36,12 +37,20 @@ const PAGE: &str = include_str!("../pages/urls.html");
 const UNREAD: u64 = 3600;
 /// And once it was opened: some programs open a file twice to show it.
 const READ: u64 = 60;
+/// state/pages may be this large, in bytes.
+const NOTES_MAX: usize = 1 << 20;
 
 /// Writes the page beside a file, for that file's owner alone.
 pub fn write(bench: &Bench, beside: &Path, who: Option<&str>, task: Option<&str>) -> Result<(), Fault> {
     let (folder, mut name, owner) = owned(beside)?;
     name.push(".html");
     let path = folder.path.join(&name);
+    let Some(noted) = path.to_str() else {
+        return Err(Fault(format!(
+            "{} is no name in UTF-8; give that file, or its folder, another one",
+            path.display()
+        )));
+    };
 
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
@@ -60,6 +69,12 @@ pub fn write(bench: &Bench, beside: &Path, who: Option<&str>, task: Option<&str>
             true => folder.remove(&name, &there).map_err(fault)?,
             false => return Err(Fault(format!("{} is there and no page of ours: move it away", path.display()))),
         }
+    }
+    // First, for its keeper may end before it does: then there is somebody else who knows of it.
+    let mut notes = Notes::read(bench)?;
+    if !notes.paths.iter().any(|path| path == noted) {
+        notes.paths.push(noted.to_owned());
+        notes.write()?;
     }
     let mut file = folder.create(&name).map_err(fault)?;
     let kept = keeper(bench, &file).and_then(|()| file.write_all(text.as_bytes()));
@@ -93,6 +108,66 @@ fn owned(file: &Path) -> Result<(Folder, OsString, Stat), Fault> {
         )));
     }
     Ok((folder, name.to_owned(), there))
+}
+
+/// Where pages were put, and may be still: state/pages. Who reads or writes it holds the configuration.
+struct Notes {
+    path: PathBuf,
+    paths: Vec<String>,
+}
+
+impl Notes {
+    fn read(bench: &Bench) -> Result<Notes, Fault> {
+        let path = bench.path("state/pages");
+        let paths = match Regular::open(&path).and_then(|file| file.read(NOTES_MAX)) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|_| {
+                Fault(format!(
+                    "{}: this is not as remotetask wrote it. Move it away; a page that it names, and that is still there, goes \
+                     by hand",
+                    path.display()
+                ))
+            })?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(Fault::of(&path, &e)),
+        };
+        Ok(Notes { path, paths })
+    }
+
+    fn write(&self) -> Result<(), Fault> {
+        let text = serde_json::json!(self.paths).to_string();
+        let like = Like { mode: 0o600, ..Like::folder_of(&self.path)? };
+        replace(&self.path, format!("{text}\n").as_bytes(), like)
+    }
+}
+
+/// `forget-pages`: what keepers that were ended have left is taken away; of this page alone, or of all.
+pub fn forget(bench: &Bench, only: Option<&Path>) -> Result<(), Fault> {
+    if bench.path("state/pages").symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    let _held = hold(&bench.folder)?;
+    let mut notes = Notes::read(bench)?;
+    let before = notes.paths.len();
+    let other = |path: &Path| only.is_some_and(|only| only != path);
+    notes.paths.retain(|path| other(Path::new(path)) || !is_gone(Path::new(path)).unwrap_or(false));
+    match notes.paths.len() == before {
+        true => Ok(()),
+        false => notes.write(),
+    }
+}
+
+/// Takes a page away that was put there; whether none of ours is there now. Where its folder is not there, of a share
+/// that is encrypted or not mounted, it may come again with it.
+fn is_gone(path: &Path) -> io::Result<bool> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(true) };
+    let folder = Folder::open(folder)?;
+    let Some(there) = folder.look(name)? else { return Ok(true) };
+    // An empty one is what a power cut leaves of it.
+    let empty = FileType::from_raw_mode(there.st_mode) == FileType::RegularFile && there.st_size == 0;
+    if empty || folder.page(name, &there)? {
+        folder.remove(name, &there)?;
+    }
+    Ok(true)
 }
 
 /// A folder that others may write, or move away.

@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::{symlink, PermissionsExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::*;
-use crate::workbench::remotetask;
+use crate::workbench::{remotetask, said};
 
 const PAGE: &str = include_str!("../../src/pages/urls.html");
 
@@ -134,6 +135,88 @@ fn a_page_follows_no_name_that_changes() {
     let said = remotetask(&sandbox, &["url", "--page", &sandbox.path("link/y").display().to_string()]);
     assert_eq!(said.ok(), format!("{}\n", sandbox.path("moved/y.html").display()));
     fs::remove_file(sandbox.path("moved/y.html")).expect("its end");
+}
+
+fn notes(sandbox: &Sandbox) -> Vec<String> {
+    serde_json::from_str(&sandbox.read("state/pages")).expect("state/pages")
+}
+
+/// Where no keeper is left to do it; nothing but a page of ours goes, and none of them for another one.
+#[test]
+fn a_page_that_was_left_is_forgotten() {
+    let (sandbox, file) = beside();
+    let forget = || remotetask(&sandbox, &["forget-pages"]);
+    assert_eq!(forget().ok(), "");
+    assert!(!sandbox.path("state").exists());
+    let page = format!("{file}.html");
+    for _ in 0..2 {
+        remotetask(&sandbox, &["url", "--page", &file]).ok();
+        assert_eq!(notes(&sandbox), [&*page]);
+    }
+    assert_eq!(fs::metadata(sandbox.path("state/pages")).expect("it").permissions().mode() & 0o7777, 0o600);
+    // What stands in state/ beside it, and looks at all there is, does not mind.
+    sandbox.start().is_like("200 OK", "Task finished: * (* s)\n");
+    let before = remotetask(&sandbox, &["check", "--json"]);
+    assert!(!before.out.contains("pages"), "{}", before.out);
+    assert_eq!(forget().ok(), "");
+    assert!(!Path::new(&page).exists() && notes(&sandbox).is_empty());
+
+    for folder in ["a", "moved", "away", "linked"] {
+        fs::create_dir(sandbox.path(folder)).expect("a folder");
+    }
+    for name in ["theirs.html", "a/page.html", "a/linked.html", "moved/page.html", "linked/page.html"] {
+        sandbox.write(name, if name == "theirs.html" { "theirs" } else { PAGE });
+    }
+    symlink(sandbox.path("a/linked.html"), sandbox.path("link.html")).expect("a link");
+    symlink(sandbox.path("linked"), sandbox.path("other")).expect("a link");
+    assert!(Command::new("mkfifo").arg(sandbox.path("pipe.html")).status().expect("mkfifo").success());
+    sandbox.write("cut.html", "");
+    fs::remove_dir(sandbox.path("away")).expect("not mounted");
+    let names = [
+        "theirs.html",
+        "none.html",
+        "away/page.html",
+        "other/page.html",
+        "link.html",
+        "pipe.html",
+        "cut.html",
+        "a/page.html",
+        "moved/page.html",
+    ];
+    let paths = names.map(|name| sandbox.path(name).display().to_string());
+    sandbox.write("state/pages", &serde_json::json!([&paths[..], &["/".to_owned()]].concat()).to_string());
+    forget().ok();
+    assert_eq!(notes(&sandbox), paths[2..4], "whose folder is not there");
+    let there = |name: &str| sandbox.path(name).symlink_metadata().is_ok();
+    let stay = ["theirs.html", "link.html", "a/linked.html", "linked/page.html", "pipe.html"];
+    assert!(stay.iter().all(|name| there(name)));
+    assert!(!["cut.html", "a/page.html", "moved/page.html"].iter().any(|name| there(name)));
+    // It is mounted again.
+    fs::create_dir(sandbox.path("away")).expect("mounted");
+    sandbox.write("away/page.html", PAGE);
+    forget().ok();
+    assert!(!there("away/page.html") && there("linked/page.html"));
+
+    sandbox.write("state/pages", "{}");
+    let why = format!(
+        "remotetask: {}: this is not as remotetask wrote it. Move it away; a page that it names, and that is still there, goes \
+         by hand.",
+        sandbox.path("state/pages").display()
+    );
+    assert_eq!(forget().refused(), why);
+    assert_eq!(remotetask(&sandbox, &["url", "--page", &file]).refused(), why);
+    assert!(!Path::new(&page).exists(), "no page that nobody knows of");
+}
+
+#[test]
+fn a_page_whose_path_cannot_be_noted() {
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = Sandbox::with_command("true");
+    let file = sandbox.path("").join(std::ffi::OsStr::from_bytes(b"x\xff"));
+    fs::write(&file, "").expect("a file");
+    let said = said(Command::new(sandbox.path("remotetask")).args(["url", "--page"]).arg(&file), "").refused();
+    assert!(said.ends_with(" is no name in UTF-8; give that file, or its folder, another one."), "{said}");
+    assert_eq!(sandbox.files().iter().filter(|name| name.ends_with(".html")).count(), 0);
 }
 
 /// What takes a page away; with its test it ends.
