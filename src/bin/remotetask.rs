@@ -274,8 +274,8 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),
         Command::Apply => return prove::apply(bench),
         Command::Listens => return prove::listens(bench),
-        Command::Page { unread, read } => page::keep(Duration::from_secs(unread), Duration::from_secs(read)),
-        Command::ForgetPages => page::forget(bench, None),
+        Command::Page { unread, read } => page::keep(bench, Duration::from_secs(unread), Duration::from_secs(read)),
+        Command::ForgetPages => page::forget(bench),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }
     .map(|()| true)

@@ -11,6 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::fchown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::stdio::stdin;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::edit::{hold, replace, Like};
 use super::url::{is_own, urls, Shown};
@@ -140,16 +142,20 @@ impl Notes {
     }
 }
 
-/// `forget-pages`: what keepers that were ended have left is taken away; of this page alone, or of all.
-pub fn forget(bench: &Bench, only: Option<&Path>) -> Result<(), Fault> {
+/// `forget-pages`: what keepers that were ended have left is taken away.
+pub fn forget(bench: &Bench) -> Result<(), Fault> {
+    drop_notes(bench, &|path| is_gone(path).unwrap_or(false))
+}
+
+/// Drops the notes of which this is so.
+fn drop_notes(bench: &Bench, is: &dyn Fn(&Path) -> bool) -> Result<(), Fault> {
     if bench.path("state/pages").symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
         return Ok(());
     }
     let _held = hold(&bench.folder)?;
     let mut notes = Notes::read(bench)?;
     let before = notes.paths.len();
-    let other = |path: &Path| only.is_some_and(|only| only != path);
-    notes.paths.retain(|path| other(Path::new(path)) || !is_gone(Path::new(path)).unwrap_or(false));
+    notes.paths.retain(|path| !is(Path::new(path)));
     match notes.paths.len() == before {
         true => Ok(()),
         false => notes.write(),
@@ -275,33 +281,55 @@ fn code(url: &str) -> String {
     drawn.find("<svg").map(|at| format!("{}\n", &drawn[at..])).unwrap_or_default()
 }
 
-/// `page`: waits until the page on standard input was opened, or for `unread`; then for `read`; and takes it away.
-pub fn keep(unread: Duration, read: Duration) -> Result<(), Fault> {
-    let failed = |e: Errno| Fault(plainly(&e.into()));
+/// `page`: waits until the page on standard input was opened, or for `unread`; then for `read`; and takes it away, or
+/// at once when it is told to end.
+pub fn keep(bench: &Bench, unread: Duration, read: Duration) -> Result<(), Fault> {
+    let failed = |e: io::Error| Fault(plainly(&e));
+    let due = is_due(unread, read);
+    if matches!(due, Ok(false)) {
+        return Ok(());
+    }
+    // As well where it could not be waited for.
+    let path = take_away().map_err(failed)?;
+    due.map_err(failed)?;
+    // Unless a newer one lies there by now.
+    drop_notes(bench, &|noted| noted == path && noted.symlink_metadata().is_err())
+}
+
+/// Waits until the page is to be taken away; or else it is gone already, by its owner or with a newer one.
+fn is_due(unread: Duration, read: Duration) -> io::Result<bool> {
+    let (told, tell) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, tell.try_clone()?)?;
+    }
     let _ = rustix::process::setsid();
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(failed)?;
     let wanted = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::ATTRIB;
-    inotify::add_watch(&watch, "/proc/self/fd/0", wanted).map_err(failed)?;
+    // Where there are too many of them the page stays for as long as if nobody opened it.
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC)
+        .and_then(|watch| inotify::add_watch(&watch, "/proc/self/fd/0", wanted).map(|_| watch))
+        .ok();
     let mut end = Instant::now() + unread;
     let mut buffer = [MaybeUninit::uninit(); 4096];
-    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut events = watch.as_ref().map(|watch| inotify::Reader::new(watch, &mut buffer));
     let mut opened = false;
-    // Gone already, by its owner or with a newer one: nothing is left to do.
-    while fstat(stdin()).map_err(failed)?.st_nlink > 0 {
+    while fstat(stdin())?.st_nlink > 0 {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return take_away().map_err(|e| Fault(plainly(&e)));
+            return Ok(true);
         }
         let left =
             Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&left)) {
+        let mut polled = vec![PollFd::new(&told, PollFlags::IN)];
+        polled.extend(watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
+        match poll(&mut polled, Some(&left)) {
             Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) if !polled[0].revents().is_empty() => return Ok(true),
             Ok(_) => {}
-            Err(e) => return Err(failed(e)),
+            Err(e) => return Err(e.into()),
         }
         // Several may come at once, and what is in the buffer wakes nobody.
-        loop {
-            let event = events.next().map_err(failed)?.events();
+        while let Some(events) = &mut events {
+            let event = events.next()?.events();
             if event.contains(inotify::ReadFlags::CLOSE_NOWRITE) && !opened {
                 opened = true;
                 end = end.min(Instant::now() + read);
@@ -311,14 +339,16 @@ pub fn keep(unread: Duration, read: Duration) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
-/// The file on standard input, emptied, and its name, if it is still that file's.
-fn take_away() -> io::Result<()> {
+/// The file on standard input, emptied, and its name, if it is still that file's; the name.
+fn take_away() -> io::Result<PathBuf> {
     ftruncate(stdin(), 0)?;
     let name = readlink("/proc/self/fd/0", Vec::new())?;
     let path = PathBuf::from(OsString::from_vec(name.into_bytes()));
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    Folder::open(folder)?.remove(name, &fstat(stdin())?)
+    if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+        Folder::open(folder)?.remove(name, &fstat(stdin())?)?;
+    }
+    Ok(path)
 }

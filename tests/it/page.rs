@@ -300,6 +300,24 @@ fn a_page_goes_and_nothing_else_does() {
     assert_eq!((&*sandbox.read("page (deleted)"), &*sandbox.read("copy")), ("another", ""));
 }
 
+/// A NAS that is switched off tells everybody to end.
+#[test]
+fn a_page_goes_when_its_keeper_is_told_to_end() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("state")).expect("a folder");
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        sandbox.write("page", "secret");
+        let [page, other] = ["page", "other"].map(|name| sandbox.path(name).display().to_string());
+        sandbox.write("state/pages", &serde_json::json!([page, other]).to_string());
+        let mut child = keeper(&sandbox, "3600", "3600");
+        watching(&child);
+        assert!(Command::new("kill").args([signal, &child.0.id().to_string()]).status().expect("kill").success());
+        assert!(ended(&mut child), "{signal}");
+        assert!(!sandbox.path("page").exists(), "{signal}");
+        assert_eq!(notes(&sandbox), [other], "{signal}");
+    }
+}
+
 /// Its owner was faster, or a newer page has come.
 #[test]
 fn a_page_that_is_gone_already_ends_its_keeper() {
