@@ -2,8 +2,10 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{kill_process_group, Pid, Signal};
 
 use crate::line::{Ask, Reply, REPLY_MAX};
 use crate::outcome::Outcome;
@@ -40,12 +42,40 @@ pub fn command(elevate: &[&str], program: &Path) -> Command {
 pub fn exchange(mut command: Command, question: &[u8], wait: Duration) -> Reply {
     let deadline = Instant::now() + wait + PATIENCE;
     let name = command.get_program().to_string_lossy().into_owned();
-    let child = match command.spawn() {
+    match command.spawn() {
+        Ok(mut child) => reply(&mut child, &name, question, deadline),
+        Err(e) => Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
+    }
+}
+
+/// The same in this name, and to its end: who has not ended a moment after the answer, or after the time for one, is
+/// killed with its process group. For a question that starts nothing, and a caller who may kill it.
+pub fn exchange_to_the_end(mut command: Command, name: &str, question: &[u8]) -> Reply {
+    let deadline = Instant::now() + PATIENCE;
+    let mut child = match command.spawn() {
         Ok(child) => child,
         Err(e) => return Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
     };
-    let answer = answer(child, question, deadline);
-    answer.unwrap_or_else(|silence| Reply::Outcome(silence.outcome(&name)))
+    let reply = reply(&mut child, name, question, deadline);
+    if end_of(&mut child, Instant::now() + AFTERWARDS).is_none() {
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        let _ = child.wait();
+    }
+    reply
+}
+
+fn reply(child: &mut Child, name: &str, question: &[u8], deadline: Instant) -> Reply {
+    answer(child, question, deadline).unwrap_or_else(|silence| Reply::Outcome(silence.outcome(name)))
+}
+
+/// How it ended, if it does so until then.
+fn end_of(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            other => return other.ok().flatten(),
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -65,7 +95,7 @@ impl Silence {
     }
 }
 
-fn answer(mut child: Child, question: &[u8], deadline: Instant) -> Result<Reply, Silence> {
+fn answer(child: &mut Child, question: &[u8], deadline: Instant) -> Result<Reply, Silence> {
     let unknown = |what: &str| Silence::Unknown(what.to_owned());
     let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -84,15 +114,11 @@ fn answer(mut child: Child, question: &[u8], deadline: Instant) -> Result<Reply,
 }
 
 /// It closed its output without a word. Exit code 1 and a line of its own is a refusal.
-fn ended(mut child: Child, stderr: ChildStderr, deadline: Instant) -> Silence {
+fn ended(child: &mut Child, stderr: ChildStderr, deadline: Instant) -> Silence {
     let deadline = deadline.min(Instant::now() + AFTERWARDS);
     let complaint = streams::read_all(stderr, REPLY_MAX, deadline);
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
-            _ => return Silence::Unknown("it neither answers nor ends".into()),
-        }
+    let Some(status) = end_of(child, deadline) else {
+        return Silence::Unknown("it neither answers nor ends".into());
     };
     let line = complaint.split(|&b| b == b'\n').find(|line| !line.is_empty()).unwrap_or_default();
     match status.code() {

@@ -111,6 +111,17 @@ enum Command {
     /// Takes pages away whose keeper was ended, for nas.sh
     #[command(hide = true)]
     ForgetPages,
+    /// Whether the web server's user gets through to remotetask-run, for nas.sh
+    #[command(hide = true)]
+    Passage,
+    /// Goes on as this user with this program
+    #[command(hide = true)]
+    Become {
+        uid: u32,
+        gid: u32,
+        #[arg(last = true, required = true)]
+        words: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -276,6 +287,8 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Listens => return prove::listens(bench),
         Command::Page { unread, read } => page::keep(bench, Duration::from_secs(unread), Duration::from_secs(read)),
         Command::ForgetPages => page::forget(bench),
+        Command::Passage => return Ok(check::passage::run(bench)),
+        Command::Become { uid, gid, words } => Err(check::passage::go_on(uid, gid, &words)),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }
     .map(|()| true)

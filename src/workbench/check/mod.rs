@@ -8,7 +8,7 @@ mod keys; // can they be read, or guessed?
 mod installation; // programs, folders and files: there, whose, open to whom
 mod journal; // log.txt
 mod sudoers; // what sudo lets the web server's user do
-mod passage; // and whether it gets through
+pub mod passage; // and whether it gets through
 mod scheduler; // the tasks of DSM's Task Scheduler
 mod commands; // the programs that tasks start
 mod room; // space to write in

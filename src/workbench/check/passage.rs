@@ -1,16 +1,23 @@
 //! Does the web server's user get through to the root half? Tried as that user, in the way of a request,
 //! with a question that holds no keys: the answer is a refusal, and nothing is started or recorded.
+//!
+//! What runs as that user can be stopped by anything else that does, from the moment on at which it became that user. So
+//! it is a program by then, which can be waited for, and killed.
 
 use std::os::unix::process::CommandExt;
-use std::time::Duration;
+use std::path::Path;
+use std::process::Command;
 
 use rustix::process::geteuid;
 
 use super::finding::{Found, Kind, Level};
 use super::Subject;
+use crate::config::{self, ELEVATE};
 use crate::elevate;
+use crate::files::{Regular, CONFIG_MAX};
 use crate::line::Reply;
 use crate::outcome::Outcome;
+use crate::workbench::{Bench, Fault};
 
 static BLOCKED: Kind = Kind {
     code: "way-blocked",
@@ -25,16 +32,45 @@ pub static KINDS: &[&Kind] = &[&BLOCKED];
 
 /// Tries it, where there is such a user and root to become it.
 pub fn look(subject: &Subject<'_>) -> Option<Found> {
-    let config = subject.believed().filter(|_| !subject.trial && geteuid().is_root())?;
-    let http = subject.accounts.http()?;
-    let (elevate, program) = (config.server.elevate(), subject.path("remotetask-run"));
-    let mut command = elevate::command(&elevate, &program);
-    command.uid(http.uid).gid(http.gid).current_dir("/");
-    let why = match elevate::exchange(command, b"\n", Duration::ZERO) {
-        Reply::Refused => return None,
-        Reply::Outcome(Outcome::NotStarted { reason, .. } | Outcome::Unknown { reason }) => reason,
-        Reply::Outcome(_) => "it gives an answer to no question".into(),
-    };
-    let sudo = elevate.first().copied().unwrap_or_default();
+    let elevate = subject.believed()?.server.elevate();
+    let why = blocked(subject, &elevate)?;
+    let (sudo, program) = (elevate.first().copied().unwrap_or_default(), subject.path("remotetask-run"));
     Some(BLOCKED.found(&[("why", &why), ("sudo", sudo), ("program", &program.display().to_string())]))
+}
+
+/// `passage`: the same alone, for nas.sh; whether nothing is in the way.
+pub fn run(bench: &Bench) -> bool {
+    let path = bench.path("config.json");
+    let content = match Regular::open(&path).and_then(|file| file.read(CONFIG_MAX)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return true,
+        content => content.unwrap_or_default(),
+    };
+    let config = config::read(&content).ok();
+    let subject = Subject::new(&bench.folder, &content, config.as_ref());
+    // What config.json has wrong is not looked at here.
+    let elevate = subject.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
+    let why = blocked(&subject, &elevate);
+    why.iter().for_each(|why| bench.screen.literal(why));
+    why.is_none()
+}
+
+/// What is in the way, where it can be tried.
+fn blocked(subject: &Subject<'_>, elevate: &[&str]) -> Option<String> {
+    let http = subject.accounts.http().filter(|_| !subject.trial && geteuid().is_root())?;
+    let (own, program) = (subject.path("remotetask").display().to_string(), subject.path("remotetask-run"));
+    let (uid, gid) = (http.uid.to_string(), http.gid.to_string());
+    let command = elevate::command(&[&[&*own, "become", &uid, &gid, "--"], elevate].concat(), &program);
+    let shown = program.display().to_string();
+    match elevate::exchange_to_the_end(command, elevate.first().unwrap_or(&&*shown), b"\n") {
+        Reply::Refused => None,
+        Reply::Outcome(Outcome::NotStarted { reason, .. } | Outcome::Unknown { reason }) => Some(reason),
+        Reply::Outcome(_) => Some("it gives an answer to no question".into()),
+    }
+}
+
+/// `become`: goes on as this user, with this program.
+pub fn go_on(uid: u32, gid: u32, words: &[String]) -> Fault {
+    let [program, rest @ ..] = words else { return Fault::new("which program?") };
+    let error = Command::new(program).args(rest).env_clear().uid(uid).gid(gid).current_dir("/").exec();
+    Fault::of(Path::new(program), &error)
 }

@@ -502,3 +502,73 @@ fn an_ordinary_users_trial_has_no_fault() {
     assert!(told.out.lines().any(|line| line == format!("         {program} seal")), "{}", told.out);
     assert!(!told.out.contains("sudo") && told.out.contains("everything would work; advice: 5"), "{}", told.out);
 }
+
+fn passage() -> Said {
+    said(Command::new(at("remotetask")).arg("passage"), "")
+}
+
+#[test]
+fn the_passage_alone() {
+    let kept = Kept::new();
+    let nas = healthy();
+    assert_eq!(passage().ok(), "");
+    let shadow = fs::read_to_string("/etc/shadow").expect("shadow");
+    fs::write("/etc/shadow", shadow.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:"))
+        .expect("shadow");
+    let blocked = |expected: &str| {
+        let said = passage();
+        assert!(said.code == Some(1) && said.err.is_empty() && like(&said.out, expected), "{said:?}");
+    };
+    blocked("/usr/bin/sudo refuses: \"sudo: account validation failure*\"\n");
+    kept.restore();
+    fs::rename(DROP_IN, "/etc/sudoers.d/remotetask.away").expect("away");
+    blocked("/usr/bin/sudo refuses: \"sudo: a password is required\"\n");
+    // What is wrong with config.json is nothing of this; what stands in one that others may write is not started.
+    for (text, bits) in [("{", 0o640), ("{\"elevate\": [\"/bin/false\"], \"magickey\": \"x\", \"tasks\": {}}", 0o666)] {
+        nas.raw_config(text);
+        mode(&at("config.json"), bits);
+        blocked("/usr/bin/sudo refuses: \"sudo: a password is required\"\n");
+    }
+    // Where it cannot be tried.
+    fs::remove_file(at("config.json")).expect("removed");
+    assert_eq!(passage().ok(), "");
+    nas.config("");
+    blocked("*\n");
+    let passwd = fs::read_to_string("/etc/passwd").expect("passwd");
+    fs::write("/etc/passwd", passwd.replace("\nhttp:", "\nhttpd:")).expect("passwd");
+    assert_eq!(passage().ok(), "");
+    kept.restore();
+    fs::rename("/etc/sudoers.d/remotetask.away", DROP_IN).expect("back");
+    assert_eq!(passage().ok(), "");
+    with_elevate(&nas, "[\"/none/sudo\"]");
+    blocked("/none/sudo refuses: \"remotetask: /none/sudo: there is no such file.\"\n");
+}
+
+/// Whoever has broken into a web application can stop what runs as its user: it is waited for until the time is over,
+/// and killed.
+#[test]
+fn a_passage_that_is_stopped() {
+    let nas = healthy();
+    let attacker = "import os, signal\n\
+        while True:\n \
+         for pid in os.listdir('/proc'):\n  \
+          try:\n   \
+           if pid.isdigit() and open(f'/proc/{pid}/comm').read() in ('sudo\\n', 'remotetask\\n'):\n    \
+            os.kill(int(pid), signal.SIGSTOP)\n  \
+          except OSError: pass\n";
+    let attacker = Server { children: vec![nas.as_http("exec python3 -c \"$1\"", &[attacker])], port: 0 };
+    let stopped = || {
+        let processes = fs::read_dir("/proc").expect("proc").flatten();
+        let stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+        stats.filter(|stat| stat.contains(") T ")).collect::<Vec<_>>()
+    };
+    let late = (0..50).find_map(|_| {
+        let said = passage();
+        assert_eq!(stopped(), [] as [String; 0], "nothing stays behind");
+        (said.code != Some(0)).then_some(said)
+    });
+    drop(attacker);
+    let late = late.expect("one that was stopped");
+    assert_eq!((late.code, &*late.out), (Some(1), "/usr/bin/sudo: no answer in time\n"), "{late:?}");
+    assert_eq!(passage().ok(), "");
+}
