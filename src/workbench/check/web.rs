@@ -365,7 +365,7 @@ fn drop_in() -> PathBuf {
 /// The ways that are laid out: the drop-in, and every document root with one of our two entries.
 fn ways(told: Option<&Told>, subject: &Subject<'_>) -> Vec<Way> {
     let mut ways = Vec::new();
-    if drop_in().symlink_metadata().is_ok() {
+    if drop_in().symlink_metadata().is_ok() && !only_loads(&read(&drop_in())) {
         ways.push(Way::Port(drop_in()));
     }
     let mut roots: Vec<PathBuf> = shares().into_iter().flat_map(|share| folders(&share)).collect();
@@ -607,26 +607,36 @@ fn open(root: &Path, entries: &[&str], subject: &Subject<'_>) -> Vec<Found> {
 /// The first line of the installed text that a file lacks, of those that matter for an answer and of those
 /// that matter for logs; and the first that it has beside them. What a Define says is the owner's.
 fn changes(path: &Path, installed: &str) -> Vec<Found> {
-    let lines = |text: &str| -> Vec<String> {
-        let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-        words.filter(|line| !line.is_empty() && !line.starts_with(['#']) && !line.starts_with("Define ")).collect()
-    };
+    let lines =
+        |text: &str| -> Vec<String> { lines(text).into_iter().filter(|line| !line.starts_with("Define ")).collect() };
     let (there, installed) = (lines(&String::from_utf8_lossy(&read(path))), lines(installed));
     let quiet = |line: &str| {
         let words = ["CustomLog", "LogLevel", "SetEnvIf", "<IfModule log_config_", "<IfModule setenvif_"];
         words.iter().any(|word| line.starts_with(word))
     };
     let lacking = |wanted: bool| installed.iter().find(|line| quiet(line) == wanted && !there.contains(line));
-    // What nas.sh adds where Apache does not load its module for programs by itself.
-    let loads = |line: &str| {
-        ["LoadModule ", "ScriptSock ", "<IfModule !cgi_module>", "<IfModule !cgid_module>"]
-            .iter()
-            .any(|word| line.starts_with(word))
-    };
     let more = there.iter().find(|line| !loads(line) && !is_log(line) && !installed.contains(line));
     let rows = [(&CHANGED, lacking(false)), (&NOT_QUIET, lacking(true)), (&MORE, more)];
     let file = path.display().to_string();
     rows.into_iter().filter_map(|(kind, line)| Some(kind.found(&[("file", &file), ("line", line?)]))).collect()
+}
+
+/// The lines of a file of Apache's that mean something.
+fn lines(text: &str) -> Vec<String> {
+    let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+/// What nas.sh adds where Apache does not load its module for programs by itself.
+fn loads(line: &str) -> bool {
+    let begins = ["LoadModule ", "ScriptSock ", "<IfModule !cgi_module>", "<IfModule !cgid_module>"];
+    begins.iter().any(|word| line.starts_with(word))
+}
+
+/// Whether a drop-in does that and nothing else: it is no way in then, but there for a virtual host.
+fn only_loads(text: &[u8]) -> bool {
+    let lines = lines(&String::from_utf8_lossy(text));
+    !lines.is_empty() && lines.iter().all(|line| loads(line) || line == "</IfModule>")
 }
 
 /// Directives that make a log, or let one be written.

@@ -975,3 +975,30 @@ fn plain_http_from_outside() {
     let expected = "http://nas.example.org:10766 is not https: everybody on the way can read the keys, and use them.";
     only(&look(&["--url", "http://nas.example.org:10766"]), "live-in-the-clear", expected);
 }
+
+/// nas.sh has laid out the way by a virtual host, and Apache's drop-in only loads what that needs.
+#[test]
+fn a_drop_in_that_only_loads_the_module() {
+    let bare = super::install::Bare::new();
+    let cgid = format!("{PACKAGE}/modules.d/cgid.conf");
+    let was = fs::read_to_string(&cgid).expect("a file");
+    fs::write(&cgid, "").expect("not loaded");
+    more(
+        "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
+         <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n",
+    );
+    let done = super::install::setup(&["--vhost"]);
+    assert!(done.ok().contains("  done   Apache loads what runs programs, "), "{}", done.out);
+    bare.nas.sealed_config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
+    let text = fs::read_to_string(DROP_IN).expect("the drop-in");
+    assert!(text.contains("LoadModule cgid_module") && !text.contains("REMOTETASK"), "{text}");
+    assert_eq!(told(&look(&[])), []);
+    // One that lacks all of its lines but these is one still.
+    fs::write(DROP_IN, format!("{text}<IfDefine !REMOTETASK_FOLDER>\n</IfDefine>\n")).expect("written");
+    assert!(told(&look(&[])).iter().any(|(code, _)| code == "web-changed"));
+    fs::write(DROP_IN, "# nothing\n").expect("written");
+    assert!(told(&look(&[])).iter().any(|(code, _)| code == "web-changed"));
+    super::install::nas_sh(&["uninstall"]).ok();
+    fs::write(&cgid, was).expect("as it was");
+    fs::remove_file(format!("{PACKAGE}/modules.d/more.conf")).expect("as it was");
+}
