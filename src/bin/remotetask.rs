@@ -93,7 +93,8 @@ enum Command {
     },
     /// Proves the whole way with one live request, by a key and a task that are there for it alone
     Prove {
-        /// Where the NAS is reached, such as https://nas.example.org [default: listen and port of config.json]
+        /// Where the NAS is reached, such as https://nas.example.org [default: listen and port of config.json, or for a
+        /// virtual host the address that url --at has noted]
         #[arg(long)]
         url: Option<String>,
         /// Only takes away what a proof that was killed has left

@@ -19,7 +19,7 @@ use super::check::tell;
 use super::edit::Edit;
 use super::people::{first, keep};
 use super::screen::Tone;
-use super::secrets::new_key;
+use super::secrets::{new_key, Secrets};
 use super::view::View;
 use super::{Bench, Fault};
 use crate::config::LISTEN;
@@ -102,8 +102,11 @@ pub fn apply(bench: &Bench) -> Result<bool, Fault> {
 
 /// `prove`: whether one request comes through.
 pub fn run(bench: &Bench, url: Option<&str>) -> Result<bool, Fault> {
-    let ours = format!("http://{}", reached(address(bench)?));
-    let live = Live::of(&bench.folder, url.unwrap_or(&ours))?;
+    let url = match url {
+        Some(url) => url.to_owned(),
+        None => known(bench)?,
+    };
+    let live = Live::of(&bench.folder, &url)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, interrupted.clone()).map_err(Fault::new)?;
@@ -125,6 +128,21 @@ pub fn run(bench: &Bench, url: Option<&str>) -> Result<bool, Fault> {
             Ok(false)
         }
     }
+}
+
+/// The address of the way in that nas.sh has laid out: of a port it follows from config.json.
+fn known(bench: &Bench) -> Result<String, Fault> {
+    let way = fs::read_to_string(bench.path("webstation/way")).unwrap_or_default();
+    if !["vhost", "php"].contains(&way.trim()) {
+        return Ok(format!("http://{}", reached(address(bench)?)));
+    }
+    let noted = Secrets::read(&bench.folder)?.url().map(str::to_owned);
+    noted.ok_or_else(|| {
+        Fault(format!(
+            "the way in is a virtual host of Web Station's, so its address is needed: {} prove --url https://that-name",
+            bench.typed()
+        ))
+    })
 }
 
 /// Where a server that listens there is called from its own machine.

@@ -774,3 +774,32 @@ fn help_version_and_what_there_is_not() {
     let done = Command::new("/bin/sh").args(["-c", line]).arg(sandbox.path("remotetask")).output().expect("sh");
     assert_eq!(&*done.stdout, &b"1\n"[..]);
 }
+
+/// A virtual host has a name that stands in no file of ours, unless its owner has noted it.
+#[test]
+fn a_proof_by_a_virtual_host_needs_its_address() {
+    let sandbox = Sandbox::with_command("true");
+    let before = sandbox.read("config.json");
+    std::fs::create_dir(sandbox.path("webstation")).expect("a folder");
+    let said = |way: &str| {
+        sandbox.write("webstation/way", way);
+        remotetask(&sandbox, &["prove"])
+    };
+    let typed = if rustix::process::geteuid().is_root() { "sudo " } else { "" };
+    for way in ["vhost\n", "php\n"] {
+        let expected = format!(
+            "remotetask: the way in is a virtual host of Web Station's, so its address is needed: {typed}{} prove --url \
+             https://that-name.",
+            sandbox.path("remotetask").display()
+        );
+        assert_eq!(said(way).refused(), expected);
+    }
+    // A port that nothing answers at.
+    let told = |said: Said, at: &str| assert!(said.out.contains(&format!("Nothing answers at {at}")), "{said:?}");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+    sandbox.raw_config(&before.replacen("\"elevate\"", &format!("\"port\": {}, \"elevate\"", free.port()), 1));
+    told(said("port\n"), &format!("http://{free}"));
+    remotetask(&sandbox, &["url", "--at", "http://127.0.0.1:1"]).ok();
+    told(said("vhost\n"), "http://127.0.0.1:1");
+    told(said("port\n"), &format!("http://{free}"));
+}
