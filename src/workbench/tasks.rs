@@ -20,6 +20,10 @@ use crate::target::{self, Listed};
 
 /// What the scheduler gets to answer: each of its tasks is asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Tasks that are named to whoever has asked for another one.
+const SHOWN: usize = 10;
+/// Characters of the name of each.
+const NAME_SHOWN: usize = 40;
 
 /// What a task to be added starts.
 pub struct NewTask {
@@ -84,7 +88,9 @@ fn scheduled_one(screen: &Screen, task: &Listed, config: Option<&Config<'_>>) {
     let ours = |ours: &Task<'_>| matches!(ours.starts, Starts::Scheduled(number) if number == task.id);
     screen.say(match config.is_some_and(|config| config.tasks.iter().any(ours)) {
         true => "        can be started by URL".to_owned(),
-        false => format!("        no URL; remotetask tasks add {} makes one", task.id),
+        // In a task's result nobody types it.
+        false if screen.terminal => format!("        no URL; remotetask tasks add {} makes one", task.id),
+        false => "        no URL yet".to_owned(),
     });
 }
 
@@ -189,20 +195,38 @@ fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault>
             Fault(format!("the Task Scheduler has no task {wanted}; remotetask tasks shows the numbers that it has"))
         });
     }
-    let (mut named, left) = target::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
-    named.retain(|task| task.name == wanted);
+    let (there, left) = target::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
+    let there_are = there_are(&there);
+    let mut named: Vec<Listed> = there.into_iter().filter(|task| task.name == wanted).collect();
     match named.len() {
         1 => Ok(named.remove(0)),
-        0 if left > 0 => Err(Fault(format!("no task \"{wanted}\" was found. {}", not_asked(left)))),
+        0 if left > 0 => Err(Fault(format!("no task \"{wanted}\" was found. {}{there_are}", not_asked(left)))),
         0 => Err(Fault(format!(
             "the Task Scheduler has no task \"{wanted}\"; remotetask tasks shows what it has. For a command of your own: \
-             remotetask tasks add {} -- /the/program WORDS; for a triggered task: --event \"its name\"",
+             remotetask tasks add {} -- /the/program WORDS; for a triggered task: --event \"its name\"{there_are}",
             super::url::quoted(wanted)
         ))),
         _ => {
             let numbers: Vec<String> = named.iter().map(|task| task.id.to_string()).collect();
             Err(Fault(format!("several tasks have this name: {}; give the number", numbers.join(", "))))
         }
+    }
+}
+
+/// A sentence more with the first of the scheduler's tasks.
+fn there_are(tasks: &[Listed]) -> String {
+    let shown = |task: &Listed| {
+        let short: String = task.name.chars().take(NAME_SHOWN).collect();
+        let cut = if short.len() < task.name.len() { "…" } else { "" };
+        format!("{} \"{short}{cut}\"", task.id)
+    };
+    let mut names: Vec<String> = tasks.iter().take(SHOWN).map(shown).collect();
+    if tasks.len() > SHOWN {
+        names.push(format!("and {} more", tasks.len() - SHOWN));
+    }
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(". It has {}", names.join(", ")),
     }
 }
 

@@ -92,6 +92,38 @@ fn what_a_script_names_keeps_nobody_waiting() {
     );
 }
 
+/// Who mistypes a name is told which there are; a hint for a terminal stands on a terminal alone.
+#[test]
+fn the_tasks_that_there_are() {
+    let scheduler = |count: usize| {
+        with_scheduler(&format!(
+            "shown() {{ name=\"Task $1\"; [ $1 != 12 ] || name=$(printf %050d 0)
+             printf '%17s [%s]\\n' ID: $1 Name: \"$name\" State: enabled Command: x; echo; }}
+             case \"$2\" in
+             '') for id in $(seq 11 {}); do shown $id; done ;;
+             *) shown ${{2#id=}} ;;
+             esac",
+            10 + count
+        ))
+    };
+    let add =
+        |sandbox: &Sandbox, words: &[&str]| crate::workbench::remotetask(sandbox, &[&["tasks", "add"], words].concat());
+    let refused = "remotetask: the Task Scheduler has no task \"Tusk\"; remotetask tasks shows what it has. For a command of your \
+                   own: remotetask tasks add Tusk -- /the/program WORDS; for a triggered task: --event \"its name\"";
+    assert_eq!(add(&scheduler(0), &["Tusk"]).refused(), format!("{refused}."));
+    let name = |id: u32| if id == 12 { format!("{}…", "0".repeat(40)) } else { format!("Task {id}") };
+    let ten = (11..=20).map(|id| format!("{id} \"{}\"", name(id))).collect::<Vec<_>>().join(", ");
+    assert_eq!(add(&scheduler(10), &["Tusk"]).refused(), format!("{refused}. It has {ten}."));
+    let sandbox = scheduler(13);
+    assert_eq!(add(&sandbox, &["Tusk"]).refused(), format!("{refused}. It has {ten}, and 3 more."));
+    let tasks = crate::workbench::remotetask(&sandbox, &["tasks"]);
+    assert!(
+        tasks.ok().contains("enabled, of\n        no URL yet\n") && !tasks.out.contains("tasks add"),
+        "{}",
+        tasks.out
+    );
+}
+
 /// It starts the task in the background and returns; that one may keep the outputs as long as it likes.
 #[test]
 fn what_it_leaves_running_is_not_waited_for() {

@@ -212,3 +212,17 @@ fn a_narrower_terminal_gets_narrower_lines() {
     let screen = terminal.showing("[0]");
     assert!(!screen.contains('█') && screen.contains("  This URL is too long for a code of"), "{screen}");
 }
+
+/// What is to be typed next stands where it can be.
+#[test]
+fn tasks_says_how_a_task_gets_a_url() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.script("syno", "printf '%17s [%s]\\n' ID: 7 Name: Seven State: enabled Command: x");
+    let server = format!("\"synoschedtask\": \"{}\",", program.display());
+    sandbox.config(&server, "");
+    let screen = Terminal::running(&sandbox, "$P tasks").showing("[0]");
+    assert!(
+        screen.contains("     7  Seven\n") && screen.contains("        no URL; remotetask tasks add 7 makes one\n"),
+        "{screen}"
+    );
+}
