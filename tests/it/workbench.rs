@@ -803,3 +803,26 @@ fn a_proof_by_a_virtual_host_needs_its_address() {
     told(said("vhost\n"), "http://127.0.0.1:1");
     told(said("port\n"), &format!("http://{free}"));
 }
+
+/// A name that looks like an option stands behind --, and what is a command there is one still.
+#[test]
+fn a_task_whose_name_begins_with_a_dash() {
+    let sandbox = Sandbox::new();
+    let program = sandbox.script(
+        "syno",
+        "printf '%17s [%s]\\n' ID: 7 Name: '-odd name' State: enabled Command: x\n[ \"$2\" = '' ] || exit 0\necho\n\
+         printf '%17s [%s]\\n' ID: 8 Name: even State: enabled Command: x",
+    );
+    sandbox.config(&format!("\"synoschedtask\": \"{}\",", program.display()), "");
+    assert!(remotetask(&sandbox, &["tasks", "add", "--", "-odd name"]).ok().starts_with("Task 7 has a URL now.\n"));
+    assert_eq!(json(&sandbox, "config.json")["tasks"]["7"]["name"], "-odd name");
+    remotetask(&sandbox, &["tasks", "add", "backup", "--", "/bin/echo", "--", "-n", "words"]).ok();
+    let command = serde_json::json!(["/bin/echo", "--", "-n", "words"]);
+    assert_eq!(json(&sandbox, "config.json")["tasks"]["backup"]["command"], command);
+    remotetask(&sandbox, &["tasks", "add", "--", "-x", "/bin/echo", "-n"]).ok();
+    assert_eq!(json(&sandbox, "config.json")["tasks"]["-x"]["command"], serde_json::json!(["/bin/echo", "-n"]));
+    for (command, said) in [("rotate", "Task -x has a new key."), ("remove", "The URLs of task -x are refused")] {
+        assert!(remotetask(&sandbox, &["tasks", command, "--", "-x"]).ok().starts_with(said), "{command}");
+    }
+    remotetask(&sandbox, &["url", "--", "7"]).ok();
+}
