@@ -161,10 +161,12 @@ fn a_page_that_was_left_is_forgotten() {
     assert_eq!(forget().ok(), "");
     assert!(!Path::new(&page).exists() && notes(&sandbox).is_empty());
 
-    for folder in ["a", "moved", "away", "linked"] {
+    for folder in ["a", "moved", "away", "linked", "linked/sub"] {
         fs::create_dir(sandbox.path(folder)).expect("a folder");
     }
-    for name in ["theirs.html", "a/page.html", "a/linked.html", "moved/page.html", "linked/page.html"] {
+    for name in
+        ["theirs.html", "a/page.html", "a/linked.html", "moved/page.html", "linked/page.html", "linked/sub/page.html"]
+    {
         sandbox.write(name, if name == "theirs.html" { "theirs" } else { PAGE });
     }
     symlink(sandbox.path("a/linked.html"), sandbox.path("link.html")).expect("a link");
@@ -177,6 +179,7 @@ fn a_page_that_was_left_is_forgotten() {
         "none.html",
         "away/page.html",
         "other/page.html",
+        "other/sub/page.html",
         "link.html",
         "pipe.html",
         "cut.html",
@@ -186,9 +189,9 @@ fn a_page_that_was_left_is_forgotten() {
     let paths = names.map(|name| sandbox.path(name).display().to_string());
     sandbox.write("state/pages", &serde_json::json!([&paths[..], &["/".to_owned()]].concat()).to_string());
     forget().ok();
-    assert_eq!(notes(&sandbox), paths[2..4], "whose folder is not there");
+    assert_eq!(notes(&sandbox), paths[2..5], "whose folder is not there");
     let there = |name: &str| sandbox.path(name).symlink_metadata().is_ok();
-    let stay = ["theirs.html", "link.html", "a/linked.html", "linked/page.html", "pipe.html"];
+    let stay = ["theirs.html", "link.html", "a/linked.html", "linked/page.html", "linked/sub/page.html", "pipe.html"];
     assert!(stay.iter().all(|name| there(name)));
     assert!(!["cut.html", "a/page.html", "moved/page.html"].iter().any(|name| there(name)));
     // It is mounted again.
