@@ -92,14 +92,14 @@ main() {
         else
             [ -z "$keep" ] || wrong "--keep-config goes with --uninstall alone"
         fi
-        case $tasks in *[!A-Za-z0-9,._-]*) wrong "--tasks wants numbers, such as 7,9" ;; esac
         on_the_nas
     fi
 }
 
+# The fault last: what stands above it scrolls away.
 wrong() {
-    [ -z "$1" ] || printf 'install.sh: %s\n\n' "$1" >&2
     usage >&2
+    [ -z "$1" ] || printf '\ninstall.sh: %s\n' "$1" >&2
     exit 2
 }
 
@@ -328,7 +328,8 @@ on_the_nas() {
     cd "$(dirname "$0")"
     for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
     umask 077
-    work=$(mktemp -d "${TMPDIR:-/tmp}/remotetask.XXXXXX")
+    # Not in TMPDIR: the path of SSH's socket has little room.
+    work=$(mktemp -d /tmp/remotetask.XXXXXX)
     trap leave EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -389,6 +390,7 @@ echo "config=$(there /usr/local/remotetask/config.json)"
 echo "way=$(cat /usr/local/remotetask/webstation/way 2>/dev/null)"
 if [ "$(id -u)" = 0 ]; then root=yes; elif sudo -n true 2>/dev/null; then root=sudo; else root=password; fi
 echo "root=$root"
+echo "admin=$(id -Gn | grep -qw administrators && echo yes || echo no)"
 END
     machine=$(fact machine) kernel=$(fact kernel) root=$(fact root)
     # An old connection is over, and a wrong user's shell says something else.
@@ -456,6 +458,10 @@ refuse() {
     case $kernel in
         [12].* | 3.[0-9] | 3.[0-9].*) say "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them"; return ;;
     esac
+    if [ "$root" = password ] && [ "$(fact admin)" = no ]; then
+        say "${nas%%@*} is no administrator of DSM, and nobody else may become root there: take a user who is one"
+        return
+    fi
     [ "$order" = install ] || return 0
     case $machine in
         x86_64 | aarch64 | armv7l) ;;
@@ -512,6 +518,7 @@ pack() {
         built=$from
     else
         need_rust
+        have cc || err "there is no C linker on this PC, which Rust needs: type 'sudo apt-get install gcc libc6-dev' (on macOS: xcode-select --install), then run this again"
         target_for || err "$why"
         (umask 022; build "$target")
         built=target/$target/release
@@ -552,7 +559,7 @@ make_files() {
             *) err "there are programs for x86_64, aarch64 and armv7l alone, not for $machine" ;;
         esac
     done
-    work=$(mktemp -d "${TMPDIR:-/tmp}/remotetask.XXXXXX")
+    work=$(mktemp -d /tmp/remotetask.XXXXXX)
     trap 'rm -rf "$work"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -583,6 +590,8 @@ make_files() {
 # What can be opened is there: the name alone always is.
 terminal() { (: </dev/tty) 2>/dev/null; }
 
+# Not the caller's, which would be everybody's whom this starts.
+unset password
 password=''
 become_root() {
     [ "$root" = password ] || return 0
@@ -647,34 +656,46 @@ send() {
 uninstall() {
     say "" "On $nas:"
     # shellcheck disable=SC2016,SC2086 # for the NAS; words or none
-    as_root /dev/null 'script=/usr/local/remotetask/nas.sh
-if [ -e "$script" ]; then exec /bin/sh "$script" uninstall "$@"; fi
+    as_root /dev/null 'folder=/usr/local/remotetask
+if [ -e "$folder/nas.sh" ]; then exec /bin/sh "$folder/nas.sh" uninstall "$@"; fi
+# What was kept the last time.
+case " $* " in
+    *" --keep-config "*) ;;
+    *)
+        if [ -d "$folder" ] && [ ! -L "$folder" ]; then
+            case " $* " in *" --dry-run "*) echo "  to do  $folder is gone"; exit ;; esac
+            rm -rf "$folder"
+            echo "  done   $folder is gone"
+            exit
+        fi ;;
+esac
 echo "There was nothing to take away."' $keep $dry_run
 }
 
 asking() { [ "$wait" = yes ] && [ -t 0 ] && [ -t 1 ]; }
 
-# A first configuration: the tasks that the owner picks.
+# The tasks that the owner picks, as long as there is none.
 first_tasks() {
-    if [ -z "$tasks" ] && [ -z "$config" ] && [ "$(fact config)" = no ] && asking; then
+    # shellcheck disable=SC2016 # for the NAS
+    if [ -z "$tasks" ] && [ -z "$config" ] && asking &&
+        ! as_root /dev/null 'grep -q "\"identifier\"" /usr/local/remotetask/config.json' 2>/dev/null; then
+        say ""
         as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks'
-        printf 'Which of them get a URL? Numbers, such as 7,9; nothing for none yet: '
-        IFS= read -r tasks || tasks=''
-        case $tasks in *[!A-Za-z0-9,._-]*) err "those are no numbers; sudo remotetask tasks add 7 does it on the NAS" ;; esac
+        while :; do
+            printf '\nWhich of them get a URL? Numbers or names, such as 7,Check off; just press Enter for none yet: '
+            IFS= read -r tasks || tasks=''
+            [ -n "$tasks" ] || return 0
+            ! give || return 0
+        done
     fi
-    [ -n "$tasks" ] || return 0
+    [ -z "$tasks" ] || give || exit 1
+}
+
+give() {
     code=''
     [ ! -t 1 ] || code=--qr
-    # What has its URL already keeps it.
-    # shellcheck disable=SC2016,SC2046,SC2086 # for the NAS; lists of words
-    as_root /dev/null 'code=$1; shift
-for task; do
-    said=$(/usr/local/remotetask/remotetask tasks add $code "$task" 2>&1) || case $said in
-        *"there is a task"*) said="Task $task has its URL already: sudo remotetask url $task" ;;
-        *) printf "%s\n" "$said" >&2; exit 1 ;;
-    esac
-    printf "%s\n" "$said"
-done' "$code" $(printf %s "$tasks" | tr ',' ' ')
+    # shellcheck disable=SC2016,SC2086 # for the NAS; a word or none
+    as_root /dev/null 'exec /bin/sh /usr/local/remotetask/nas.sh tasks "$@"' "$tasks" $code
 }
 
 prove() {
@@ -683,8 +704,15 @@ prove() {
     chosen=$(nas 'cat /usr/local/remotetask/webstation/way' 2>/dev/null </dev/null | tr -cd '[:lower:]')
     if [ "$chosen" != port ]; then
         if asking; then
-            printf 'By which address will it be reached (such as https://tasks.example.org; nothing for later)? '
-            IFS= read -r url || url=''
+            while :; do
+                printf 'By which address will it be reached, such as https://tasks.example.org? Just press Enter for later: '
+                IFS= read -r url || url=''
+                case $url in
+                    *://*/?*/?*) say "Give the address alone, without the keys behind it." ;;
+                    '' | http://?* | https://?*) break ;;
+                    *) say "An address begins with https:// or http://." ;;
+                esac
+            done
         fi
         if [ -z "$url" ]; then
             say "Installed. When Web Station is set up: sudo remotetask prove --url https://the-name"
@@ -699,13 +727,12 @@ prove() {
     # shellcheck disable=SC2016 # for the NAS
     [ -z "$url" ] || as_root /dev/null '/usr/local/remotetask/remotetask url --at "$1" >/dev/null' "$url"
     probe
-    say "" "Installed. What to do next is told on $nas by: sudo remotetask"
+    say "" "Installed. What to do next: ssh -t $nas sudo remotetask"
     boot_task
 }
 
 # Until whoever clicks in Web Station is done: something answers with a page.
 await() {
-    case $1 in http://* | https://*) ;; *) err "$1 is no address such as https://tasks.example.org; when you have it: sudo remotetask prove --url https://the-name" ;; esac
     waited=no
     until [ "$(nas "curl -q -s -k -o /dev/null --max-time 10 -w '%{http_code}' -- $(quoted "${1%/}/")" 2>/dev/null </dev/null)" = 200 ]; do
         [ "$waited" = yes ] || say "Waiting until the start page answers there; Ctrl-C ends this, and what is installed stays ..."
@@ -717,13 +744,18 @@ await() {
 # Which way starts a scheduled task is known of no box before it is tried there.
 probe() {
     asking || return 0
-    printf '%s\n%s' "" "Number of a harmless scheduled task, to find out which way starts one on this box
-(nothing for later: sudo remotetask probe says how to make one): "
-    IFS= read -r number || number=''
-    case $number in
-        '') return 0 ;;
-        *[!0-9]*) err "that is no number; sudo remotetask probe does it on the NAS. All else is installed" ;;
-    esac
+    say "" "Which way starts a scheduled task on this box? A harmless one is tried up to five times, a minute or two." \
+        "To make one: Task Scheduler, Create, Scheduled Task, User-defined script; user root, and the script" \
+        "    date >>/usr/local/remotetask/state/probe"
+    while :; do
+        printf 'Its number; just press Enter for later (sudo remotetask probe): '
+        IFS= read -r number || number=''
+        case $number in
+            '') return 0 ;;
+            *[!0-9]*) say "That is no number; sudo remotetask tasks shows them." ;;
+            *) break ;;
+        esac
+    done
     # shellcheck disable=SC2016 # for the NAS
     as_root /dev/null 'exec /usr/local/remotetask/remotetask probe "$1" --yes' "$number" || exit 1
 }

@@ -6,7 +6,7 @@
 set -eu
 
 MACHINE=@MACHINE@
-NAME=remotetask-@VERSION@
+NAME=remotetask-@VERSION@-@MACHINE@.run
 # Of the package, in bytes.
 SIZE=@SIZE@
 STAGES=/usr/local/remotetask.new
@@ -20,7 +20,7 @@ Sets up the remote task starter on this NAS, or upgrades it, as root: the script
 Task Scheduler (user root). It says what it does; the task's result is the place to read that.
 
   --tasks    tasks of the Task Scheduler that get a URL, by number or name, such as "7,Check off".
-             Their URLs stand on a page beside this file, which goes when it was read.
+             Their URLs stand on a page beside this file, which is deleted once it was opened.
   --url      where the NAS is reached, such as https://nas.example.org
   --config   your configuration, by its whole path; plain keys in it become digests
   --probe    a harmless scheduled task, to find out which way starts one on this box
@@ -32,26 +32,42 @@ Task Scheduler (user root). It says what it does; the task's result is the place
 END
 }
 
-err() { printf '%s.run: %s\n' "$NAME" "$*" >&2; exit 1; }
+err() { printf '%s: %s\n' "$NAME" "$*" >&2; exit 1; }
+
+# The fault last: what stands above it scrolls away.
+wrong() {
+    usage >&2
+    printf '\n%s: %s\n' "$NAME" "$*" >&2
+    exit 2
+}
 
 main() {
     PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
     LC_ALL=C
     export PATH LC_ALL
     umask 077
-    case ${1:-} in
-        --here) shift ;;
-        --help | -h) usage; exit 0 ;;
-        *)
-            [ $# = 0 ] || printf '%s.run: it begins with --here, not with %s\n\n' "$NAME" "$1" >&2
-            usage >&2
-            exit 2 ;;
-    esac
+    here=no want=''
+    for word; do
+        if [ -n "$want" ]; then
+            want=''
+            continue
+        fi
+        case $word in
+            --here) here=yes ;;
+            --tasks | --url | --config | --probe) want=$word ;;
+            --port | --vhost | --php | --dry-run) ;;
+            --help | -h) usage; exit 0 ;;
+            *) wrong "there is no $word here" ;;
+        esac
+    done
+    [ -z "$want" ] || wrong "$want wants a word behind it"
+    { [ "$here" = yes ] && [ "$1" = --here ]; } || wrong "it begins with --here"
+    shift
     [ "$(id -u)" = 0 ] || err "this needs root: make a task in the Task Scheduler, user root, that starts it"
     machine=$(uname -m)
     case $machine in
         "$MACHINE") ;;
-        x86_64 | aarch64 | armv7l) err "this file is for the processor $MACHINE, and this NAS has $machine: take $NAME-$machine.run" ;;
+        x86_64 | aarch64 | armv7l) err "this file is for the processor $MACHINE, and this NAS has $machine: take ${NAME%-*}-$machine.run" ;;
         *) err "this NAS has the processor $machine, and there are programs for x86_64, aarch64 and armv7l alone" ;;
     esac
     file=$(cd "$(dirname "$0")" && pwd -P)/$(basename "$0")
@@ -61,7 +77,7 @@ main() {
     mkdir "$stage" || err "$stage could not be made"
     tail -c "$SIZE" "$file" | tar -xzof - -C "$stage" 2>/dev/null || {
         rm -rf "$stage"
-        err "$file is not complete: upload it again"
+        err "$file is not complete, or was changed: upload it again"
     }
     # It takes the folder away, whatever becomes of it.
     exec sh "$stage/nas.sh" here "$file" "$@"

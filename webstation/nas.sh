@@ -9,8 +9,9 @@ usage() {
 Usage: nas.sh setup [--port | --vhost | --php]
        nas.sh repair
        nas.sh uninstall [--keep-config]
+       nas.sh tasks LIST [--qr]
        nas.sh here FILE [--port | --vhost | --php] [--tasks LIST] [--url URL] [--config FILE] [--probe ID]
-Each of them with --dry-run says what it would do, and changes nothing.
+Each of them but tasks, with --dry-run, says what it would do, and changes nothing.
 
   setup        installs the package that this file lies in, or upgrades to it: the programs, the
                rule for sudo, and the way in from the web server. A second time it changes nothing.
@@ -23,9 +24,10 @@ Each of them with --dry-run says what it would do, and changes nothing.
   repair       puts back what an update of DSM may have taken. DSM's boot calls it as: nas.sh start
   uninstall    takes everything away again.
     --keep-config    but config.json, keys.json and start.html.
+  tasks        gives these tasks of DSM's Task Scheduler a URL, and shows it: numbers or names, "7,Check off"
   here         the same as setup, from a task of the Task Scheduler, and all that follows: a proof, and
-               the URLs on a page beside FILE, which goes when it was read.
-    --tasks    tasks of DSM's Task Scheduler that get a URL, by number or name: "7,Check off"
+               the URLs on a page beside FILE, which is deleted once it was opened.
+    --tasks    tasks that get a URL
     --url      where the NAS is reached, such as https://nas.example.org
     --config   your configuration; plain keys in it become digests
     --probe    a harmless scheduled task, to find out which way starts one on this box
@@ -68,6 +70,8 @@ main() {
     PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
     LC_ALL=C
     export PATH LC_ALL
+    # What it starts may stay for an hour, and a caller's lock or pipe with it.
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     umask 077
     own=$(cd "$(dirname "$0")" && pwd -P)
     trap finish EXIT
@@ -76,12 +80,16 @@ main() {
     esac
     order=${1:-}
     [ $# = 0 ] || shift
-    way='' keep=no dry=no texts=$FOLDER tasks='' url='' config='' probe=''
+    way='' keep=no dry=no texts=$FOLDER tasks='' url='' config='' probe='' qr=''
     case $order in
         setup | repair | start | uninstall) ;;
         here)
             [ $# -gt 0 ] || wrong 'file'
             beside=$1
+            shift ;;
+        tasks)
+            [ $# -gt 0 ] || wrong 'list'
+            tasks=$1
             shift ;;
         --help | -h) usage; exit 0 ;;
         *) wrong "$order" ;;
@@ -101,7 +109,8 @@ main() {
                 esac
                 shift ;;
             uninstall--keep-config) keep=yes ;;
-            start--dry-run) wrong "$1" ;;
+            tasks--qr) qr=$1 ;;
+            start--dry-run | tasks--dry-run) wrong "$1" ;;
             *--dry-run) dry=yes ;;
             *) wrong "$1" ;;
         esac
@@ -118,6 +127,7 @@ main() {
     case $order in
         setup) setup ;;
         here) here ;;
+        tasks) show=yes; give "$tasks" ;;
         uninstall) uninstall ;;
         *) repair ;;
     esac
@@ -125,8 +135,8 @@ main() {
 }
 
 wrong() {
-    if [ -n "$1" ]; then printf 'nas.sh: there is no %s here\n\n' "$1" >&2; fi
     usage >&2
+    if [ -n "$1" ]; then printf '\nnas.sh: there is no %s here\n' "$1" >&2; fi
     exit 2
 }
 
@@ -151,11 +161,19 @@ finish() {
 # same again. Making a link is one step, and its text says whose it is.
 locked=no
 alone() {
-    tries=0
-    until ln -s "$$-$(started $$)" "$LOCK" 2>/dev/null; do
+    mine=$$-$(started $$)
+    tries=0 stale=no
+    while :; do
+        if ln -s "$mine" "$LOCK" 2>/dev/null; then
+            # Of two that found the same stale one, the second may have removed the first one's.
+            if [ "$stale" = no ]; then break; fi
+            sleep 1
+            if [ "$(readlink "$LOCK")" = "$mine" ]; then break; fi
+        fi
         holder=$(readlink "$LOCK") || holder=''
         if [ -n "$holder" ] && [ "${holder#*-}" != "$(started "${holder%%-*}")" ]; then
             rm -f "$LOCK" # its process is no more
+            stale=yes
         elif [ "$tries" = 60 ]; then
             err "$LOCK could not be made; is another nas.sh at work (process ${holder%%-*})? Run this again when it has ended"
         else
@@ -203,16 +221,28 @@ here() {
         config=''
     fi
     setup
-    if [ "$dry" = yes ] || [ "$faults" != 0 ]; then return 0; fi
+    if [ "$dry" = yes ]; then
+        [ -z "$tasks" ] || say "And these tasks would get a URL: $tasks"
+        return 0
+    fi
+    [ "$faults" = 0 ] || return 0
     say ""
+    show=no
+    pending=''
     give "$tasks"
-    [ "$faults" = 0 ] || return 0
     proof
-    [ "$faults" = 0 ] || return 0
-    [ -z "$probe" ] || "$FOLDER/remotetask" probe "$probe" --yes || fault "no way was found to start task $probe: see above"
+    if [ -n "$probe" ]; then
+        say ""
+        "$FOLDER/remotetask" probe "$probe" --yes </dev/null || fault "it was not found out which way starts task $probe: see above"
+    fi
     page
-    say "" "Now delete $beside and this task: who could change that file would be root with its next run." "" \
-        "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it:" \
+    say ""
+    if [ -n "$pending" ] || [ "$faults" != 0 ]; then
+        say "Not done yet: see above. When you have your URLs, delete $beside and this task."
+    else
+        say "Now delete $beside and this task: who could change that file would be root with its next run."
+    fi
+    say "" "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it:" \
         "Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script" \
         "    /bin/sh $FOLDER/nas.sh repair"
 }
@@ -228,60 +258,79 @@ give() {
     set +f
     IFS=$IFS_before
     for task; do
-        if why=$("$FOLDER/remotetask" tasks add "$task" 2>&1 >/dev/null </dev/null); then
-            did "task $task has a URL"
+        task=$(printf '%s' "$task" | sed 's/^ *//; s/ *$//')
+        case $task in
+            '') continue ;;
+            -*)
+                fault "the Task Scheduler has no task \"$task\""
+                continue ;;
+        esac
+        # shellcheck disable=SC2086 # a word or none
+        if why=$("$FOLDER/remotetask" tasks add $qr "$task" 2>&1 </dev/null); then
+            if [ "$show" = yes ]; then say "$why"; else did "task $task has a URL"; fi
         else
-            case $why in *'there is a task'*) ;; *) fault "$(printf '%s' "$why" | tr '\n' ' ')" ;; esac
+            case $why in
+                *'there is a task'*)
+                    [ "$show" = no ] || say "Task $task has its URL already: sudo remotetask url $task" ;;
+                *) fault "$(printf '%s' "${why#remotetask: }" | tr '\n' ' ')" ;;
+            esac
         fi
     done
 }
 
 proof() {
     way=$(cat "$FOLDER/webstation/way")
-    say "The proof:"
     if [ "$way" = port ]; then
+        say "The proof, on this NAS itself:"
         "$FOLDER/remotetask" prove </dev/null || { fault "a request does not come all the way: see above"; return 0; }
     elif [ -z "$url" ]; then
-        say "  When Web Station is set up, write --url https://that-name behind the line of this task, and run it again."
+        pending=url
+        say "When Web Station is set up, write --url https://that-name behind the line of this task, and run it again."
     fi
     [ -n "$url" ] || return 0
-    "$FOLDER/remotetask" prove --url "$url" </dev/null || { fault "a request to $url does not come all the way: see above"; return 0; }
-    "$FOLDER/remotetask" url --at "$url" >/dev/null || fault "$url was not noted down"
+    if ! why=$("$FOLDER/remotetask" url --at "$url" 2>&1 >/dev/null); then
+        fault "--url: $(printf '%s' "${why#remotetask: }" | tr '\n' ' ')"
+        return 0
+    fi
+    say "The proof, by that address:"
+    "$FOLDER/remotetask" prove --url "$url" </dev/null ||
+        fault "a request by that address does not come all the way: see above. Where it works from outside all the same, your router does not let the NAS reach its own address, and nothing is wrong"
 }
 
 # The URLs, where whoever has no shell can see them.
 page() {
     if ! page=$("$FOLDER/remotetask" url --page "$beside" 2>&1); then
         if [ -n "$tasks" ]; then
-            fault "the page with your URLs could not be written: $(first "$page")"
+            fault "the page with your URLs could not be written: $(printf '%s' "${page#remotetask: }" | tr '\n' ' ')"
             return 0
         fi
+        pending=tasks
+        say ""
         "$FOLDER/remotetask" tasks </dev/null
         say "" "Choose the tasks that get a URL, write them behind the line of this task, such as --tasks \"7,Check off\"," \
             "and run it again."
         return 0
     fi
-    printf '%s\n' "$page" >"$FOLDER/webstation/page"
-    own "$FOLDER/webstation/page" 0:0 0644 || :
     say "" "Your URLs stand in $page: open it in File Station." \
         "A minute after that, or in an hour, it is deleted. Have you missed it? Run this task again."
 }
 
-# A page that its own keeper could not take away, for the NAS was switched off.
-no_page() {
-    page=$(cat "$FOLDER/webstation/page" 2>/dev/null) || return 0
-    if enter "${page%/*}"; then
-        act rm -f "${page##*/}"
-        cd /
-    fi
-    act rm -f "$FOLDER/webstation/page"
+# Pages with URLs whose own keepers could not take them away, for the NAS was switched off.
+no_pages() {
+    [ -x "$FOLDER/remotetask" ] || return 0
+    act "$FOLDER/remotetask" forget-pages >/dev/null 2>&1 ||
+        say "  advice a page with URLs may be left in a share: look for it beside the file that made it"
 }
 
 repair() {
     [ -e "$FOLDER/remotetask-run" ] || err "there is nothing to repair: $FOLDER/remotetask-run is not there"
+    for name in $PROGRAMS nas.sh $TEXTS; do
+        [ -s "$FOLDER/$name" ] || err "this installation is not complete, $FOLDER/$name is missing: install it again, your configuration stays"
+    done
     look
     modes "$FOLDER"
     surroundings
+    [ "$order" != start ] || no_pages
     if [ "$dry" = yes ]; then
         nothing_was_changed
     elif [ "$faults" = 0 ] && [ "$changes" = 0 ]; then
@@ -298,7 +347,6 @@ nothing_was_changed() {
 }
 
 surroundings() {
-    no_page
     sudo_rule
     link
     boot
@@ -319,6 +367,12 @@ look() {
     esac
     { grep -q '^http:' /etc/passwd && grep -q '^http:' /etc/group; } ||
         err "this NAS has no user and group http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
+    case $order in
+        setup | here)
+            if [ "$way" != php ] && [ ! -e "$FOLDER/webstation/way" ] && ! find_apache && [ -z "$(php_package)" ]; then
+                err "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+            fi ;;
+    esac
     [ -x /usr/bin/sudo ] ||
         err "there is no /usr/bin/sudo, the web server's way to root: this DSM cannot run the remote task starter"
     if [ -L "$FOLDER" ] || { [ -e "$FOLDER" ] && [ ! -d "$FOLDER" ]; }; then
@@ -349,7 +403,9 @@ stage() {
         done
         [ ! -e "$own/config.json" ] || cp "$own/config.json" "$stage/config.json"
     fi
-    [ -z "$config" ] || cp "$config" "$stage/config.json" || err "$config could not be read: is the path right?"
+    if [ -n "$config" ]; then
+        { [ -f "$config" ] && cp "$config" "$stage/config.json" 2>/dev/null; } || err "$config could not be read: is the path right?"
+    fi
     for name in $PROGRAMS nas.sh $TEXTS; do
         [ -s "$stage/$name" ] || err "this package is not complete: $name is missing"
     done
@@ -387,6 +443,11 @@ upgrade() {
         place "$name"
     done
     if [ -e "$stage/config.json" ]; then
+        # Those of a configuration that was moved away, which may come back.
+        if [ -e "$FOLDER/keys.json" ]; then
+            act mv -f "$FOLDER/keys.json" "$FOLDER/keys.json.old"
+            did "the keys that were there are in keys.json.old now: delete it when nobody needs them"
+        fi
         for name in keys.json config.json; do
             [ ! -e "$stage/$name" ] || place "$name"
         done
@@ -419,7 +480,7 @@ modes() {
         : >"$1/log.txt"
         owner_and_mode "$1/log.txt" log.txt || :
     fi
-    for name in $PROGRAMS nas.sh webstation webstation/php $TEXTS webstation/way webstation/made webstation/page config.json keys.json log.txt state scripts; do
+    for name in $PROGRAMS nas.sh webstation webstation/php $TEXTS webstation/way webstation/made config.json keys.json log.txt state scripts; do
         [ -e "$1/$name" ] || continue
         [ ! -L "$1/$name" ] || err "$1/$name is a link, and must not be one"
         owner_and_mode "$1/$name" "$name" || did "$1/$name has its owner and mode again"
@@ -452,14 +513,15 @@ folder() {
 
 # put FILE TEXT MODE: written beside and renamed; whether it was so already.
 put() {
-    if [ -f "$1" ] && [ ! -L "$1" ] && printf '%s\n' "$2" | cmp -s - "$1"; then
+    # Of somebody else's file that one may still have hold.
+    if [ -f "$1" ] && [ ! -L "$1" ] && [ -n "$(find "$1" -prune -user 0)" ] && printf '%s\n' "$2" | cmp -s - "$1"; then
         own "$1" 0:0 "$3"
         return
     fi
     if [ -d "$1" ] && [ ! -L "$1" ]; then err "$1 is a folder: see what it is, move it away, then run this again"; fi
     [ "$dry" = no ] || return 1
-    rm -f "$1.new"
-    printf '%s\n' "$2" >"$1.new" || err "$1 could not be written"
+    rm -f "$1.new" 2>/dev/null || :
+    printf '%s\n' "$2" >"$1.new" || err "$1.new could not be written: see what is in its way, move that away, then run this again"
     chmod "$3" "$1.new"
     mv -f "$1.new" "$1" || err "$1 could not be written"
     return 1
@@ -632,9 +694,18 @@ port() {
         fault "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
         return 0
     fi
+    act rm -f "$DROP_IN.bad"
     if ! why=$("$apache" -t 2>&1); then
-        fault "Apache finds a fault in its own files, and would not start again: $(apache_says "$why"). Mend that, then run this again"
-        return 0
+        # It may be in ours, which is written anew then.
+        sound=no
+        if [ -e "$DROP_IN" ] && [ "$dry" = no ]; then
+            mv -f "$DROP_IN" "$DROP_IN.bad"
+            if "$apache" -t >/dev/null 2>&1; then sound=yes; else mv -f "$DROP_IN.bad" "$DROP_IN"; fi
+        fi
+        if [ "$sound" = no ]; then
+            fault "Apache finds a fault in its own files, and would not start again: $(apache_says "$why"). Mend that, then run this again"
+            return 0
+        fi
     fi
     if ! module=$(cgi_module); then
         fault "this Apache cannot run programs: it has neither mod_cgid nor mod_cgi"
@@ -659,17 +730,15 @@ drop_in() {
         return 0
     fi
     folder "$SITES"
+    # What a run that was killed has put there was never proved; what it had set aside was.
+    [ ! -e "$UNPROVED" ] || take_drop_in_back
     rm -f "$DROP_IN.old"
     [ ! -e "$DROP_IN" ] || cp -p "$DROP_IN" "$DROP_IN.old"
-    # What a run that was killed has put there was never proved.
-    killed=no
-    [ ! -e "$UNPROVED" ] || killed=yes
     : >"$UNPROVED"
-    if put "$DROP_IN" "$1" 0644 && [ "$killed" = no ]; then
-        rm -f "$DROP_IN.old" "$UNPROVED"
+    if put "$DROP_IN" "$1" 0644; then
+        rm -f "$DROP_IN.old" "$DROP_IN.bad" "$UNPROVED"
         return 0
     fi
-    [ "$killed" = no ] || rm -f "$DROP_IN.old"
     undo=take_drop_in_back
     if ! why=$("$apache" -t 2>&1); then
         take_drop_in_back
@@ -699,7 +768,7 @@ drop_in() {
         return 0
     fi
     undo=''
-    rm -f "$DROP_IN.old" "$UNPROVED"
+    rm -f "$DROP_IN.old" "$DROP_IN.bad" "$UNPROVED"
     [ "$code" = 200 ] ||
         fault "Apache answers at http://$listen with the status $code instead of the start page: sudo tail $APACHE_LOG says why"
     did "$3"
@@ -766,7 +835,7 @@ answered() {
 }
 
 no_drop_in() {
-    act rm -f "$DROP_IN.old" "$UNPROVED"
+    act rm -f "$DROP_IN.old" "$DROP_IN.bad" "$UNPROVED"
     [ -e "$DROP_IN" ] || return 0
     act rm -f "$DROP_IN"
     if [ "$dry" = no ] && find_apache; then
@@ -840,6 +909,13 @@ document_root() {
         fault "$root is there and no folder: move it away, then run this again"
         return 1
     fi
+    # Whatever else lies there is somebody's, and becomes neither ours nor readable for all.
+    others=$(find . ! -name . -prune ! -name .htaccess ! -name index.php ! -name remotetask.cgi -print)
+    if ! all_ours || { [ -n "$others" ] && [ -z "$(find . -prune -user 0)" ]; }; then
+        cd /
+        fault "$root has something in it that is not ours: see what it is, move it away, then run this again"
+        return 1
+    fi
     own . 0:0 0755 || new=yes
     link=yes
     for name in "$@"; do
@@ -858,6 +934,13 @@ document_root() {
     fi
     cd /
     [ "$new" = no ] || did "$root is laid out"
+}
+
+# Whether what we would write over in this folder is ours.
+all_ours() {
+    { [ ! -e .htaccess ] || grep -q '^# Remote task starter' .htaccess; } &&
+        { [ ! -e index.php ] || ours index.php; } &&
+        { [ -L remotetask.cgi ] || [ ! -e remotetask.cgi ]; }
 }
 
 # Our page of PHP, and not one of the owner's.
@@ -907,18 +990,20 @@ no_root() {
 passage() {
     [ -e "$RULE" ] || return 0
     [ -e "$FOLDER/config.json" ] || return 0
-    said=$(echo | setsid /usr/bin/sudo -n -u http /usr/bin/sudo -n "$FOLDER/remotetask-run" 2>&1) || :
-    case $said in
-        '{"v":1,"refused":true}') ;;
+    # The program has a time limit for it, for http may stop what runs as http. An older one does not know it.
+    code=0
+    why=$("$FOLDER/remotetask" passage 2>&1) || code=$?
+    [ "$code" = 1 ] || return 0
+    case $why in
         *'account validation failure'*)
-            fault "sudo refuses http, whose account has expired or stands not in /etc/shadow ($(first "$said")): make it valid again, then run this again" ;;
+            fault "sudo refuses http, whose account has expired or stands not in /etc/shadow ($(first "$why")): make it valid again, then run this again" ;;
         *)
-            fault "the web server's user does not get through to remotetask-run: $(first "$said")" ;;
+            fault "the web server's user does not get through to remotetask-run: $why" ;;
     esac
 }
 
 uninstall() {
-    no_page
+    no_pages
     # First what leads here, then what it leads to.
     no_drop_in
     no_root

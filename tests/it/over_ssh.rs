@@ -132,6 +132,15 @@ fn look_at(path: &str, seen: &mut BTreeMap<String, String>) {
     }
 }
 
+/// What install.sh may have left on the PC.
+fn work_folders() -> Vec<String> {
+    let names = fs::read_dir("/tmp").expect("/tmp").flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut ours: Vec<String> = names.filter(|name| name.starts_with("remotetask.")).collect();
+    ours.sort();
+    ours
+}
+
 #[track_caller]
 fn same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
     let all = before.keys().chain(now.keys());
@@ -169,15 +178,17 @@ fn configuration() -> String {
 #[test]
 fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     let _box = Box::new();
-    let before = tree();
+    let (before, folders) = (tree(), work_folders());
     let arguments = [&["anna@nas", "--port"][..], &from()].concat();
     let (code, shown) = at_a_terminal(
         &arguments,
         &[
             ("Password of anna@nas for sudo: ", "secret of guest"),
             ("for sudo: ", "secret of anna"),
-            ("nothing for none yet: ", "7"),
-            ("says how to make one): ", "7"),
+            ("for none yet: ", "70"),
+            ("for none yet: ", " Check off, 7"),
+            ("remotetask probe): ", "seven"),
+            ("remotetask probe): ", "7"),
         ],
     );
     assert_eq!(code, 0, "{shown}");
@@ -190,7 +201,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
         "Task 7 has a URL now.\n",
         "good   all of the way works, at http://127.0.0.1:10765\n",
         "Task 7 (Check off) will be started up to ",
-        "Installed. What to do next is told on anna@nas by: sudo remotetask\n",
+        "Installed. What to do next: ssh -t anna@nas sudo remotetask\n",
         "\n    /bin/sh /usr/local/remotetask/nas.sh repair\n",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
@@ -209,7 +220,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     // On the PC nothing secret was an argument, and nothing is left.
     let words = fs::read_to_string(format!("{PC}/words")).expect("words");
     assert!(!words.contains("secret of") && !words.contains(url.split('/').nth(1).expect("a key")), "{words}");
-    assert_eq!(fs::read_dir(format!("{PC}/tmp")).expect("tmp").count(), 0);
+    assert_eq!(work_folders(), folders);
 
     // Again, by an administrator who needs no password and sits at no terminal.
     let installed = tree();
@@ -301,14 +312,18 @@ fn what_cannot_be_is_said_in_one_sentence_and_changes_nothing() {
     assert!(why(&["nobody@nas"]).ends_with(
         "install.sh: SSH gets no answer from nobody@nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?\n"
     ));
+    assert_eq!(
+        why(&["guest@nas"]),
+        "install.sh: guest is no administrator of DSM, and nobody else may become root there: take a user who is one\n"
+    );
     let (code, shown) = at_a_terminal(
-        &[&["guest@nas"][..], &from()].concat(),
+        &[&["anna@nas"][..], &from()].concat(),
         &[("sudo: ", "secret of guest"), ("sudo: ", "x"), ("sudo: ", "")],
     );
     assert_eq!(code, 1);
     assert!(
         shown.ends_with(
-            "install.sh: sudo on guest@nas does not take this password: is the user an administrator of DSM?\n"
+            "install.sh: sudo on anna@nas does not take this password: is the user an administrator of DSM?\n"
         ),
         "{shown}"
     );
@@ -391,14 +406,19 @@ fn the_owners_own_configuration() {
             service("restart");
         })
     };
-    let (code, shown) =
-        at_a_terminal(&[&["auto@nas"][..], &from()].concat(), &[("nothing for later)? ", URL), ("make one): ", "")]);
+    let (code, shown) = at_a_terminal(
+        &[&["auto@nas"][..], &from()].concat(),
+        &[("Enter for later: ", URL), ("remotetask probe): ", "")],
+    );
     click.join().expect("clicked");
     fs::remove_file(clicked).expect("as it was");
     assert!(shown.contains("Waiting until the start page answers there; Ctrl-C ends this"), "{shown}");
     assert!(code == 0 && shown.contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{shown}");
     let kept = install(&["auto@nas", "--uninstall", "--keep-config"]);
     assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
+    let gone = install(&["auto@nas", "--uninstall"]);
+    assert!(gone.ok().ends_with("  done   /usr/local/remotetask is gone\n"), "{}", gone.out);
+    assert!(fs::metadata(inside("/usr/local/remotetask")).is_err());
 }
 
 /// A program on the NAS, by root there.
@@ -573,7 +593,12 @@ fn boxes_of_other_kinds() {
         fs::rename(tool, format!("{tool}.away")).expect("away");
         std::os::unix::fs::symlink("/usr/bin/busybox", tool).expect("a link");
     });
-    let busy = std::panic::catch_unwind(|| works(&nas));
+    let busy = std::panic::catch_unwind(|| {
+        // It has a uname of its own, which knows this machine alone.
+        if machine() == std::env::consts::ARCH {
+            works(&nas)
+        }
+    });
     there.iter().for_each(|tool| fs::rename(format!("{tool}.away"), tool).expect("back"));
     busy.expect("busybox");
     // No visudo, and the module that runs programs is there and not loaded.

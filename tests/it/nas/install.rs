@@ -1,7 +1,7 @@
 //! `nas.sh` by itself, as root on a NAS that has nothing of ours yet.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{symlink, MetadataExt};
 
 use super::first_hour::bench;
@@ -665,6 +665,108 @@ fn a_link_in_the_share_is_not_followed() {
             let _ = fs::remove_file(left);
         }
     }
+}
+
+/// What lies in the virtual host's folder and is not ours is neither written over nor opened to the web server.
+#[test]
+fn somebody_elses_folder_is_not_taken_over() {
+    let bare = Bare::new();
+    let web = "/volume1/web/remotetask";
+    let refused = |way: &str| {
+        let fault = the_fault(&setup(&[way]));
+        assert_eq!(
+            fault,
+            format!("{web} has something in it that is not ours: see what it is, move it away, then run this again")
+        );
+    };
+    fs::create_dir(web).expect("a folder");
+    for (name, owner) in [("diary", 1026), (".htaccess", 0), ("index.php", 0), ("remotetask.cgi", 0)] {
+        chown(web, Some(owner), Some(owner)).expect("chown");
+        mode(web, 0o700);
+        fs::write(format!("{web}/{name}"), "theirs").expect("a file");
+        refused("--vhost");
+        refused("--php");
+        let meta = fs::metadata(web).expect("it");
+        assert_eq!((meta.uid(), meta.mode() & 0o7777), (owner, 0o700), "{name}");
+        assert_eq!(fs::read_to_string(format!("{web}/{name}")).expect(name), "theirs");
+        fs::remove_file(format!("{web}/{name}")).expect("removed");
+    }
+    // Our own files in a folder that became another's are ours again, and nobody has hold of them.
+    setup(&["--php"]).ok();
+    let page = format!("{web}/index.php");
+    chown(web, Some(HTTP), Some(HTTP)).expect("chown");
+    chown(&page, Some(HTTP), Some(HTTP)).expect("chown");
+    let mut held = fs::OpenOptions::new().append(true).open(&page).expect("held");
+    setup(&["--php"]).ok();
+    held.write_all(b"<?php evil();").expect("into nothing");
+    assert!(!fs::read_to_string(&page).expect("it").contains("evil"));
+    assert_eq!(fs::metadata(web).expect("it").uid(), 0);
+    nas_sh(&["uninstall"]).ok();
+    drop(bare);
+}
+
+/// Killed at a bad moment, or damaged: what is ours is put back, and holds up nothing else.
+#[test]
+fn what_is_damaged_is_mended_or_named() {
+    let bare = Bare::installed("true");
+    let good = fs::read_to_string(DROP_IN).expect("the drop-in");
+    // Half of it, which Apache refuses; as it stood, with what a killed run had set aside, and without.
+    for old in [true, false] {
+        fs::write(DROP_IN, "<VirtualHost 127.0.0.1:10765>\n").expect("half");
+        if old {
+            fs::write(format!("{DROP_IN}.old"), &good).expect("set aside");
+            fs::write(at("webstation/unproved"), "").expect("a mark");
+        }
+        nas_sh(&["start"]).ok();
+        assert_eq!(fs::read_to_string(DROP_IN).expect("the drop-in"), good, "{old}");
+        assert!(!["old", "bad", "new"].iter().any(|end| Path::new(&format!("{DROP_IN}.{end}")).exists()), "{old}");
+        assert_eq!(status("/"), 200);
+        assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    }
+    // A text is missing: nothing empty takes its place.
+    fs::rename(at("webstation/sudoers"), at("webstation/away")).expect("away");
+    let said = nas_sh(&["repair"]);
+    fs::rename(at("webstation/away"), at("webstation/sudoers")).expect("back");
+    assert_eq!(
+        (said.code, &*said.err),
+        (
+            Some(1),
+            "nas.sh: this installation is not complete, /usr/local/remotetask/webstation/sudoers is missing: install it again, \
+             your configuration stays\n"
+        )
+    );
+    drop(bare);
+}
+
+/// A configuration that was moved away may come back: its keys stay.
+#[test]
+fn keys_of_a_configuration_that_was_moved_away() {
+    let bare = Bare::installed("true");
+    bench(&["key", "new", "--label", "guest"]).ok();
+    let keys = fs::read(at("keys.json")).expect("keys.json");
+    fs::rename(at("config.json"), at("moved.json")).expect("away");
+    unpack();
+    let plain = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}}}}}");
+    fs::write(format!("{PACKAGE}/config.json"), plain).expect("a configuration");
+    let done = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]);
+    assert!(done.ok().contains("  done   the keys that were there are in keys.json.old now: "), "{}", done.out);
+    assert_eq!(fs::read(at("keys.json.old")).expect("kept"), keys);
+    assert_eq!(who_and_mode("keys.json.old"), (0, 0, 0o600));
+    drop(bare);
+}
+
+/// Neither Apache nor PHP: it is said before anything is changed.
+#[test]
+fn a_box_without_a_way_in() {
+    let bare = Bare::new();
+    let before = tree();
+    fs::rename("/usr/local/bin/httpd24", "/usr/local/bin/httpd24.away").expect("away");
+    let refused = setup(&[]);
+    fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
+    let expected = "nas.sh: this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again\n";
+    assert_eq!((refused.code, &*refused.err, &*refused.out), (Some(1), expected, ""));
+    same(&before, &tree());
+    drop(bare);
 }
 
 /// Where Apache runs no programs, or is not there, PHP hands them over; what is best is found out.
