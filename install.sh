@@ -139,7 +139,7 @@ try_here() {
 plan_here() {
     say "This tries the remote task starter on this machine. It will"
     say "  1. install what is missing of: Apache's programs, curl, a linker (Debian packages)"
-    say "  2. build the programs with cargo (about a minute the first time)"
+    say "  2. build the programs with cargo (some minutes the first time)"
     say "  3. lay everything out in $folder"
     say "  4. start a web server on http://$LISTEN, without root's rights, and call the example's URL"
     say ""
@@ -187,7 +187,7 @@ install_packages() {
 }
 
 build() {
-    say "Building (about a minute the first time, without a word) ..."
+    say "Building (some minutes the first time, without a word) ..."
     cargo fetch --locked --quiet --target "$1" ||
         err "cargo could not fetch the packages that this needs; is there a network?"
     cargo build --locked --quiet --release --bins --target "$1" --target-dir target ||
@@ -418,7 +418,7 @@ plan() {
         if [ -n "$keep" ]; then step "keep config.json and its keys"; else step "take away config.json and its keys, too: every URL ends"; fi
         return
     fi
-    if [ -n "$from" ]; then step "take the programs from $from"; else step "build the programs for $machine, which takes a minute or two the first time"; fi
+    if [ -n "$from" ]; then step "take the programs from $from"; else step "build the programs for $machine, which takes some minutes the first time"; fi
     step "become $how"
     if [ "$(fact installed)" = yes ]; then
         step "upgrade /usr/local/remotetask; configuration, keys, log and runs stay"
