@@ -938,13 +938,13 @@ document_root() {
 
 # Whether what we would write over in this folder is ours.
 all_ours() {
-    { [ ! -e .htaccess ] || grep -q '^# Remote task starter' .htaccess; } &&
+    { [ ! -e .htaccess ] || ours .htaccess; } &&
         { [ ! -e index.php ] || ours index.php; } &&
         { [ -L remotetask.cgi ] || [ ! -e remotetask.cgi ]; }
 }
 
-# Our page of PHP, and not one of the owner's.
-ours() { [ -f "$1" ] && grep -q remotetask-cgi "$1"; }
+# Our text, and not one of the owner's. What is no file may keep its reader waiting.
+ours() { [ -f "$1" ] && grep -q -e remotetask-cgi -e '^# Remote task starter' "$1"; }
 
 # clicks FIRST SECOND: what only the owner can do, in Web Station's page.
 clicks() {
@@ -980,7 +980,7 @@ no_root() {
     fi
     [ ! -L remotetask.cgi ] || act rm -f remotetask.cgi
     ! ours index.php || act rm -f index.php
-    act rm -f .htaccess
+    ! ours .htaccess || act rm -f .htaccess
     cd /
     act rmdir "$root" 2>/dev/null || say "  advice $root has other files in it, and stays"
     did "the folder for Web Station's virtual host is gone; take the virtual host away in Web Station's page"

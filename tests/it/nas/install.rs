@@ -691,6 +691,10 @@ fn somebody_elses_folder_is_not_taken_over() {
         assert_eq!(fs::read_to_string(format!("{web}/{name}")).expect(name), "theirs");
         fs::remove_file(format!("{web}/{name}")).expect("removed");
     }
+    // What is no file is not waited for.
+    assert!(Command::new("mkfifo").arg(format!("{web}/.htaccess")).status().expect("mkfifo").success());
+    refused("--vhost");
+    fs::remove_file(format!("{web}/.htaccess")).expect("removed");
     // Our own files in a folder that became another's are ours again, and nobody has hold of them.
     setup(&["--php"]).ok();
     let page = format!("{web}/index.php");
