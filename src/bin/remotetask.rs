@@ -203,7 +203,7 @@ enum Key {
 
 #[derive(Args)]
 struct Drawn {
-    /// Draws codes even where the output is no terminal
+    /// Draws codes where the output is no terminal, too; never of an address that means the NAS itself
     #[arg(long, conflicts_with = "no_qr")]
     qr: bool,
     /// Draws no codes

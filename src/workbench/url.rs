@@ -106,8 +106,8 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
         match &shown.url {
             Ok(url) => {
                 screen.literal(format_args!("  {url}"));
-                let draw = codes == Codes::Always || codes == Codes::Terminal && screen.terminal && !is_own(&base);
-                if draw && !screen.code(url) {
+                let wanted = codes == Codes::Always || codes == Codes::Terminal && screen.terminal;
+                if wanted && !is_own(&base) && !screen.code(url) {
                     screen.say(format_args!("  This URL is too long for a code of {} columns.", screen.width));
                 }
             }
@@ -127,7 +127,9 @@ pub fn show_urls(bench: &Bench, only: Option<&str>, task: Option<&str>, codes: C
     }
     if urls.iter().any(|shown| shown.url.is_ok()) {
         screen.gap();
-        screen.say("Whoever has such a URL can start its task: send it by no chat, for a preview would open it.");
+        screen.say(
+            "Whoever has such a URL can start its task: do not send it by chat or mail, where a preview would open it.",
+        );
         if is_own(&base) {
             screen.say(format_args!(
                 "No phone finds {base}: it means the very machine that asks. Say once how the NAS is reached, and codes are \

@@ -79,7 +79,7 @@ fn a_code_is_read_off_the_screen() {
     assert!(terminal.coloured().contains("\x1b[30m\x1b[107m"), "{}", terminal.coloured());
     // A line that is wider than the terminal would have become two.
     assert!(screen
-        .contains("\nWhoever has such a URL can start its task: send it by no chat, for a preview\nwould open it.\n"));
+        .contains("\nWhoever has such a URL can start its task: do not send it by chat or mail, where\na preview would open it.\n"));
 
     let terminal = Terminal::running(&sandbox, "NO_COLOR=1 $P url");
     assert_eq!(decoded(&terminal.showing("[0]"), false), expected);

@@ -388,7 +388,7 @@ fn urls_as_others_want_them() {
         urls.ok(),
         format!(
             "\n#1: Say hello\n  {base}/{MAGIC}/{TASK}\n\n\
-             Whoever has such a URL can start its task: send it by no chat, for a preview\nwould open it.\n"
+             Whoever has such a URL can start its task: do not send it by chat or mail, where\na preview would open it.\n"
         )
     );
     let curl = remotetask(&sandbox, &["url", "t", "--for", "curl"]);
@@ -422,7 +422,7 @@ fn a_phone_reads_the_codes() {
     let sandbox = Sandbox::new();
     let long = "k1-_.~Zq7vK2mXw9RtB4nLHc5yP8dGs3JfU6eA".repeat(3);
     sandbox.config("", &format!("\"t\": {{\"identifier\": \"{long}\", \"command\": [\"/bin/true\"]}}"));
-    for base in ["http://127.0.0.1:10765".to_owned(), format!("https://{}.example.org:8443/tasks", "n".repeat(50))] {
+    for base in ["http://192.168.1.20:10765".to_owned(), format!("https://{}.example.org:8443/tasks", "n".repeat(50))] {
         let drawn = remotetask(&sandbox, &["url", "--qr", "--at", &base]);
         assert!(
             drawn.ok().lines().all(|line| line.starts_with("  http") || line.chars().count() <= 80),
@@ -435,6 +435,8 @@ fn a_phone_reads_the_codes() {
     let drawn = remotetask(&sandbox, &["url", "--qr", "--at", &base]);
     assert!(drawn.ok().contains("  This URL is too long for a code of 80 columns.\n"), "{}", drawn.out);
     assert!(!remotetask(&sandbox, &["url"]).ok().contains('█'), "not where nobody looks");
+    let own = remotetask(&sandbox, &["url", "--qr", "--at", "http://127.0.0.1:10765"]);
+    assert!(!own.ok().contains('█') && own.out.contains("No phone finds http://127.0.0.1:10765: "), "{}", own.out);
 }
 
 /// A key that was sealed by hand is known to nobody here.
