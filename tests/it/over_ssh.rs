@@ -514,6 +514,7 @@ fn packed() -> String {
     let name = made.ok().lines().find_map(|line| line.strip_prefix("Made: ")).expect("a file").to_owned();
     let home = "/var/services/homes/anna";
     fs::copy(format!("{CLONE}/{name}"), inside(&format!("{home}/remotetask.run"))).expect("uploaded");
+    chown(inside(&format!("{home}/remotetask.run")), Some(1030), Some(100)).expect("anna's");
     format!("{home}/remotetask.run")
 }
 
