@@ -382,6 +382,10 @@ for program in /usr/local/bin/httpd24 /var/packages/Apache2.4/target/usr/local/b
     [ ! -x "$program" ] || apache=$program
 done
 echo "apache=$apache"
+[ "$apache" = no ] || echo "runs=$("$apache" -M 2>/dev/null | grep -Eq ' cgid?_module' && echo yes || echo unknown)"
+for share in /var/services/web /volume*/web; do
+    [ ! -d "$share" ] || echo "web=$(cd "$share" && pwd -P)"
+done
 for package in /var/packages/PHP[78]*; do
     [ ! -e "$package" ] || echo "php=${package##*/}"
 done
@@ -444,13 +448,18 @@ step() { number=$((number + 1)); say "  $number. $*"; }
 
 can_it() {
     case $(fact apache) in
-        no) said="Apache 2.4 is not there" ;;
-        *) said="Apache 2.4 is there" ;;
+        no) said="Apache 2.4 is not there." ;;
+        *)
+            said="Apache 2.4 is there"
+            [ "$(fact runs)" != yes ] || said="$said, and runs programs"
+            said="$said." ;;
     esac
     case $(fact php) in
-        '') say "$said. PHP is not there." ;;
-        *) say "$said. $(fact php) is there." ;;
+        '') said="$said PHP is not there." ;;
+        *) said="$said $(fact php) is there." ;;
     esac
+    web=$(fact web)
+    say "$said ${web:+The share for web pages is $web.}"
 }
 
 # The one sentence why it cannot work there.

@@ -708,7 +708,7 @@ port() {
         fi
     fi
     if ! module=$(cgi_module); then
-        fault "this Apache cannot run programs: it has neither mod_cgid nor mod_cgi"
+        fault "this Apache cannot run programs, for it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package Center, then run this again with --php"
         return 0
     fi
     program=$FOLDER/remotetask

@@ -1,6 +1,5 @@
 //! `install.sh`, from the owner's PC to a pretend NAS by SSH alone (tests/nas/box).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{chown, MetadataExt, PermissionsExt};
@@ -109,27 +108,8 @@ fn from() -> [&'static str; 2] {
 }
 
 /// All that an installation could change on the NAS.
-fn tree() -> BTreeMap<String, String> {
-    let mut seen = BTreeMap::new();
-    for top in ["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages", "/var/services", "/tmp"] {
-        look_at(&inside(top), &mut seen);
-    }
-    seen
-}
-
-fn look_at(path: &str, seen: &mut BTreeMap<String, String>) {
-    let meta = fs::symlink_metadata(path).expect(path);
-    let content = match () {
-        () if meta.is_symlink() => format!("{:?}", fs::read_link(path)),
-        () if meta.is_file() && meta.len() < 1 << 20 => format!("{:?}", fs::read(path)),
-        () => String::new(),
-    };
-    seen.insert(path.into(), format!("{} {} {:o} {content}", meta.uid(), meta.gid(), meta.mode()));
-    if meta.is_dir() {
-        for entry in fs::read_dir(path).expect(path).flatten() {
-            look_at(&entry.path().display().to_string(), seen);
-        }
-    }
+fn tree() -> Tree {
+    tree_of(["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages", "/var/services", "/tmp"].map(inside))
 }
 
 /// What install.sh may have left on the PC.
@@ -139,13 +119,6 @@ fn work_folders() -> Vec<String> {
     let mut ours: Vec<String> = names.filter(|name| name.starts_with("remotetask.")).collect();
     ours.sort();
     ours
-}
-
-#[track_caller]
-fn same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
-    let all = before.keys().chain(now.keys());
-    let differ: Vec<&String> = all.filter(|path| before.get(*path) != now.get(*path)).collect();
-    assert!(differ.is_empty(), "{differ:?}");
 }
 
 fn status(path: &str) -> u16 {
@@ -194,7 +167,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     assert_eq!(code, 0, "{shown}");
     for line in [
         &format!("anna@nas: DSM 7.2-64570, {}, Linux ", machine()),
-        "Apache 2.4 is there. PHP is not there.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
+        "Apache 2.4 is there, and runs programs. PHP is not there. The share for web pages is /volume1/web.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
         "That was not it, or sudo does not let this user become root.\n",
         "  done   Apache answers at http://127.0.0.1:10765\n",
         "     7  Check off\n",
@@ -258,7 +231,7 @@ fn a_dry_run_changes_nothing() {
     let config = configuration();
     let dry =
         install(&[&["anna@nas", "--vhost", "--dry-run", "--tasks", "7", "--config", &config][..], &from()].concat());
-    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there. PHP is not there.\n  1. take the programs from /mnt/pc/programs\n  \
+    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there, and runs programs. PHP is not there. The share for web pages is /volume1/web.\n  1. take the programs from /mnt/pc/programs\n  \
         2. become root, by sudo, which asks for your password\n  3. install into /usr/local/remotetask, with a rule for sudo that \
         lets the web server's user start remotetask-run alone\n  4. lay out the folder remotetask below the share web, and show you \
         what to click in Web Station\n  5. take /mnt/pc/config.json as its configuration, with digests in place of plain keys\n  \

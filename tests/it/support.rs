@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -358,6 +358,38 @@ pub fn like(text: &str, pattern: &str) -> bool {
         }
     }
     rest.is_empty()
+}
+
+/// Files by their paths: owner, group, mode and content of each.
+pub type Tree = BTreeMap<String, String>;
+
+/// All that lies below these folders.
+pub fn tree_of(tops: impl IntoIterator<Item = String>) -> Tree {
+    let mut seen = Tree::new();
+    tops.into_iter().for_each(|top| look_at(&top, &mut seen));
+    seen
+}
+
+fn look_at(path: &str, seen: &mut Tree) {
+    let meta = fs::symlink_metadata(path).expect(path);
+    let content = match () {
+        () if meta.is_symlink() => format!("{:?}", fs::read_link(path)),
+        () if meta.is_file() && meta.len() < 1 << 20 => format!("{:?}", fs::read(path)),
+        () => String::new(),
+    };
+    seen.insert(path.into(), format!("{} {} {:o} {content}", meta.uid(), meta.gid(), meta.mode()));
+    if meta.is_dir() {
+        for entry in fs::read_dir(path).expect(path).flatten() {
+            look_at(&entry.path().display().to_string(), seen);
+        }
+    }
+}
+
+#[track_caller]
+pub fn same(before: &Tree, now: &Tree) {
+    let all = before.keys().chain(now.keys());
+    let differ: Vec<&String> = all.filter(|path| before.get(*path) != now.get(*path)).collect();
+    assert!(differ.is_empty(), "{differ:?}");
 }
 
 /// Reads a code that stands in a terminal's lines as a phone's camera would; what is drawn is dark or light.

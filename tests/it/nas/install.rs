@@ -1,6 +1,5 @@
 //! `nas.sh` by itself, as root on a NAS that has nothing of ours yet.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{symlink, MetadataExt};
 
@@ -98,34 +97,8 @@ pub fn nas_sh(arguments: &[&str]) -> Said {
 }
 
 /// Everything that an installation could leave something in: kind, owner, mode, content.
-pub fn tree() -> BTreeMap<String, String> {
-    let mut seen = BTreeMap::new();
-    for top in ["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages"] {
-        look_at(top, &mut seen);
-    }
-    seen
-}
-
-fn look_at(path: &str, seen: &mut BTreeMap<String, String>) {
-    let meta = fs::symlink_metadata(path).expect(path);
-    let content = match () {
-        () if meta.is_symlink() => format!("{:?}", fs::read_link(path)),
-        () if meta.is_file() && meta.len() < 1 << 20 => format!("{:?}", fs::read(path)),
-        () => String::new(),
-    };
-    seen.insert(path.into(), format!("{} {} {:o} {content}", meta.uid(), meta.gid(), meta.mode()));
-    if meta.is_dir() {
-        for entry in fs::read_dir(path).expect(path).flatten() {
-            look_at(&entry.path().display().to_string(), seen);
-        }
-    }
-}
-
-#[track_caller]
-fn same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
-    let all = before.keys().chain(now.keys());
-    let differ: Vec<&String> = all.filter(|path| before.get(*path) != now.get(*path)).collect();
-    assert!(differ.is_empty(), "{differ:?}");
+pub fn tree() -> Tree {
+    tree_of(["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages"].map(str::to_owned))
 }
 
 fn status(path: &str) -> u16 {
@@ -422,7 +395,11 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     modules.iter().for_each(|module| fs::rename(module, format!("{module}.away")).expect("away"));
     let without = setup(&[]);
     modules.iter().for_each(|module| fs::rename(format!("{module}.away"), module).expect("back"));
-    assert_eq!(the_fault(&without), "this Apache cannot run programs: it has neither mod_cgid nor mod_cgi");
+    assert_eq!(
+        the_fault(&without),
+        "this Apache cannot run programs, for it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package Center, then run \
+         this again with --php"
+    );
     fs::write(&cgid, was).expect("as it was");
 
     // No Apache.
