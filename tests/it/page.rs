@@ -117,9 +117,12 @@ fn a_page_follows_no_name_that_changes() {
     let mut child =
         command.args(["url", "--page"]).arg(sandbox.path("share/x")).stdout(Stdio::null()).spawn().expect("it starts");
     let share = sandbox.path("share");
+    // What it holds in the end: the folder, which it has looked at by then, and the turn that it waits for.
+    let wanted = [share.clone(), sandbox.path("state/workbench")];
     until("that it has the folder", || {
         let fds = fs::read_dir(format!("/proc/{}/fd", child.id())).ok()?.flatten();
-        fds.into_iter().any(|fd| fs::read_link(fd.path()).is_ok_and(|path| path == share)).then_some(())
+        let held: Vec<_> = fds.filter_map(|fd| fs::read_link(fd.path()).ok()).collect();
+        wanted.iter().all(|path| held.contains(path)).then_some(())
     });
     fs::rename(&share, sandbox.path("moved")).expect("moved");
     symlink(sandbox.path("victim"), &share).expect("a link");
