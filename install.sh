@@ -717,7 +717,7 @@ prove() {
                 printf 'By which address will it be reached, such as https://tasks.example.org? Just press Enter for later: '
                 IFS= read -r url || url=''
                 case $url in
-                    *://*/?*/?*) say "Give the address alone, without the keys behind it." ;;
+                    *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
                     '' | http://?* | https://?*) break ;;
                     *) say "An address begins with https:// or http://." ;;
                 esac

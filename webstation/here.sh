@@ -57,6 +57,7 @@ main() {
             --tasks | --url | --config | --probe) want=$word ;;
             --port | --vhost | --php | --dry-run) ;;
             --help | -h) usage; exit 0 ;;
+            *://* | */*) wrong "there is a word here that belongs to no option" ;; # it may be a secret URL
             *) wrong "there is no $word here" ;;
         esac
     done

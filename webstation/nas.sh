@@ -136,7 +136,11 @@ main() {
 
 wrong() {
     usage >&2
-    if [ -n "$1" ]; then printf '\nnas.sh: there is no %s here\n' "$1" >&2; fi
+    case $1 in
+        '') ;;
+        *://* | */*) printf '\nnas.sh: there is a word here that belongs to no option\n' >&2 ;; # it may be a secret URL
+        *) printf '\nnas.sh: there is no %s here\n' "$1" >&2 ;;
+    esac
     exit 2
 }
 
@@ -153,7 +157,7 @@ finish() {
         for name in $PROGRAMS nas.sh $TEXTS; do act rm -f "$FOLDER/$name.new"; done
     fi
     act rm -f "$RULE.new" "$DROP_IN.new" "$BOOT.new"
-    rm -f "$LOCK"
+    [ "$(readlink "$LOCK")" != "$mine" ] || rm -f "$LOCK"
     exit "$code"
 }
 
@@ -172,8 +176,13 @@ alone() {
         fi
         holder=$(readlink "$LOCK") || holder=''
         if [ -n "$holder" ] && [ "${holder#*-}" != "$(started "${holder%%-*}")" ]; then
-            rm -f "$LOCK" # its process is no more
+            # Its process is no more. What was moved away by mistake, for another was faster, goes back.
             stale=yes
+            if mv "$LOCK" "$LOCK.$$" 2>/dev/null; then
+                moved=$(readlink "$LOCK.$$") || moved=$holder
+                rm -f "$LOCK.$$"
+                [ "$moved" = "$holder" ] || ln -s "$moved" "$LOCK" 2>/dev/null || :
+            fi
         elif [ "$tries" = 60 ]; then
             err "$LOCK could not be made; is another nas.sh at work (process ${holder%%-*})? Run this again when it has ended"
         else
@@ -318,8 +327,8 @@ page() {
 # Pages with URLs whose own keepers could not take them away, for the NAS was switched off.
 no_pages() {
     [ -x "$FOLDER/remotetask" ] || return 0
-    act "$FOLDER/remotetask" forget-pages >/dev/null 2>&1 ||
-        say "  advice a page with URLs may be left in a share: look for it beside the file that made it"
+    [ "$dry" = no ] || return 0
+    why=$("$FOLDER/remotetask" forget-pages 2>&1) || say "  advice $(printf '%s' "${why#remotetask: }" | tr '\n' ' ')"
 }
 
 repair() {
@@ -330,7 +339,7 @@ repair() {
     look
     modes "$FOLDER"
     surroundings
-    [ "$order" != start ] || no_pages
+    no_pages
     if [ "$dry" = yes ]; then
         nothing_was_changed
     elif [ "$faults" = 0 ] && [ "$changes" = 0 ]; then
@@ -445,8 +454,13 @@ upgrade() {
     if [ -e "$stage/config.json" ]; then
         # Those of a configuration that was moved away, which may come back.
         if [ -e "$FOLDER/keys.json" ]; then
-            act mv -f "$FOLDER/keys.json" "$FOLDER/keys.json.old"
-            did "the keys that were there are in keys.json.old now: delete it when nobody needs them"
+            old=keys.json.old number=1
+            while [ -e "$FOLDER/$old" ]; do
+                number=$((number + 1))
+                old=keys.json.old.$number
+            done
+            act mv "$FOLDER/keys.json" "$FOLDER/$old"
+            did "the keys that were there are in $old now: delete it when nobody needs them"
         fi
         for name in keys.json config.json; do
             [ ! -e "$stage/$name" ] || place "$name"
@@ -678,6 +692,19 @@ find_apache() {
     return 1
 }
 
+# Whether Apache would start again. A fault of ours is set aside, to be written anew.
+apache_is_sound() {
+    act rm -f "$DROP_IN.bad"
+    ! why=$("$apache" -t 2>&1) || return 0
+    if [ -e "$DROP_IN" ] && [ "$dry" = no ]; then
+        mv -f "$DROP_IN" "$DROP_IN.bad"
+        ! "$apache" -t >/dev/null 2>&1 || return 0
+        mv -f "$DROP_IN.bad" "$DROP_IN"
+    fi
+    fault "Apache finds a fault in its own files, and would not start again: $(apache_says "$why"). Mend that, then run this again"
+    return 1
+}
+
 # What Apache reads, one file a line; nothing where it is too old to tell.
 apache_files() { "$apache" -t -D DUMP_INCLUDES 2>/dev/null | sed -n 's/^ *([^)]*) //p'; }
 
@@ -694,19 +721,7 @@ port() {
         fault "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
         return 0
     fi
-    act rm -f "$DROP_IN.bad"
-    if ! why=$("$apache" -t 2>&1); then
-        # It may be in ours, which is written anew then.
-        sound=no
-        if [ -e "$DROP_IN" ] && [ "$dry" = no ]; then
-            mv -f "$DROP_IN" "$DROP_IN.bad"
-            if "$apache" -t >/dev/null 2>&1; then sound=yes; else mv -f "$DROP_IN.bad" "$DROP_IN"; fi
-        fi
-        if [ "$sound" = no ]; then
-            fault "Apache finds a fault in its own files, and would not start again: $(apache_says "$why"). Mend that, then run this again"
-            return 0
-        fi
-    fi
+    apache_is_sound || return 0
     if ! module=$(cgi_module); then
         fault "this Apache cannot run programs, for it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package Center, then run this again with --php"
         return 0
@@ -866,7 +881,8 @@ enter() {
 # Apache with a virtual host. What runs programs is the server's own to load: no .htaccess can.
 vhost() {
     loads=no
-    if find_apache && why=$("$apache" -t 2>&1); then
+    if find_apache; then
+        apache_is_sound || return 0
         if ! module=$(cgi_module); then
             fault "this Apache has no module that runs programs: take the way by PHP, --php"
             return 0
@@ -874,6 +890,7 @@ vhost() {
         case $("$apache" -M 2>/dev/null) in *' cgi_module'* | *' cgid_module'*) ;; *) loads=yes ;; esac
         # Once ours loads it, that it is loaded says nothing.
         [ ! -e "$DROP_IN" ] || loads=yes
+        [ "$loads" = yes ] || act rm -f "$DROP_IN.bad"
     fi
     document_root .htaccess || return 0
     # Last, for it may have been the old way in.
@@ -899,7 +916,7 @@ document_root() {
         return 1
     fi
     root=$root/remotetask
-    new=no
+    new=no foreign=no
     if [ "$dry" = yes ] && [ ! -e "$root" ] && [ ! -L "$root" ]; then
         did "$root is laid out"
         return 0
@@ -909,9 +926,16 @@ document_root() {
         fault "$root is there and no folder: move it away, then run this again"
         return 1
     fi
-    # Whatever else lies there is somebody's, and becomes neither ours nor readable for all.
-    others=$(find . ! -name . -prune ! -name .htaccess ! -name index.php ! -name remotetask.cgi -print)
-    if ! all_ours || { [ -n "$others" ] && [ -z "$(find . -prune -user 0)" ]; }; then
+    # Whatever else lies there is somebody's, and becomes neither ours nor readable for all. In a folder that is not
+    # root's nothing is read, for it may be another thing by then.
+    if [ -n "$(find . -prune -user 0)" ]; then
+        others=$(find . ! -name . -prune ! -name .htaccess ! -name index.php ! -name remotetask.cgi -print)
+        all_ours && { [ -z "$others" ] || ours .htaccess; } || foreign=yes
+    else
+        others=$(find . ! -name . -prune '(' ! -user 0 -o ! -name .htaccess ! -name index.php ! -name remotetask.cgi ')' -print)
+        [ -z "$others" ] || foreign=yes
+    fi
+    if [ "$foreign" = yes ]; then
         cd /
         fault "$root has something in it that is not ours: see what it is, move it away, then run this again"
         return 1
@@ -938,13 +962,13 @@ document_root() {
 
 # Whether what we would write over in this folder is ours.
 all_ours() {
-    { [ ! -e .htaccess ] || ours .htaccess; } &&
-        { [ ! -e index.php ] || ours index.php; } &&
+    { [ ! -e .htaccess ] && [ ! -L .htaccess ] || ours .htaccess; } &&
+        { [ ! -e index.php ] && [ ! -L index.php ] || ours index.php; } &&
         { [ -L remotetask.cgi ] || [ ! -e remotetask.cgi ]; }
 }
 
 # Our text, and not one of the owner's. What is no file may keep its reader waiting.
-ours() { [ -f "$1" ] && grep -q -e remotetask-cgi -e '^# Remote task starter' "$1"; }
+ours() { [ ! -L "$1" ] && [ -f "$1" ] && grep -q -e remotetask-cgi -e '^# Remote task starter' "$1"; }
 
 # clicks FIRST SECOND: what only the owner can do, in Web Station's page.
 clicks() {
@@ -974,6 +998,11 @@ no_root() {
     root=$(web_share) || return 0
     root=$root/remotetask
     enter "$root" || return 0
+    if [ -z "$(find . -prune -user 0)" ]; then
+        cd /
+        say "  advice $root is not root's any more, and stays: see what is in it"
+        return 0
+    fi
     if [ ! -L remotetask.cgi ] && ! ours index.php; then
         cd /
         return 0
@@ -1026,7 +1055,7 @@ uninstall() {
     if [ -n "$kept" ]; then
         for entry in "$FOLDER"/* "$FOLDER"/.[!.]*; do
             case ${entry##*/} in
-                config.json | keys.json | start.html) ;;
+                config.json | keys.json* | start.html) ;;
                 *) act rm -rf "$entry" ;;
             esac
         done

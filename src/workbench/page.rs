@@ -27,6 +27,7 @@ use rustix::process::geteuid;
 use rustix::stdio::stdin;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::check::accounts::Accounts;
 use super::edit::{hold, replace, Like};
 use super::url::{is_own, urls, Shown};
 use super::view::View;
@@ -100,6 +101,12 @@ fn owned(file: &Path) -> Result<(Folder, OsString, Stat), Fault> {
     if FileType::from_raw_mode(there.st_mode) != FileType::RegularFile {
         return Err(Fault(format!("{} is no regular file; name one that the page is to lie beside", file.display())));
     }
+    if Accounts::read().http().is_some_and(|http| http.uid == there.st_uid) {
+        return Err(Fault(format!(
+            "{} belongs to the web server's user, as whom every web application runs; name a file of yours",
+            file.display()
+        )));
+    }
     // By its owner, not by its mode: in a share with an ACL that is always 777.
     let above = fstat(&folder.fd).map_err(|e| fault(e.into()))?.st_uid;
     if ![0, there.st_uid, geteuid().as_raw()].contains(&above) {
@@ -144,7 +151,14 @@ impl Notes {
 
 /// `forget-pages`: what keepers that were ended have left is taken away.
 pub fn forget(bench: &Bench) -> Result<(), Fault> {
-    drop_notes(bench, &|path| is_gone(path).unwrap_or(false))
+    drop_notes(bench, &|path| is_gone(path).unwrap_or(false))?;
+    match Notes::read(bench)?.paths.join(", ") {
+        left if left.is_empty() => Ok(()),
+        left => Err(Fault(format!(
+            "a page with URLs may still be there and cannot be looked for, because its folder is not there or cannot be opened: \
+             {left}. It goes with the next nas.sh repair that can; or delete it yourself"
+        ))),
+    }
 }
 
 /// Drops the notes of which this is so.

@@ -191,7 +191,8 @@ fn a_page_that_was_left_is_forgotten() {
     ];
     let paths = names.map(|name| sandbox.path(name).display().to_string());
     sandbox.write("state/pages", &serde_json::json!([&paths[..], &["/".to_owned()]].concat()).to_string());
-    forget().ok();
+    let left = forget().refused();
+    assert!(left.contains(&paths[2..5].join(", ")) && !left.contains(&paths[0]), "{left}");
     assert_eq!(notes(&sandbox), paths[2..5], "whose folder is not there");
     let there = |name: &str| sandbox.path(name).symlink_metadata().is_ok();
     let stay = ["theirs.html", "link.html", "a/linked.html", "linked/page.html", "linked/sub/page.html", "pipe.html"];
@@ -200,7 +201,7 @@ fn a_page_that_was_left_is_forgotten() {
     // It is mounted again.
     fs::create_dir(sandbox.path("away")).expect("mounted");
     sandbox.write("away/page.html", PAGE);
-    forget().ok();
+    forget().refused();
     assert!(!there("away/page.html") && there("linked/page.html"));
 
     sandbox.write("state/pages", "{}");

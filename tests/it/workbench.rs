@@ -313,7 +313,7 @@ fn what_tasks_refuses() {
         (vec!["url", "--who", "x"], "there is no key of x; there are: #1.".into()),
         (
             vec!["url", "--at", "nas"],
-            "\"nas\" is no address; write one such as https://nas.example.org or http://192.168.1.20:10765.".into(),
+            "this is no address; write one such as https://nas.example.org or http://192.168.1.20:10765.".into(),
         ),
     ] {
         let refused = remotetask(&sandbox, &arguments).refused();

@@ -16,7 +16,7 @@ mod clock; // and the time
 mod web; // the web server's files
 pub mod live; // requests through the web server
 
-mod accounts; // users and groups
+pub(super) mod accounts; // users and groups
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

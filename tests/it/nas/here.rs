@@ -196,6 +196,7 @@ fn what_it_refuses_changes_nothing() {
         ("", "Usage: sh remotetask-"),
         ("--uninstall", "there is no --uninstall here"),
         ("--here --prot", "there is no --prot here"),
+        ("--here https://nas.example.org/a/b", "there is a word here that belongs to no option"),
     ] {
         let (code, result) = up.task(words);
         assert!(code == 2 && result.contains(expected), "{words}: {result}");
@@ -309,7 +310,12 @@ fn a_page_that_was_left_goes_at_boot() {
         .expect("copy");
     fs::rename(HOME, format!("{HOME}.away")).expect("away");
     std::os::unix::fs::symlink("/volume1/other", HOME).expect("a link");
-    nas_sh(&["start"]).ok();
+    let start = nas_sh(&["start"]);
+    assert!(
+        start.ok().contains("  advice a page with URLs may still be there and cannot be looked for, "),
+        "{}",
+        start.out
+    );
     assert_eq!(fs::read_dir("/volume1/other").expect("it").count(), 1);
     fs::remove_file(HOME).expect("removed");
     fs::remove_dir_all("/volume1/other").expect("removed");

@@ -34,5 +34,9 @@ fn whose_folder_a_page_may_lie_in() {
                     file in a folder that is root's or that file's owner's.";
     assert_eq!(said, expected);
     assert!(fs::metadata("/volume1/share/x.html").is_err());
+    // http may have put its own file in the place of the owner's.
+    chown("/volume1/share/x", Some(HTTP), Some(HTTP)).expect("chown");
+    let said = bench(&["url", "--page", "/volume1/share/x"]).refused();
+    assert!(said.starts_with("remotetask: /volume1/share/x belongs to the web server's user, "), "{said}");
     fs::remove_dir_all("/volume1/share").expect("removed");
 }
