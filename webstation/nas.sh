@@ -281,7 +281,7 @@ give() {
             case $why in
                 *'there is a task'*)
                     [ "$show" = no ] || say "Task $task has its URL already: sudo remotetask url $task" ;;
-                *) fault "$(printf '%s' "${why#remotetask: }" | tr '\n' ' ')" ;;
+                *) fault "$(told "$why")" ;;
             esac
         fi
     done
@@ -298,7 +298,7 @@ proof() {
     fi
     [ -n "$url" ] || return 0
     if ! why=$("$FOLDER/remotetask" url --at "$url" 2>&1 >/dev/null); then
-        fault "--url: $(printf '%s' "${why#remotetask: }" | tr '\n' ' ')"
+        fault "--url: $(told "$why")"
         return 0
     fi
     say "The proof, by that address:"
@@ -310,7 +310,7 @@ proof() {
 page() {
     if ! page=$("$FOLDER/remotetask" url --page "$beside" 2>&1); then
         if [ -n "$tasks" ]; then
-            fault "the page with your URLs could not be written: $(printf '%s' "${page#remotetask: }" | tr '\n' ' ')"
+            fault "the page with your URLs could not be written: $(told "$page")"
             return 0
         fi
         pending=tasks
@@ -328,7 +328,7 @@ page() {
 no_pages() {
     [ -x "$FOLDER/remotetask" ] || return 0
     [ "$dry" = no ] || return 0
-    why=$("$FOLDER/remotetask" forget-pages 2>&1) || say "  advice $(printf '%s' "${why#remotetask: }" | tr '\n' ' ')"
+    why=$("$FOLDER/remotetask" forget-pages 2>&1) || say "  advice $(told "$why")"
 }
 
 repair() {
@@ -622,6 +622,9 @@ rule_is_wrong() {
     fi
 }
 
+# What remotetask says, as one line.
+told() { printf '%s' "${1#remotetask: }" | tr '\n' ' '; }
+
 # The first line, without whose words they are.
 first() { printf '%s\n' "$1" | sed -n 's/^[a-z]*: //; /./{p;q;}'; }
 
@@ -667,16 +670,15 @@ web() {
 
 # A port first: nothing else shares it, and no URL gets into a log.
 best() {
+    # Which fault is told, if PHP is not there either, is that of the better way.
+    way=port
     if ! find_apache; then
         why="there is no Apache 2.4 here"
     elif ! cgi_module >/dev/null; then
         why="this Apache has no module that runs programs"
     else
-        way=port
         return 0
     fi
-    # Which of its faults is told, if PHP is not there either, is that of the better way.
-    way=port
     [ -n "$(php_package)" ] || return 0
     way=php
     say "  The way in is by PHP, for $why."
@@ -814,9 +816,11 @@ cgi_module() {
             "    LoadModule ${name}_module \"${file%/*}/mod_$name.so\"$socket" "</IfModule>" "</IfModule>"
         return 0
     done
-    case $loaded in *' cgi_module'* | *' cgid_module'*) return 0 ;; esac
-    return 1
+    runs_programs "$loaded"
 }
+
+# runs_programs MODULES: whether one of them, as Apache lists them, does. Behind a blank: there is proxy_fcgi_module.
+runs_programs() { case $1 in *' cgi_module'* | *' cgid_module'*) ;; *) return 1 ;; esac; }
 
 # Its words without the time and the place of the log's line.
 apache_says() { printf '%s' "$1" | grep -v '^AH00558' | tr '\n' ' ' | sed 's/ *$//'; }
@@ -887,7 +891,7 @@ vhost() {
             fault "this Apache has no module that runs programs: take the way by PHP, --php"
             return 0
         fi
-        case $("$apache" -M 2>/dev/null) in *' cgi_module'* | *' cgid_module'*) ;; *) loads=yes ;; esac
+        runs_programs "$("$apache" -M 2>/dev/null)" || loads=yes
         # Once ours loads it, that it is loaded says nothing.
         [ ! -e "$DROP_IN" ] || loads=yes
         [ "$loads" = yes ] || act rm -f "$DROP_IN.bad"
@@ -895,7 +899,7 @@ vhost() {
     document_root .htaccess || return 0
     # Last, for it may have been the old way in.
     [ "$loads" = no ] || drop_in "$module" '' "Apache loads what runs programs, and has no port of its own for it"
-    [ "$order" = repair ] || [ "$order" = start ] || clicks \
+    clicks \
         "Package Center: install \"Web Station\" and \"Apache HTTP Server 2.4\", if they are not there." \
         "Web Station, Web Service, Create: \"Static website\" or \"Native script language website\";"
 }
@@ -904,7 +908,7 @@ vhost() {
 php() {
     document_root php/.htaccess php/index.php || return 0
     [ -n "$(php_package)" ] || say "  advice there is no PHP here yet: install PHP 8.2, or 7.4 at least, in DSM's Package Center"
-    [ "$order" = repair ] || [ "$order" = start ] || clicks \
+    clicks \
         "Web Station, Script Language Settings, PHP, Create: a profile that nothing else uses, PHP 7.4 or newer." \
         "Web Station, Web Service, Create: \"Native script language website\", PHP, that profile;"
 }
@@ -972,7 +976,7 @@ ours() { [ ! -L "$1" ] && [ -f "$1" ] && grep -q -e remotetask-cgi -e '^# Remote
 
 # clicks FIRST SECOND: what only the owner can do, in Web Station's page.
 clicks() {
-    [ "$dry" = no ] || return 0
+    if [ "$dry" = yes ] || [ "$order" = repair ] || [ "$order" = start ]; then return 0; fi
     then="Then: sudo remotetask prove --url https://that-name"
     [ "$order" != here ] || then="Then write --url https://that-name behind the line of this task, and run it again."
     if find_apache; then

@@ -126,10 +126,7 @@ fn status(path: &str) -> u16 {
 }
 
 fn status_at(base: &str, path: &str) -> u16 {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
-    let done = curl.arg(format!("{base}{path}")).output().expect("curl");
-    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
+    status_of(&format!("{base}{path}"))
 }
 
 /// The path of the first URL that was shown.

@@ -360,6 +360,14 @@ pub fn like(text: &str, pattern: &str) -> bool {
     rest.is_empty()
 }
 
+/// The status that a real web server answers with, 0 where none does.
+pub fn status_of(url: &str) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20", url]);
+    let done = curl.output().expect("curl");
+    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
+}
+
 /// Files by their paths: owner, group, mode and content of each.
 pub type Tree = BTreeMap<String, String>;
 

@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::first_hour::bench;
-use super::install::{nas_sh, tree, Bare};
+use super::install::{nas_sh, status, tree, Bare};
 use super::php::{by_nginx, fitted};
 use super::*;
 use crate::workbench::said;
@@ -92,13 +92,6 @@ fn uname(machine: &str) {
         fs::rename(own, real).expect("away");
     }
     script(Path::new(own), &format!("[ \"$*\" != -m ] || {{ echo {machine}; exit; }}\nexec {real} \"$@\""));
-}
-
-fn status(path: &str) -> u16 {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
-    let done = curl.arg(format!("http://127.0.0.1:10765{path}")).output().expect("curl");
-    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
 }
 
 /// But for the scheduler's store, which each start by a task changes.

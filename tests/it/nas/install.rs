@@ -101,11 +101,8 @@ pub fn tree() -> Tree {
     tree_of(["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages"].map(str::to_owned))
 }
 
-fn status(path: &str) -> u16 {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "20"]);
-    let done = curl.arg(format!("http://127.0.0.1:10765{path}")).output().expect("curl");
-    String::from_utf8_lossy(&done.stdout).parse().unwrap_or(0)
+pub fn status(path: &str) -> u16 {
+    status_of(&format!("http://127.0.0.1:10765{path}"))
 }
 
 fn who_and_mode(name: &str) -> (u32, u32, u32) {
