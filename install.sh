@@ -190,7 +190,7 @@ build() {
     say "Building (some minutes the first time, without a word) ..."
     cargo fetch --locked --quiet --target "$1" ||
         err "cargo could not fetch the packages that this needs; is there a network?"
-    cargo build --locked --quiet --release --bins --target "$1" --target-dir target ||
+    cargo build --locked --quiet --release --workspace --bins --target "$1" --target-dir target ||
         err "the build has failed; what stands above says why"
     built=target/$1/release
 }

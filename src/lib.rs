@@ -24,9 +24,6 @@ pub mod outcome; // one variant a row of the answers' table
 pub mod response; // the bytes of the answer
 pub mod log; // log.txt
 
-// The owner's side: `remotetask`.
-pub mod workbench;
-
 // What several of them need.
 pub mod child; // a process of ours: environment, output, end
 pub mod files; // own folder, bounded reads

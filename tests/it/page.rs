@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use crate::support::*;
 use crate::workbench::{remotetask, said};
 
-const PAGE: &str = include_str!("../../src/pages/urls.html");
+const PAGE: &str = include_str!("../../workbench/src/commands/urls.html");
 
 /// With one task, and a file that the page is to lie beside.
 fn beside() -> (Sandbox, String) {

@@ -191,7 +191,7 @@ fn a_folder_above_that_others_can_write_is_not_believed_unless_it_is_sticky() {
     let sandbox = Sandbox::with_command("true");
     let below = sandbox.path("above/below");
     std::fs::create_dir_all(&below).expect("folders");
-    for (name, _, _) in PROGRAMS {
+    for (name, _) in PROGRAMS {
         std::fs::copy(sandbox.path(name), below.join(name)).expect("copy");
     }
     std::fs::copy(sandbox.path("config.json"), below.join("config.json")).expect("copy");

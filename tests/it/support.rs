@@ -11,24 +11,28 @@ use std::process::{Child, Command, Stdio};
 pub const MAGIC: &str = "Zq7vK2mXw9RtB4nL";
 pub const TASK: &str = "Hc5yP8dGs3JfU6eA";
 
-/// The programs that an installation consists of.
-pub const PROGRAMS: [(&str, &str, u32); 4] = [
-    ("remotetask-cgi", env!("CARGO_BIN_EXE_remotetask-cgi"), 0o711),
-    ("remotetask-run", env!("CARGO_BIN_EXE_remotetask-run"), 0o700),
-    ("remotetask-keep", env!("CARGO_BIN_EXE_remotetask-keep"), 0o700),
-    ("remotetask", env!("CARGO_BIN_EXE_remotetask"), 0o755),
-];
+/// The programs of an installation, and their modes.
+pub const PROGRAMS: [(&str, u32); 4] =
+    [("remotetask-cgi", 0o711), ("remotetask-run", 0o700), ("remotetask-keep", 0o700), ("remotetask", 0o755)];
 
-/// The same as they are tested: as cargo built them, or those in the folder `REMOTETASK_PROGRAMS`, which may be
-/// for another processor if this machine can run them.
+/// A program under test: as cargo built it for the workspace, or the one in the folder `REMOTETASK_PROGRAMS`, which may
+/// be for another processor if this machine can run it.
+pub fn program(name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_remotetask-cgi"));
+    let folder = std::env::var_os("REMOTETASK_PROGRAMS").map_or_else(|| built.with_file_name(""), PathBuf::from);
+    let program = folder.join(name);
+    assert!(program.is_file(), "{}: build all programs first, as tests/run does", program.display());
+    program
+}
+
+/// All of them: name, place, mode.
 pub fn programs() -> [(&'static str, PathBuf, u32); 4] {
-    let folder = std::env::var_os("REMOTETASK_PROGRAMS").map(PathBuf::from);
-    PROGRAMS.map(|(name, built, mode)| (name, folder.as_ref().map_or(built.into(), |folder| folder.join(name)), mode))
+    PROGRAMS.map(|(name, mode)| (name, program(name), mode))
 }
 
 /// The processor that they are for, as `uname -m` names it: the field e_machine of ELF's header.
 pub fn machine() -> &'static str {
-    match std::fs::read(&programs()[0].1).expect("a program")[18] {
+    match std::fs::read(program("remotetask-cgi")).expect("a program")[18] {
         62 => "x86_64",
         183 => "aarch64",
         40 => "armv7l",
@@ -64,12 +68,12 @@ impl Sandbox {
         // By another process: a file that is open for writing here could be inherited by a child that another
         // test starts at this moment, and not be executed (ETXTBSY).
         let copied = Command::new("cp")
-            .args(programs().map(|(_, program, _)| program))
+            .args(PROGRAMS.map(|(name, _)| program(name)))
             .arg(sandbox.path(""))
             .status()
             .expect("cp");
         assert!(copied.success());
-        for (name, _, mode) in PROGRAMS {
+        for (name, mode) in PROGRAMS {
             fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(mode)).expect("chmod");
         }
         sandbox

@@ -62,7 +62,7 @@ pub fn service(verb: &str) -> bool {
 pub fn unpack() {
     let _ = fs::remove_dir_all(PACKAGE);
     fs::create_dir_all(format!("{PACKAGE}/webstation/php")).expect("a folder");
-    for (name, program, _) in PROGRAMS {
+    for (name, program, _) in programs() {
         fs::copy(program, format!("{PACKAGE}/{name}")).expect("copy");
     }
     let clone = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation");
@@ -195,7 +195,7 @@ fn an_upgrade_during_a_run_keeps_everything() {
     assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 202);
     let kept: Vec<Vec<u8>> = ["config.json", "keys.json", "log.txt"].map(|name| fs::read(at(name)).expect(name)).into();
     // An earlier build: other bytes in each program.
-    for (name, _, bits) in PROGRAMS {
+    for (name, bits) in PROGRAMS {
         let mut old = fs::read(at(name)).expect(name);
         old.extend_from_slice(b"older");
         fs::remove_file(at(name)).expect("removed");

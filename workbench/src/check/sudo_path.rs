@@ -1,0 +1,78 @@
+//! Does the web server's user get through to the root half? Tried as that user, in the way of a request,
+//! with a question that holds no keys: the answer is a refusal, and nothing is started or recorded.
+//!
+//! What runs as that user can be stopped by anything else that does, from the moment on at which it became that user. So
+//! it is a program by then, which can be waited for, and killed.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::geteuid;
+
+use crate::nas::installation::Installation;
+use crate::owner::fault::Fault;
+use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::workbench::Workbench;
+use remotetask::config::{self, ELEVATE};
+use remotetask::elevate;
+use remotetask::files::{Regular, CONFIG_MAX};
+use remotetask::line::Reply;
+use remotetask::outcome::Outcome;
+
+static BLOCKED: Kind = Kind {
+    code: "way-blocked",
+    level: Level::Fault,
+    says: "The web server's user does not get through to remotetask-run: <why>.",
+    cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | \
+           sudo -u http <sudo> -n <program>`",
+};
+
+/// The findings of this module.
+#[cfg(test)]
+pub static KINDS: &[&Kind] = &[&BLOCKED];
+
+/// Tries it, where there is such a user and root to become it.
+pub fn look(nas: &Installation<'_>) -> Option<Found> {
+    let elevate = nas.believed()?.server.elevate();
+    let why = blocked(nas, &elevate)?;
+    let (sudo, program) = (elevate.first().copied().unwrap_or_default(), nas.path("remotetask-run"));
+    Some(BLOCKED.found(&[("why", &why), ("sudo", sudo), ("program", &program.display().to_string())]))
+}
+
+/// `passage`: the same alone, for nas.sh; whether nothing is in the way.
+pub fn run(bench: &Workbench) -> bool {
+    let path = bench.path("config.json");
+    let content = match Regular::open(&path).and_then(|file| file.read(CONFIG_MAX)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return true,
+        content => content.unwrap_or_default(),
+    };
+    let config = config::read(&content).ok();
+    let nas = Installation::new(&bench.folder, &content, config.as_ref());
+    // What config.json has wrong is not looked at here.
+    let elevate = nas.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
+    let why = blocked(&nas, &elevate);
+    why.iter().for_each(|why| bench.screen.literal(why));
+    why.is_none()
+}
+
+/// What is in the way, where it can be tried.
+fn blocked(nas: &Installation<'_>, elevate: &[&str]) -> Option<String> {
+    let http = nas.accounts.http().filter(|_| !nas.trial && geteuid().is_root())?;
+    let (own, program) = (nas.path("remotetask").display().to_string(), nas.path("remotetask-run"));
+    let (uid, gid) = (http.uid.to_string(), http.gid.to_string());
+    let command = elevate::command(&[&[&*own, "become", &uid, &gid, "--"], elevate].concat(), &program);
+    let shown = program.display().to_string();
+    match elevate::exchange_to_the_end(command, elevate.first().unwrap_or(&&*shown), b"\n") {
+        Reply::Refused => None,
+        Reply::Outcome(Outcome::NotStarted { reason, .. } | Outcome::Unknown { reason }) => Some(reason),
+        Reply::Outcome(_) => Some("it gives an answer to no question".into()),
+    }
+}
+
+/// `become`: goes on as this user, with this program.
+pub fn go_on(uid: u32, gid: u32, words: &[String]) -> Fault {
+    let [program, rest @ ..] = words else { return Fault::new("which program?") };
+    let error = Command::new(program).args(rest).env_clear().uid(uid).gid(gid).current_dir("/").exec();
+    Fault::of(Path::new(program), &error)
+}

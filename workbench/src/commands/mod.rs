@@ -1,0 +1,12 @@
+//! The owner's commands, a module each.
+
+pub mod status; // alone: where things stand, and the next step
+pub mod tasks; // what can be started
+pub mod key; // people and devices
+pub mod url; // secret URLs, as codes, as text, as a page
+pub mod recipes; // ready text for callers
+pub mod page; // a page of URLs that goes after it was read
+pub mod seal; // digests in place of plain keys
+pub mod try_request; // everything but the start
+pub mod probe; // the method that starts a scheduled task on this NAS
+pub mod prove; // one request, all the way

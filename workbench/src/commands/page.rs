@@ -1,0 +1,370 @@
+//! `url --page`: the URLs as a page in a share, for whoever has no shell. It is for one reader, and gone
+//! once that one has opened it: what stays in a share gets into its backups.
+//!
+//! Others may write in a share. So its folder is opened once, and what happens there goes by that descriptor.
+
+use crate::owner::addresses::is_own;
+use crate::owner::urls::{urls, Shown};
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::fchown;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fs::{
+    fstat, ftruncate, inotify, openat, readlink, statat, unlinkat, AtFlags, FileType, Mode, OFlags, Stat, CWD,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use rustix::stdio::stdin;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::nas::accounts::Accounts;
+use crate::owner::edit::{hold, replace, Like};
+use crate::owner::fault::{plainly, Fault};
+use crate::owner::view::View;
+use crate::owner::workbench::Workbench;
+use remotetask::files::Regular;
+use remotetask::text::Html;
+
+const PAGE: &str = include_str!("urls.html");
+/// How long a page stays that nobody opens, in seconds.
+const UNREAD: u64 = 3600;
+/// And once it was opened: some programs open a file twice to show it.
+const READ: u64 = 60;
+/// state/pages may be this large, in bytes.
+const NOTES_MAX: usize = 1 << 20;
+
+/// Writes the page beside a file, for that file's owner alone.
+pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&str>) -> Result<(), Fault> {
+    let (folder, mut name, owner) = owned(beside)?;
+    name.push(".html");
+    let path = folder.path.join(&name);
+    let Some(noted) = path.to_str() else {
+        return Err(Fault(format!(
+            "{} is no name in UTF-8; give that file, or its folder, another one",
+            path.display()
+        )));
+    };
+
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let shown = urls(&view, &config, who, task)?;
+    if shown.is_empty() {
+        return Err(Fault::new("there is no URL to be shown yet; remotetask tasks add makes one"));
+    }
+    let text = page(&shown, &view.base(&config));
+
+    // One page comes and goes at a time.
+    let _held = hold(&bench.folder)?;
+    let fault = |e: io::Error| Fault::of(&path, &e);
+    // The last one's, whose keeper ends with it.
+    if let Some(there) = folder.look(&name).map_err(fault)? {
+        match folder.page(&name, &there).map_err(fault)? {
+            true => folder.remove(&name, &there).map_err(fault)?,
+            false => return Err(Fault(format!("{} is there and no page of ours: move it away", path.display()))),
+        }
+    }
+    // First, for its keeper may end before it does: then there is somebody else who knows of it.
+    let mut notes = Notes::read(bench)?;
+    if !notes.paths.iter().any(|path| path == noted) {
+        notes.paths.push(noted.to_owned());
+        notes.write()?;
+    }
+    let mut file = folder.create(&name).map_err(fault)?;
+    let kept = keeper(bench, &file).and_then(|()| file.write_all(text.as_bytes()));
+    kept.and_then(|()| fchown(&file, Some(owner.st_uid), Some(owner.st_gid))).map_err(|e| {
+        let _ = fstat(&file).map(|ours| folder.remove(&name, &ours));
+        fault(e)
+    })?;
+    bench.screen.literal(path.display());
+    Ok(())
+}
+
+/// The folder that this file lies in, the file's name there, and whose it is.
+fn owned(file: &Path) -> Result<(Folder, OsString, Stat), Fault> {
+    let fault = |e: io::Error| Fault::of(file, &e);
+    let Some(name) = file.file_name() else {
+        return Err(Fault(format!("{} is no file; name one that the page is to lie beside", file.display())));
+    };
+    let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = Folder::open(&above.canonicalize().map_err(fault)?).map_err(fault)?;
+    let there = folder.look(name).map_err(fault)?.ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
+    if FileType::from_raw_mode(there.st_mode) != FileType::RegularFile {
+        return Err(Fault(format!("{} is no regular file; name one that the page is to lie beside", file.display())));
+    }
+    if Accounts::read().http().is_some_and(|http| http.uid == there.st_uid) {
+        return Err(Fault(format!(
+            "{} belongs to the web server's user, as whom every web application runs; name a file of yours",
+            file.display()
+        )));
+    }
+    // By its owner, not by its mode: in a share with an ACL that is always 777.
+    let above = fstat(&folder.fd).map_err(|e| fault(e.into()))?.st_uid;
+    if ![0, there.st_uid, geteuid().as_raw()].contains(&above) {
+        return Err(Fault(format!(
+            "{} belongs to uid {above}, who could put another page in the place of this one. Name a file in a folder that \
+             is root's or that file's owner's",
+            folder.path.display()
+        )));
+    }
+    Ok((folder, name.to_owned(), there))
+}
+
+/// Where pages were put, and may be still: state/pages. Who reads or writes it holds the configuration.
+struct Notes {
+    path: PathBuf,
+    paths: Vec<String>,
+}
+
+impl Notes {
+    fn read(bench: &Workbench) -> Result<Notes, Fault> {
+        let path = bench.path("state/pages");
+        let paths = match Regular::open(&path).and_then(|file| file.read(NOTES_MAX)) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|_| {
+                Fault(format!(
+                    "{}: this is not as remotetask wrote it. Move it away; a page that it names, and that is still there, goes \
+                     by hand",
+                    path.display()
+                ))
+            })?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(Fault::of(&path, &e)),
+        };
+        Ok(Notes { path, paths })
+    }
+
+    fn write(&self) -> Result<(), Fault> {
+        let text = serde_json::json!(self.paths).to_string();
+        let like = Like { mode: 0o600, ..Like::folder_of(&self.path)? };
+        replace(&self.path, format!("{text}\n").as_bytes(), like)
+    }
+}
+
+/// `forget-pages`: what keepers that were ended have left is taken away.
+pub fn forget(bench: &Workbench) -> Result<(), Fault> {
+    drop_notes(bench, &|path| is_gone(path).unwrap_or(false))?;
+    match Notes::read(bench)?.paths.join(", ") {
+        left if left.is_empty() => Ok(()),
+        left => Err(Fault(format!(
+            "a page with URLs may still be there and cannot be looked for, because its folder is not there or cannot be opened: \
+             {left}. It goes with the next nas.sh repair that can; or delete it yourself"
+        ))),
+    }
+}
+
+/// Drops the notes of which this is so.
+fn drop_notes(bench: &Workbench, is: &dyn Fn(&Path) -> bool) -> Result<(), Fault> {
+    if bench.path("state/pages").symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        return Ok(());
+    }
+    let _held = hold(&bench.folder)?;
+    let mut notes = Notes::read(bench)?;
+    let before = notes.paths.len();
+    notes.paths.retain(|path| !is(Path::new(path)));
+    match notes.paths.len() == before {
+        true => Ok(()),
+        false => notes.write(),
+    }
+}
+
+/// Takes a page away that was put there; whether none of ours is there now. Where its folder is not there, of a share
+/// that is encrypted or not mounted, it may come again with it.
+fn is_gone(path: &Path) -> io::Result<bool> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(true) };
+    let folder = Folder::open(folder)?;
+    let Some(there) = folder.look(name)? else { return Ok(true) };
+    // An empty one is what a power cut leaves of it.
+    let empty = FileType::from_raw_mode(there.st_mode) == FileType::RegularFile && there.st_size == 0;
+    if empty || folder.page(name, &there)? {
+        folder.remove(name, &there)?;
+    }
+    Ok(true)
+}
+
+/// A folder that others may write, or move away.
+struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at this path, by no link.
+    fn open(path: &Path) -> io::Result<Folder> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(CWD, path, flags, Mode::empty())?;
+        let really = readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new())?;
+        match really.as_bytes() == path.as_os_str().as_bytes() {
+            true => Ok(Folder { fd, path: path.to_owned() }),
+            false => Err(io::Error::other("its folder is another now; see who moves it, then try again")),
+        }
+    }
+
+    /// What has this name, if anything has.
+    fn look(&self, name: &OsStr) -> io::Result<Option<Stat>> {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => Ok(Some(there)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Whether what was seen there is a page of ours. Nothing else than a file is opened, for that may do something.
+    fn page(&self, name: &OsStr, seen: &Stat) -> io::Result<bool> {
+        if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
+            return Ok(false);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&self.fd, name, flags, Mode::empty())?;
+        let mut begins = Vec::new();
+        let is = same(seen, &fstat(&file)?);
+        File::from(file).take(beginning().len() as u64).read_to_end(&mut begins)?;
+        Ok(is && begins == beginning().as_bytes())
+    }
+
+    /// A new file; nothing that lies there is followed or written to.
+    fn create(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+    }
+
+    /// Takes the name away, if it is still that file's.
+    fn remove(&self, name: &OsStr, file: &Stat) -> io::Result<()> {
+        match self.look(name)? {
+            Some(there) if same(file, &there) => Ok(unlinkat(&self.fd, name, AtFlags::empty())?),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+/// What every page of ours begins with; another version's too, so it stays as it is.
+fn beginning() -> &'static str {
+    PAGE.split("\n<style>").next().unwrap_or(PAGE)
+}
+
+/// A process of its own, which takes the page away. It knows it by its open file: no name can lead it astray.
+fn keeper(bench: &Workbench, page: &File) -> std::io::Result<()> {
+    let mut command = Command::new(bench.path("remotetask"));
+    command.args(["page", &UNREAD.to_string(), &READ.to_string()]);
+    command.stdin(page.try_clone()?).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+}
+
+fn page(shown: &[Shown], base: &str) -> String {
+    let mut list = String::new();
+    for one in shown {
+        let _ = writeln!(list, "<h2>{}</h2>", Html(&one.heading));
+        let _ = match &one.url {
+            Ok(url) if is_own(base) => writeln!(list, "<p><code>{}</code></p>", Html(url)),
+            Ok(url) => write!(list, "<p><a href=\"{0}\"><code>{0}</code></a></p>\n{1}", Html(url), code(url)),
+            Err(why) => writeln!(list, "<p>{}</p>", Html(why)),
+        };
+    }
+    let more = match is_own(base) {
+        true => format!(
+            "<p>{} means the NAS itself. What stands behind it is what counts: put your NAS's own address in its place, as \
+             your reverse proxy or virtual host has it.</p>\n",
+            Html(base)
+        ),
+        false => String::new(),
+    };
+    PAGE.replace(
+        "{gone}",
+        "The NAS deletes this file a minute after it was first opened. If your browser has stored a copy, delete that as well.",
+    )
+    .replace("{more}", &more)
+    .replace("{urls}", &list)
+}
+
+/// The code that a phone reads; nothing where the URL is too long for one.
+fn code(url: &str) -> String {
+    let Ok(code) = QrCode::with_error_correction_level(url, EcLevel::L) else { return String::new() };
+    let drawn = code.render::<svg::Color<'_>>().build();
+    // Inside HTML it begins with its element.
+    drawn.find("<svg").map(|at| format!("{}\n", &drawn[at..])).unwrap_or_default()
+}
+
+/// `page`: waits until the page on standard input was opened, or for `unread`; then for `read`; and takes it away, or
+/// at once when it is told to end.
+pub fn keep(bench: &Workbench, unread: Duration, read: Duration) -> Result<(), Fault> {
+    let failed = |e: io::Error| Fault(plainly(&e));
+    let due = is_due(unread, read);
+    if matches!(due, Ok(false)) {
+        return Ok(());
+    }
+    // As well where it could not be waited for.
+    let path = take_away().map_err(failed)?;
+    due.map_err(failed)?;
+    // Unless a newer one lies there by now.
+    drop_notes(bench, &|noted| noted == path && noted.symlink_metadata().is_err())
+}
+
+/// Waits until the page is to be taken away; or else it is gone already, by its owner or with a newer one.
+fn is_due(unread: Duration, read: Duration) -> io::Result<bool> {
+    let (told, tell) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, tell.try_clone()?)?;
+    }
+    let _ = rustix::process::setsid();
+    let wanted = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::ATTRIB;
+    // Where there are too many of them the page stays for as long as if nobody opened it.
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC)
+        .and_then(|watch| inotify::add_watch(&watch, "/proc/self/fd/0", wanted).map(|_| watch))
+        .ok();
+    let mut end = Instant::now() + unread;
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = watch.as_ref().map(|watch| inotify::Reader::new(watch, &mut buffer));
+    let mut opened = false;
+    while fstat(stdin())?.st_nlink > 0 {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(true);
+        }
+        let left =
+            Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        let mut polled = vec![PollFd::new(&told, PollFlags::IN)];
+        polled.extend(watch.as_ref().map(|watch| PollFd::new(watch, PollFlags::IN)));
+        match poll(&mut polled, Some(&left)) {
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) if !polled[0].revents().is_empty() => return Ok(true),
+            Ok(_) => {}
+            Err(e) => return Err(e.into()),
+        }
+        // Several may come at once, and what is in the buffer wakes nobody.
+        while let Some(events) = &mut events {
+            let event = events.next()?.events();
+            if event.contains(inotify::ReadFlags::CLOSE_NOWRITE) && !opened {
+                opened = true;
+                end = end.min(Instant::now() + read);
+            }
+            if events.is_buffer_empty() {
+                break;
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The file on standard input, emptied, and its name, if it is still that file's; the name.
+fn take_away() -> io::Result<PathBuf> {
+    ftruncate(stdin(), 0)?;
+    let name = readlink("/proc/self/fd/0", Vec::new())?;
+    let path = PathBuf::from(OsString::from_vec(name.into_bytes()));
+    if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+        Folder::open(folder)?.remove(name, &fstat(stdin())?)?;
+    }
+    Ok(path)
+}

@@ -1,0 +1,267 @@
+//! `probe`: which way starts a scheduled task on this box?
+//!
+//! A plain `synoschedtask --run` does nothing on many boxes, without a word, and DSM says of none of its
+//! ways whether it worked. So a harmless task is started each known way in turn, and DSM is watched: the
+//! task's own marker, the process, and what `--get` says of the last run.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::nas::box_row;
+use crate::owner::edit::{hold, Edit};
+use crate::owner::fault::Fault;
+use crate::owner::screen::Tone;
+use crate::owner::view::View;
+use crate::owner::workbench::Workbench;
+use remotetask::config::{Scheduler, Server};
+use remotetask::outcome::Outcome;
+use remotetask::target::{self, Listed, Way};
+use remotetask::trust;
+
+/// What `probe` is asked for.
+pub struct ProbeArgs {
+    /// The harmless task's number.
+    pub task: Option<u32>,
+    /// Asks nothing.
+    pub yes: bool,
+    /// How long each way is watched.
+    pub watch: Duration,
+}
+
+/// What DSM's programs get for one call.
+const DSM_TIME: Duration = Duration::from_secs(10);
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long after the last thing that was seen nothing more is expected.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What became of one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It ran: what was seen of it.
+    Ran(Vec<&'static str>),
+    /// DSM took the order, and nothing was seen.
+    Nothing,
+    /// DSM said no.
+    Refused(String),
+    /// The box has no such program, or file.
+    Missing(String),
+}
+
+impl Verdict {
+    /// One word, for the table of boxes.
+    fn word(&self) -> &'static str {
+        match self {
+            Verdict::Ran(_) => "ran",
+            Verdict::Nothing => "nothing",
+            Verdict::Refused(_) => "refused",
+            Verdict::Missing(_) => "missing",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Ran(seen) => write!(f, "ran: seen by {}", seen.join(", ")),
+            Verdict::Nothing => f.write_str("nothing: DSM took it without a word, and nothing was seen"),
+            Verdict::Refused(why) => write!(f, "refused: {why}"),
+            Verdict::Missing(why) => write!(f, "missing: {why}"),
+        }
+    }
+}
+
+/// Probes, and sets `scheduler` to the way that works. Whether one does is the result.
+pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
+    let screen = &bench.screen;
+    let marker = bench.path("state").join("probe");
+    let Some(number) = wanted.task else {
+        drop(hold(&bench.folder)?); // which makes state/, for the marker
+        how_to(bench, &marker);
+        return Ok(true);
+    };
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let server = &config.server;
+    let task = known(server, number)?;
+    screen.say(format_args!(
+        "Task {number} ({}) will be started up to {} times, each known way once, and watched for {} s at most each time. It \
+         must be one that may run as often as you like.",
+        task.name,
+        Way::ALL.len(),
+        wanted.watch.as_secs()
+    ));
+    if !wanted.yes && !screen.ask("Is it?")? {
+        let how = if screen.can_ask() { "" } else { "; where nobody can be asked, --yes says that it may run" };
+        return Err(Fault(format!("nothing was started{how}")));
+    }
+
+    let mut verdicts = Vec::new();
+    for way in Way::ALL {
+        let verdict = probe(bench, server, &task, way, &marker, wanted.watch)?;
+        let tone = if matches!(verdict, Verdict::Ran(_)) { Tone::Good } else { Tone::Advice };
+        screen.mark(tone, &format!("{way}:"), &verdict);
+        verdicts.push((way, verdict));
+    }
+    let ran = |way| verdicts.iter().any(|(tried, verdict)| *tried == way && matches!(verdict, Verdict::Ran(_)));
+    // What a request would do with this task.
+    let known = [Scheduler::Synoschedtask, Scheduler::Synowebapi, Scheduler::Direct];
+    let choice = known.into_iter().find(|scheduler| ran(Way::of(*scheduler, &task)));
+
+    screen.gap();
+    match choice {
+        Some(scheduler) => {
+            let mut edit = Edit::begin(&bench.folder)?;
+            edit.server().insert("scheduler".into(), Value::from(scheduler.word()));
+            drop(edit.commit()?);
+            screen.mark(
+                Tone::Good,
+                "set ",
+                format_args!("\"scheduler\": \"{}\" is in config.json now.", scheduler.word()),
+            );
+            if ran(Way::OnSchedule) {
+                screen.say("A plain --run works here too.");
+            }
+        }
+        None => {
+            screen.mark(
+                Tone::Fault,
+                "none",
+                "None of the known ways started it as far as could be seen; config.json stays as it is.",
+            );
+            if !verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Ran(seen) if seen.contains(&MARKER))) {
+                screen.say(
+                    "The task leaves no marker: remotetask probe, without a number, says how to make one that does.",
+                );
+            }
+        }
+    }
+    screen.gap();
+    screen.say("This row tells others about your box, and holds no secret. Please send it: docs/boxes.md says where.");
+    screen.gap();
+    let words: Vec<&str> = verdicts.iter().map(|(_, verdict)| verdict.word()).collect();
+    screen.literal(box_row::row(&words, choice.map_or("none", Scheduler::word)));
+    Ok(choice.is_some())
+}
+
+fn how_to(bench: &Workbench, marker: &Path) {
+    let screen = &bench.screen;
+    screen.say("Make a harmless task first: in DSM's Control Panel, Task Scheduler, Create, Scheduled Task, User-defined script:");
+    screen.literal("  User           root");
+    screen.literal("  Enabled        as your own tasks have it");
+    screen.literal("  Schedule       any; it need not come");
+    screen.literal(format_args!("  Run command    date >>{}", marker.display()));
+    screen.say("Then see its number, and probe with it:");
+    screen.literal(format_args!("  {} tasks", bench.typed()));
+    screen.literal(format_args!("  {} probe NUMBER", bench.typed()));
+}
+
+fn known(server: &Server<'_>, number: u32) -> Result<Listed, Fault> {
+    let found = target::get(&server.synoschedtask, number, Instant::now() + DSM_TIME).map_err(Fault)?;
+    found.ok_or_else(|| {
+        Fault(format!("the Task Scheduler has no task {number}; remotetask tasks shows the numbers that it has"))
+    })
+}
+
+const MARKER: &str = "its marker";
+const PROCESS: &str = "its process";
+const KEEPER: &str = "its keeper";
+const RECORD: &str = "DSM's record of the last run";
+
+/// What can be seen of a task.
+#[derive(Clone, PartialEq, Eq)]
+struct Traces {
+    marker: Option<(u64, std::time::SystemTime)>,
+    status: Option<String>,
+    last: Option<String>,
+}
+
+impl Traces {
+    fn of(server: &Server<'_>, number: u32, marker: &Path) -> Result<Traces, Fault> {
+        let task = known(server, number)?;
+        let marker = fs::metadata(marker).ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+        Ok(Traces { marker, status: task.status, last: task.last })
+    }
+}
+
+/// Starts it one way and watches.
+fn probe(
+    bench: &Workbench,
+    server: &Server<'_>,
+    task: &Listed,
+    way: Way,
+    marker: &Path,
+    watch: Duration,
+) -> Result<Verdict, Fault> {
+    let before = Traces::of(server, task.id, marker)?;
+    let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
+    let mut own_run = false;
+    match trust::home(owner).and_then(|home| way.run(server, task, &home, "probe")) {
+        Ok(()) => own_run = way == Way::Script,
+        Err(Outcome::NotStarted { reason, .. }) => return Ok(refusal(reason)),
+        // It may have been started all the same: it is watched like the others.
+        Err(_) => {}
+    }
+    let end = Instant::now() + watch;
+    let mut seen = Seen { what: Vec::new(), last: Instant::now() };
+    loop {
+        let runs = running(task.id);
+        seen.note(PROCESS, runs);
+        seen.note(KEEPER, own_run);
+        let now = Traces::of(server, task.id, marker)?;
+        seen.note(MARKER, now.marker != before.marker);
+        seen.note(RECORD, (&now.status, &now.last) != (&before.status, &before.last));
+        // What comes late must not be taken for the next way's.
+        let settled = !seen.what.is_empty() && !runs && seen.last.elapsed() >= SETTLED;
+        if settled || Instant::now() >= end {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    match seen.what.is_empty() {
+        true => Ok(Verdict::Nothing),
+        false => Ok(Verdict::Ran(seen.what)),
+    }
+}
+
+/// What was seen, and when for the last time something new.
+struct Seen {
+    what: Vec<&'static str>,
+    last: Instant,
+}
+
+impl Seen {
+    fn note(&mut self, what: &'static str, is: bool) {
+        if is && !self.what.contains(&what) {
+            self.what.push(what);
+            self.last = Instant::now();
+        }
+    }
+}
+
+fn refusal(reason: String) -> Verdict {
+    match reason.contains("No such file") {
+        true => Verdict::Missing(reason),
+        false => Verdict::Refused(reason),
+    }
+}
+
+/// Whether DSM runs the task now: a process of root's, `synoschedtask --run id=N`, that is not ours any
+/// more. Others can give a process any words.
+fn running(number: u32) -> bool {
+    let filter = format!("id={number}");
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_root = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == 0));
+    let commands = of_root.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    commands.into_iter().any(|command| {
+        let words: Vec<&[u8]> = command.split(|&b| b == 0).collect();
+        words.iter().any(|word| word.ends_with(b"synoschedtask"))
+            && words.contains(&&b"--run"[..])
+            && words.contains(&filter.as_bytes())
+    })
+}

@@ -1,0 +1,307 @@
+//! `tasks`: what can be started, and making it so.
+
+use crate::owner::known_keys::{first, forget, keep};
+use crate::owner::names::{no_task, quoted, who};
+use crate::owner::urls::{show_urls, Codes};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{json, Map, Value};
+
+use crate::owner::edit::{list, Edit};
+use crate::owner::fault::{plainly, Fault};
+use crate::owner::screen::Screen;
+use crate::owner::secrets::new_key;
+use crate::owner::view::View;
+use crate::owner::workbench::Workbench;
+use remotetask::config::{Config, Starts, Task, SYNOSCHEDTASK, SYNOSCHEDULE};
+use remotetask::key::Digest;
+use remotetask::record::Runs;
+use remotetask::target::{self, Listed};
+
+/// What the scheduler gets to answer: each of its tasks is asked for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Tasks that are named to whoever has asked for another one.
+const SHOWN: usize = 10;
+/// Characters of the name of each.
+const NAME_SHOWN: usize = 40;
+
+/// What a task to be added starts.
+pub struct NewTask {
+    /// Its id; for a task of the scheduler its number, or its name there.
+    pub id: String,
+    /// What callers are shown.
+    pub name: Option<String>,
+    /// The name of a triggered task.
+    pub event: Option<String>,
+    /// A command, word by word.
+    pub command: Vec<String>,
+}
+
+/// `tasks`: those of the scheduler, and those of config.json.
+pub fn show(bench: &Workbench) -> Result<(), Fault> {
+    let screen = &bench.screen;
+    let view = match bench.path("config.json").symlink_metadata() {
+        Ok(_) => Some(View::read(&bench.folder)?),
+        Err(_) => None,
+    };
+    let config = view.as_ref().map(View::config).transpose()?;
+    let server = config.as_ref().map(|config| &config.server);
+    let program = server.map_or(SYNOSCHEDTASK, |server| &server.synoschedtask);
+    let store = Path::new(server.map_or(SYNOSCHEDULE, |server| &server.synoschedule));
+
+    screen.heading("In DSM's Task Scheduler");
+    match target::list(program, store, Instant::now() + PATIENCE) {
+        Ok((tasks, 0)) if tasks.is_empty() => screen.say("  none"),
+        Ok((tasks, left)) => {
+            tasks.iter().for_each(|task| scheduled_one(screen, task, config.as_ref()));
+            if left > 0 {
+                screen.say(format_args!("  {}", not_asked(left)));
+            }
+        }
+        Err(why) => screen.say(format_args!("  cannot be shown: {why}")),
+    }
+    screen.gap();
+    screen.heading("By URL");
+    match config.as_ref().map(|config| (config, &config.tasks[..])) {
+        None | Some((_, [])) => screen.say("  none yet"),
+        Some((config, tasks)) => tasks.iter().for_each(|task| {
+            let shown = if task.shown() == task.id { String::new() } else { format!(" ({})", task.shown()) };
+            screen.say(format_args!("  {}{shown}: {}", task.id, starts(&task.starts)));
+            let runs = Runs::of(&bench.path("state"), &task.id);
+            let last = runs
+                .last()
+                .map_or_else(|| "never started by URL".into(), |run| remotetask::response::told(&(&run).into()));
+            screen.say(format_args!("      {}; {last}", may_start(config, &task.id)));
+        }),
+    }
+    Ok(())
+}
+
+/// A task of the scheduler's, and whether it has a URL.
+fn scheduled_one(screen: &Screen, task: &Listed, config: Option<&Config<'_>>) {
+    screen.say(format_args!("  {:>4}  {}", task.id, task.name));
+    let state = if task.enabled { "enabled" } else { "disabled" };
+    let mut facts = vec![format!("{state}, of {}", task.owner)];
+    facts.extend(task.next.as_ref().map(|next| format!("next run {next}")));
+    facts.extend(task.last.as_ref().map(|last| format!("last run {last}")));
+    facts.extend(task.status.as_ref().map(|status| format!("last result {status}")));
+    screen.say(format_args!("        {}", facts.join(", ")));
+    let ours = |ours: &Task<'_>| matches!(ours.starts, Starts::Scheduled(number) if number == task.id);
+    screen.say(match config.is_some_and(|config| config.tasks.iter().any(ours)) {
+        true => "        can be started by URL".to_owned(),
+        // In a task's result nobody types it.
+        false if screen.terminal => format!("        no URL; remotetask tasks add {} makes one", task.id),
+        false => "        no URL yet".to_owned(),
+    });
+}
+
+/// What a list of the scheduler's tasks may lack.
+fn not_asked(left: usize) -> String {
+    format!(
+        "Numbers in the scheduler's answer that were not asked for: {left}; they look like tasks in a script. A task that \
+         is missing here is made reachable by its number: remotetask tasks add 7"
+    )
+}
+
+fn starts(starts: &Starts<'_>) -> String {
+    match starts {
+        Starts::Scheduled(number) => format!("task {number} of the Task Scheduler"),
+        Starts::Event(name) => format!("the triggered task \"{name}\""),
+        Starts::Command(command) => command.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+    }
+}
+
+fn may_start(config: &Config<'_>, id: &str) -> String {
+    let people = config.server.magic_keys.iter().enumerate();
+    let may = people.filter(|(_, key)| key.tasks.as_ref().is_none_or(|only| only.iter().any(|task| task == id)));
+    let names: Vec<String> = may.map(|(at, key)| who(at, key.label.as_deref())).collect();
+    match names[..] {
+        [] => "nobody may start it".into(),
+        _ => format!("for {}", names.join(", ")),
+    }
+}
+
+/// `tasks add`: makes one reachable.
+pub fn add(bench: &Workbench, new: NewTask, codes: Codes) -> Result<(), Fault> {
+    let screen = &bench.screen;
+    let (first_key, key) = (new_key()?, new_key()?);
+    let mut edit = Edit::begin_or_new(&bench.folder, || Ok(first(&first_key)))?;
+    let begins = edit.is_new();
+    let (id, fields) = described(&mut edit, new)?;
+    if edit.tasks().contains_key(&id) {
+        return Err(Fault(format!("there is a task \"{id}\" already; remotetask url {id} shows its URLs, remotetask tasks remove {id} takes it out")));
+    }
+    let mut task = Map::from_iter([("identifier".to_owned(), Value::from(Digest::of(key.as_bytes()).sealed()))]);
+    task.extend(fields);
+    edit.tasks().insert(id.clone(), task.into());
+    let keys = if begins { vec![&*first_key, &*key] } else { vec![&*key] };
+    keep(bench, &keys)?;
+    drop(edit.commit()?);
+
+    if begins {
+        screen.say(format_args!("{} is new, with a key for you, \"me\".", bench.path("config.json").display()));
+    }
+    screen.say(format_args!("Task {id} has a URL now."));
+    show_urls(bench, None, Some(&id), codes)
+}
+
+/// The id, and the fields that say what it starts.
+fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value>), Fault> {
+    let mut fields = Map::new();
+    let mut id = new.id.trim().to_owned();
+    let mut name = new.name;
+    match (&new.event, &new.command[..]) {
+        (Some(_), [_, ..]) => {
+            return Err(Fault::new("a task has a command or an event, not both; leave one of them out"));
+        }
+        (None, []) => {
+            let server = edit.server();
+            let path = |field: &str| server.get(field).and_then(Value::as_str);
+            let program = path("synoschedtask").unwrap_or(SYNOSCHEDTASK);
+            let store = path("synoschedule").unwrap_or(SYNOSCHEDULE);
+            let task = scheduled(program, Path::new(store), &id)?;
+            id = task.id.to_string();
+            name = name.or(Some(task.name));
+        }
+        (Some(event), []) => fields.extend([("event".to_owned(), json!(event))]),
+        (None, command) => {
+            can_be_started(command)?;
+            fields.extend([("command".to_owned(), json!(command))]);
+        }
+    }
+    if id.is_empty() || id.chars().any(char::is_control) {
+        return Err(Fault::new("a task needs a name of one line, such as backup"));
+    }
+    if let Some(name) = name.filter(|name| *name != id && !name.is_empty()) {
+        fields.insert("name".into(), name.into());
+    }
+    Ok((id, fields))
+}
+
+/// The scheduler's task of this number, or the only one of this name.
+fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault> {
+    let ask = |e: String| {
+        Fault(format!(
+            "{e}. Without the Task Scheduler a task needs a command: remotetask tasks add NAME -- /the/program WORDS"
+        ))
+    };
+    let number =
+        (1..=9).contains(&wanted.len()) && wanted.bytes().all(|b| b.is_ascii_digit()) && !wanted.starts_with('0');
+    if number {
+        let number = wanted.parse().map_err(Fault::new)?;
+        let found = target::get(program, number, Instant::now() + PATIENCE).map_err(ask)?;
+        return found.ok_or_else(|| {
+            Fault(format!("the Task Scheduler has no task {wanted}; remotetask tasks shows the numbers that it has"))
+        });
+    }
+    let (there, left) = target::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
+    let there_are = there_are(&there);
+    let mut named: Vec<Listed> = there.into_iter().filter(|task| task.name == wanted).collect();
+    match named.len() {
+        1 => Ok(named.remove(0)),
+        0 if left > 0 => Err(Fault(format!("no task \"{wanted}\" was found. {}{there_are}", not_asked(left)))),
+        0 => Err(Fault(format!(
+            "the Task Scheduler has no task \"{wanted}\"; remotetask tasks shows what it has. For a command of your own: \
+             remotetask tasks add {} -- /the/program WORDS; for a triggered task: --event \"its name\"{there_are}",
+            quoted(wanted)
+        ))),
+        _ => {
+            let numbers: Vec<String> = named.iter().map(|task| task.id.to_string()).collect();
+            Err(Fault(format!("several tasks have this name: {}; give the number", numbers.join(", "))))
+        }
+    }
+}
+
+/// A sentence more with the first of the scheduler's tasks.
+fn there_are(tasks: &[Listed]) -> String {
+    let shown = |task: &Listed| {
+        let short: String = task.name.chars().take(NAME_SHOWN).collect();
+        let cut = if short.len() < task.name.len() { "…" } else { "" };
+        format!("{} \"{short}{cut}\"", task.id)
+    };
+    let mut names: Vec<String> = tasks.iter().take(SHOWN).map(shown).collect();
+    if tasks.len() > SHOWN {
+        names.push(format!("and {} more", tasks.len() - SHOWN));
+    }
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(". It has {}", names.join(", ")),
+    }
+}
+
+/// What the root half will look at, and a little more for whoever types it for the first time.
+fn can_be_started(command: &[String]) -> Result<(), Fault> {
+    let program = command.first().map(String::as_str).unwrap_or_default();
+    if !program.starts_with('/') {
+        let line = command.join(" ");
+        return Err(Fault(format!(
+            "\"{program}\" is not a whole path: a command begins with / and is executed without a shell. For a shell line: \
+             -- /bin/sh -c {}",
+            quoted(&line)
+        )));
+    }
+    if program.contains(' ') && !Path::new(program).exists() {
+        return Err(Fault(format!(
+            "\"{program}\" is no program: write its words apart, without quotes around them all"
+        )));
+    }
+    let meta = std::fs::metadata(program).map_err(|e| Fault(format!("{program}: {}", plainly(&e))))?;
+    match meta.is_file() && meta.permissions().mode() & 0o111 != 0 {
+        true => Ok(()),
+        false if meta.is_file() => {
+            Err(Fault(format!("{program} is not executable; make it so: chmod +x {}", quoted(program))))
+        }
+        false => Err(Fault(format!("{program} is not a file; name the program itself"))),
+    }
+}
+
+/// `tasks remove`: its URLs are refused from the next request on. The scheduler's task stays. Whether nothing is left
+/// to do.
+pub fn remove(bench: &Workbench, id: &str) -> Result<bool, Fault> {
+    let mut edit = Edit::begin(&bench.folder)?;
+    if edit.tasks().shift_remove(id).is_none() {
+        return Err(no_task(edit.tasks(), id));
+    }
+    for (at, entry) in edit.magic_keys().iter_mut().enumerate() {
+        let label = who(at, entry["label"].as_str());
+        let Some(only) = entry.get_mut("tasks").and_then(Value::as_array_mut) else { continue };
+        only.retain(|task| task != id);
+        if only.is_empty() {
+            return Err(Fault(format!(
+                "the key of {label} is for this task alone, and could start nothing; take it back first: \
+                 remotetask key revoke {}",
+                quoted(&label)
+            )));
+        }
+    }
+    let _held = edit.commit()?;
+    bench.screen.say(format_args!("The URLs of task {id} are refused from the next request on."));
+    Ok(forget(bench, &[]))
+}
+
+/// `tasks rotate`: a new key for the task; the old one goes, or stays beside it until the next time. Whether nothing
+/// is left to do.
+pub fn rotate(bench: &Workbench, id: &str, keep_old: bool, codes: Codes) -> Result<bool, Fault> {
+    let mut edit = Edit::begin(&bench.folder)?;
+    let key = new_key()?;
+    let sealed = Value::from(Digest::of(key.as_bytes()).sealed());
+    let Some(task) = edit.tasks().get_mut(id) else { return Err(no_task(edit.tasks(), id)) };
+    let mut old = std::mem::take(list(&mut task["identifier"]));
+    old.truncate(if keep_old { 1 } else { 0 }); // the newest of the old ones
+    task["identifier"] = match old.is_empty() {
+        true => sealed,
+        false => Value::from_iter(std::iter::once(sealed).chain(old)),
+    };
+    keep(bench, &[&key])?;
+    let held = edit.commit()?;
+    let forgotten = forget(bench, &[]);
+    drop(held);
+    bench.screen.say(match keep_old {
+        true => format!("Task {id} has a new key. The URLs of just before go on working until the next rotation."),
+        false => format!("Task {id} has a new key. Its old URLs are refused from the next request on."),
+    });
+    show_urls(bench, None, Some(id), codes)?;
+    Ok(forgotten)
+}

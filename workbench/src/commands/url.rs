@@ -1,0 +1,44 @@
+//! `url`: a task's URL as a phone, curl, Home Assistant and iOS want it.
+
+use std::path::Path;
+
+use super::page;
+use super::recipes::{show_recipe, Recipe};
+use crate::owner::addresses::address;
+use crate::owner::edit::hold;
+use crate::owner::fault::Fault;
+use crate::owner::secrets::Secrets;
+use crate::owner::urls::{show_urls, Codes};
+use crate::owner::workbench::Workbench;
+
+/// What `url` is asked for.
+pub struct UrlArgs<'w> {
+    /// One task, or all.
+    pub task: Option<&'w str>,
+    /// One person, or all.
+    pub who: Option<&'w str>,
+    /// Remember that this NAS is reached there.
+    pub at: Option<&'w str>,
+    /// Ready text as well.
+    pub recipe: Option<Recipe>,
+    /// Codes as well.
+    pub codes: Codes,
+    /// A page beside this file, in place of the screen.
+    pub page: Option<&'w Path>,
+}
+
+/// `url`.
+pub fn run(bench: &Workbench, wanted: &UrlArgs<'_>) -> Result<(), Fault> {
+    if let Some(at) = wanted.at {
+        let at = address(at)?;
+        let _held = hold(&bench.folder)?;
+        let mut secrets = Secrets::read(&bench.folder)?;
+        secrets.set_url(at);
+        secrets.write()?;
+    }
+    match (wanted.page, wanted.recipe) {
+        (Some(beside), _) => page::write(bench, beside, wanted.who, wanted.task),
+        (_, Some(recipe)) => show_recipe(bench, wanted.task, wanted.who, recipe),
+        _ => show_urls(bench, wanted.who, wanted.task, wanted.codes),
+    }
+}

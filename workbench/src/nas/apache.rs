@@ -1,0 +1,208 @@
+//! Apache 2.4 as Web Station's package has it: what it says of itself, and what stands in its files.
+//!
+//! The places are those that public sources name; no DSM was at hand.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{open, Mode, OFlags};
+
+use crate::owner::fault::plainly;
+use remotetask::child::{gather, Trouble};
+use remotetask::files::Regular;
+
+/// Its program, in the places where a package may put it.
+const PROGRAMS: [&str; 2] = ["/usr/local/bin/httpd24", "/var/packages/Apache2.4/target/usr/local/bin/httpd24"];
+/// Files that it reads beside its own: a port of one's own has its drop-in there.
+pub const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
+
+/// What it may take to tell something.
+const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_MAX: usize = 1 << 20;
+const FILE_MAX: usize = 1 << 20;
+/// Characters of its own words that are shown.
+const WORDS: usize = 400;
+
+/// The web server's program.
+pub struct Apache {
+    /// Its path.
+    pub program: &'static str,
+}
+
+/// A line of its configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Directive {
+    /// Its name.
+    pub name: String,
+    /// What stands behind the name.
+    pub rest: String,
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// Its line there, from 1; of several that are joined, the first.
+    pub line: usize,
+    /// The line of the `<VirtualHost>` around it.
+    pub host: Option<usize>,
+    /// What the `<Directory>` around it is for; `~` before a pattern.
+    pub folder: Option<String>,
+}
+
+impl Directive {
+    /// Whether it has this name; Apache does not look at the case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// The word number `at` behind the name, without quotes.
+    pub fn word(&self, at: usize) -> Option<&str> {
+        words(&self.rest).into_iter().nth(at)
+    }
+
+    /// Its virtual host: the same for all that stand in one.
+    pub fn of_host(&self) -> (&Path, Option<usize>) {
+        (&self.file, self.host)
+    }
+}
+
+impl Apache {
+    /// That of this machine.
+    pub fn here() -> Option<Apache> {
+        PROGRAMS.into_iter().find(|program| Path::new(program).is_file()).map(|program| Apache { program })
+    }
+
+    /// The names of the loaded modules, such as `cgid_module`; or what it says is wrong with its files.
+    pub fn modules(&self) -> Result<Vec<String>, String> {
+        let answer = self.ask(&["-M"])?;
+        Ok(answer.lines().filter_map(|line| line.strip_prefix(' ')?.split(' ').next()).map(str::to_owned).collect())
+    }
+
+    /// The directives of all files that it reads, in their order.
+    ///
+    /// Conditions (`<IfModule>`, `<If>`) are taken to hold, and a file that is read inside a virtual host
+    /// is taken to stand outside. A `.htaccess` is none of these files.
+    pub fn directives(&self) -> Result<Vec<Directive>, String> {
+        let (files, defines) = (self.files()?, self.defines()?);
+        let mut found: Vec<Directive> = files.iter().flat_map(|path| read(path)).collect();
+        for directive in &mut found {
+            for text in [&mut directive.rest].into_iter().chain(&mut directive.folder) {
+                for (name, value) in &defines {
+                    *text = text.replace(&format!("${{{name}}}"), value);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What its files define, names and values.
+    pub fn defines(&self) -> Result<Vec<(String, String)>, String> {
+        let answer = self.ask(&["-t", "-D", "DUMP_RUN_CFG"])?;
+        let defined = answer.lines().filter_map(|line| line.strip_prefix("Define: ")?.split_once('='));
+        Ok(defined.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// The files that it reads: `(line) path`, indented.
+    pub fn files(&self) -> Result<Vec<PathBuf>, String> {
+        let answer = self.ask(&["-t", "-D", "DUMP_INCLUDES"])?;
+        Ok(answer.lines().filter_map(|line| line.trim().split_once(") ")).map(|(_, path)| path.into()).collect())
+    }
+
+    fn ask(&self, words: &[&str]) -> Result<String, String> {
+        let argv = [&[self.program], words].concat();
+        let answer = gather(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|trouble| match trouble {
+            Trouble::Start(e) => format!("{} cannot be started: {}", self.program, plainly(&e)),
+            Trouble::Late(_) => format!("{} gives no answer within {} s", self.program, PATIENCE.as_secs()),
+        })?;
+        match answer.end.exit {
+            Some(0) => Ok(String::from_utf8_lossy(&answer.stdout).into_owned()),
+            _ => Err(String::from_utf8_lossy(&answer.stderr).trim().replace('\n', " ").chars().take(WORDS).collect()),
+        }
+    }
+}
+
+/// The directives of one file; of one that cannot be read, none.
+pub fn read(path: &Path) -> Vec<Directive> {
+    // Links are followed, as Apache does; nothing is waited for.
+    let opened = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let text = opened.map_err(Into::into).and_then(Regular::of).and_then(|file| file.read(FILE_MAX));
+    directives(path, &String::from_utf8_lossy(&text.unwrap_or_default()))
+}
+
+/// Without comments; of the sections, those that matter here are remembered.
+fn directives(file: &Path, text: &str) -> Vec<Directive> {
+    let (mut found, mut host, mut folder) = (Vec::new(), None, None);
+    for (line, text) in lines(text) {
+        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
+        let rest = rest.trim();
+        let Some(section) = name.strip_prefix('<') else {
+            let (name, rest, file) = (name.to_owned(), rest.to_owned(), file.to_owned());
+            found.push(Directive { name, rest, file, line, host, folder: folder.clone() });
+            continue;
+        };
+        let of = rest.trim_end_matches('>').trim();
+        match &*section.trim_end_matches('>').to_ascii_lowercase() {
+            "virtualhost" => host = Some(line),
+            "/virtualhost" => host = None,
+            "directory" => folder = Some(words(of).join(" ")),
+            "directorymatch" => folder = Some(format!("~ {of}")),
+            "/directory" | "/directorymatch" => folder = None,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Lines with their numbers, those with a backslash at their end joined; neither comments nor empty ones.
+fn lines(text: &str) -> Vec<(usize, String)> {
+    let (mut whole, mut joined) = (Vec::new(), String::new());
+    let mut begun = 1;
+    for (line, text) in (1..).zip(text.lines()) {
+        if joined.is_empty() {
+            begun = line;
+        }
+        match text.strip_suffix('\\') {
+            Some(text) => joined.push_str(&format!("{text} ")),
+            None => whole.push((begun, std::mem::take(&mut joined) + text)),
+        }
+    }
+    whole.push((begun, joined));
+    let trimmed = whole.into_iter().map(|(line, text)| (line, text.trim().to_owned()));
+    trimmed.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')).collect()
+}
+
+/// Words, some in double quotes.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (word, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+        };
+        words.push(word);
+        rest = behind.trim_start();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directives_of_a_file() {
+        let text = "# CustomLog no \\\nmore of it\n\n<VirtualHost *:80>\n  customlog \"/a b/c\" \\\n    combined env=!dontlog\n\
+            <Directory \"/volume1/web\" >\nAllowOverride All\n</Directory>\n</virtualhost>\n<Directory ~ /x>\r\n\
+            TraceEnable\toff\r\n</Directory>\nX\nY \\";
+        let found = directives(Path::new("/f"), text);
+        let shown: Vec<_> =
+            found.iter().map(|d| (&*d.name, words(&d.rest), d.line, d.host, d.folder.as_deref())).collect();
+        let expected = [
+            ("customlog", vec!["/a b/c", "combined", "env=!dontlog"], 5, Some(4), None),
+            ("AllowOverride", vec!["All"], 8, Some(4), Some("/volume1/web")),
+            ("TraceEnable", vec!["off"], 12, None, Some("~ /x")),
+            ("X", vec![], 14, None, None),
+            ("Y", vec![], 15, None, None),
+        ];
+        assert_eq!(shown, expected);
+        assert!(found[0].is("CustomLog") && found[0].word(2) == Some("env=!dontlog") && found[2].word(1).is_none());
+    }
+}

@@ -1,0 +1,206 @@
+//! What `check` can find: each kind once, with its words and its cure.
+
+use crate::owner::names::quoted;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Something would not work, or anybody could start something.
+    Fault,
+    /// It works, and could be better.
+    Advice,
+}
+
+/// A kind of finding. `<name>` in its texts stands for what was found.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its short name, for programs and for docs/workbench.md.
+    pub code: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// What is wrong, in a sentence.
+    pub says: &'static str,
+    /// What to do. What is to be typed stands in backticks: a command, in which names are quoted as words
+    /// of a shell, or a piece of config.json, which begins with a double quote.
+    pub cure: &'static str,
+}
+
+/// Something that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// [`Kind::code`].
+    pub code: &'static str,
+    /// [`Kind::level`].
+    pub level: Level,
+    /// What is wrong, with names and places.
+    pub says: String,
+    /// What to do, filled part by part: whatever a name holds, it begins no part.
+    pub cure: Vec<Part>,
+}
+
+impl Kind {
+    /// This kind, found; `names` are put in the places of its texts, `("file", "/etc/x")` for `<file>`.
+    pub fn found(&'static self, names: &[(&str, &str)]) -> Found {
+        let cure = parts(self.cure).map(|part| match part {
+            Part::Prose(text) => Part::Prose(filled(&text, names, told)),
+            Part::Typed(text) if text.starts_with('"') => {
+                Part::Typed(filled(&text, names, |value, _| value.to_owned()))
+            }
+            Part::Typed(text) => Part::Typed(filled(&text, names, typed)),
+        });
+        Found { code: self.code, level: self.level, says: filled(self.says, names, told), cure: cure.collect() }
+    }
+}
+
+impl Found {
+    /// The cure in one string: what is to be typed in backticks.
+    pub fn cure(&self) -> String {
+        let shown = self.cure.iter().map(|part| match part {
+            Part::Prose(text) => text.clone(),
+            Part::Typed(text) => format!("`{text}`"),
+        });
+        shown.collect()
+    }
+
+    /// What of the cure is to be typed, in its order.
+    pub fn typed(&self) -> impl Iterator<Item = &str> {
+        self.cure.iter().filter_map(|part| match part {
+            Part::Prose(_) => None,
+            Part::Typed(text) => Some(&**text),
+        })
+    }
+}
+
+impl Serialize for Found {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut found = serializer.serialize_struct("Found", 5)?;
+        found.serialize_field("code", self.code)?;
+        found.serialize_field("level", &self.level)?;
+        found.serialize_field("says", &self.says)?;
+        found.serialize_field("cure", &self.cure())?;
+        found.serialize_field("type", &self.typed().collect::<Vec<&str>>())?;
+        found.end()
+    }
+}
+
+/// A part of a cure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Words.
+    Prose(String),
+    /// What is to be typed.
+    Typed(String),
+}
+
+/// The parts of a cure that is not filled yet, without the backticks.
+pub fn parts(template: &'static str) -> impl Iterator<Item = Part> {
+    let parts = template.split('`').map(str::to_owned).enumerate();
+    parts.map(|(at, part)| if at % 2 == 0 { Part::Prose(part) } else { Part::Typed(part) })
+}
+
+/// Each place is filled from the template alone, so that no name can hold a place itself. `as_it_stands`
+/// is told what stands before the place.
+fn filled(template: &str, names: &[(&str, &str)], as_it_stands: impl Fn(&str, &str) -> String) -> String {
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('<') {
+        text.push_str(before);
+        let name = after.split_once('>').and_then(|(name, behind)| {
+            names.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, behind))
+        });
+        rest = match name {
+            Some((value, behind)) => {
+                text.push_str(&as_it_stands(value, &template[..template.len() - after.len() - 1]));
+                behind
+            }
+            None => {
+                text.push('<');
+                after
+            }
+        };
+    }
+    text + rest
+}
+
+/// A name in a sentence: no row of spaces, with which it could fill a line and begin another.
+fn told(value: &str, _: &str) -> String {
+    let mut text = String::new();
+    for c in value.chars() {
+        match c == ' ' && text.ends_with(' ') {
+            true => text.push_str("\\u{20}"),
+            false => text.push(c),
+        }
+    }
+    text
+}
+
+/// A name as a word of a shell's, or inside single quotes of the template's.
+fn typed(value: &str, before: &str) -> String {
+    let inside = before.matches('\'').count() % 2 == 1;
+    let clean = value.chars().all(|c| c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric());
+    match (inside, clean) {
+        (true, true) => value.replace('\'', "'\\''"),
+        (true, false) => format!("'{}'", escaped(value)),
+        (false, true) => quoted(value),
+        (false, false) => escaped(value),
+    }
+}
+
+/// A word with what cannot be seen, or would be shown otherwise: bash and ash read `$'…'`.
+fn escaped(value: &str) -> String {
+    let mut word = "$'".to_owned();
+    for byte in value.bytes() {
+        match byte {
+            b'\'' | b'\\' => word.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => word.push(char::from(byte)),
+            _ => word.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    word + "'"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static KIND: Kind = Kind {
+        code: "a-kind",
+        level: Level::Fault,
+        says: "<file> is < <what>, says <who>.",
+        cure: "Look at <file>: `cat <file> <file>.new` Write `\"key\": <what>`.",
+    };
+
+    #[test]
+    fn names_are_words_where_they_are_typed() {
+        let found = KIND.found(&[("file", "/a b/<what>"), ("what", "\"x\"")]);
+        assert_eq!(found.says, "/a b/<what> is < \"x\", says <who>.");
+        let cure = "Look at /a b/<what>: `cat '/a b/<what>' '/a b/<what>'.new` Write `\"key\": \"x\"`.";
+        assert_eq!(found.cure(), cure);
+        assert_eq!(found.typed().collect::<Vec<_>>(), ["cat '/a b/<what>' '/a b/<what>'.new", "\"key\": \"x\""]);
+    }
+
+    /// A name that somebody else has chosen.
+    #[test]
+    fn a_name_begins_no_command() {
+        let found = KIND.found(&[("file", "/w/`rm -rf /`  it's\n\x1b\u{202e}\"$(id)")]);
+        let word = r#"$'/w/`rm -rf /`  it\'s\012\033\342\200\256"$(id)'"#;
+        assert_eq!(found.typed().collect::<Vec<_>>(), [&*format!("cat {word} {word}.new"), "\"key\": <what>"]);
+        assert_eq!(found.cure.len(), 5);
+        assert!(found.says.starts_with("/w/`rm -rf /` \\u{20}it's\n"), "{}", found.says);
+        static QUOTES: Kind =
+            Kind { code: "b", level: Level::Fault, says: "", cure: "`echo 'a <file> b' '<file>' <file>`" };
+        for (name, expected) in [
+            ("x", "echo 'a x b' 'x' x"),
+            ("$(id)'s", "echo 'a $(id)'\\''s b' '$(id)'\\''s' '$(id)'\\''s'"),
+            ("'\n", "echo 'a '$'\\'\\012'' b' ''$'\\'\\012''' $'\\'\\012'"),
+        ] {
+            let found = QUOTES.found(&[("file", name)]);
+            assert_eq!(found.typed().collect::<Vec<_>>(), [expected]);
+            let words = std::process::Command::new("bash").args(["-c", expected]).output().expect("bash");
+            let plain = std::str::from_utf8(&words.stdout).expect("text");
+            assert_eq!(plain, format!("a {name} b {name} {name}\n"));
+        }
+    }
+}

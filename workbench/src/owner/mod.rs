@@ -1,0 +1,15 @@
+//! The owner: screen and sentences, and both files of keys as an owner changes them.
+
+pub mod fault; // an error in an owner's words
+pub mod screen; // the owner's terminal, or a pipe
+pub mod finding; // a fault or advice of `check`, declared once
+pub mod report; // findings on the screen
+pub mod workbench; // the installation of this program
+pub mod strength; // guesses that a key takes
+pub mod edit; // config.json, changed as a whole or not at all
+pub mod secrets; // new keys; keys.json
+pub mod view; // both files as the owner reads them
+pub mod known_keys; // keys.json follows config.json
+pub mod names; // people, tasks, words of a shell
+pub mod addresses; // where a NAS is reached
+pub mod urls; // secret URLs, and codes of them

@@ -1,0 +1,88 @@
+//! Names as an owner types them: people, tasks, and words of a shell.
+
+use serde_json::{json, Map, Value};
+
+use super::fault::Fault;
+use remotetask::config;
+
+/// Whose key it is, in words that the other commands take: the label, or the place in the list.
+pub fn who(number: usize, label: Option<&str>) -> String {
+    label.map_or_else(|| format!("#{}", number + 1), str::to_owned)
+}
+
+/// That there is no such task, and which there are.
+pub fn no_task(tasks: &Map<String, Value>, id: &str) -> Fault {
+    let there: Vec<&str> = tasks.keys().map(String::as_str).collect();
+    Fault(match there[..] {
+        [] => format!("there is no task \"{id}\", nor any other yet; remotetask tasks add makes one reachable"),
+        _ => format!(
+            "there is no task \"{id}\" here; there are: {}. remotetask tasks add makes another reachable",
+            there.join(", ")
+        ),
+    })
+}
+
+/// The entries of this label: as it stands, or else but for the case of its letters.
+pub fn labelled(keys: &[Value], wanted: &str) -> Vec<usize> {
+    let all = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        (0..keys.len()).filter(|at| keys[*at]["label"].as_str().is_some_and(same)).collect()
+    };
+    match all(&|label| label == wanted) {
+        none if none.is_empty() => all(&|label| label.to_lowercase() == wanted.to_lowercase()),
+        some => some,
+    }
+}
+
+pub fn find_or_say(keys: &[Value], wanted: &str) -> Result<usize, Fault> {
+    let number = wanted.strip_prefix('#').unwrap_or(wanted).parse::<usize>().ok();
+    let number = number.filter(|number| (1..=keys.len()).contains(number));
+    match (&labelled(keys, wanted)[..], number) {
+        ([one], _) => Ok(*one),
+        ([], Some(number)) => Ok(number - 1),
+        ([], None) => {
+            let there: Vec<String> = (0..keys.len()).map(|at| name(keys, at)).collect();
+            Err(Fault(format!("there is no key of {wanted}; there are: {}", there.join(", "))))
+        }
+        (several, _) => {
+            let numbers: Vec<String> = several.iter().map(|at| format!("'#{}'", at + 1)).collect();
+            Err(Fault(format!("several keys are called {wanted}; give the number of one: {}", numbers.join(", "))))
+        }
+    }
+}
+
+pub fn name(keys: &[Value], at: usize) -> String {
+    who(at, keys[at]["label"].as_str())
+}
+
+/// The entry of a configuration that this label or number means.
+pub fn person<'c, 't>(
+    config: &'c config::Config<'t>,
+    wanted: &str,
+) -> Result<(String, &'c config::MagicKey<'t>), Fault> {
+    let labels: Vec<Value> = config.server.magic_keys.iter().map(|key| json!({ "label": key.label })).collect();
+    let at = find_or_say(&labels, wanted)?;
+    Ok((name(&labels, at), &config.server.magic_keys[at]))
+}
+
+/// A word for a shell.
+pub fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    match plain {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_for_a_shell() {
+        for (word, expected) in
+            [("backup", "backup"), ("Anna's phone", r"'Anna'\''s phone'"), ("#2", "'#2'"), ("", "''")]
+        {
+            assert_eq!(quoted(word), expected);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Findings on the owner's screen.
+
+use std::path::Path;
+
+use super::finding::{Found, Level, Part};
+use super::names::quoted;
+use super::screen::Tone;
+use super::workbench::{Workbench, INSTALLED, LINK};
+
+/// Shows one finding, and what is to be typed here.
+pub fn show(bench: &Workbench, mut found: Found) {
+    typed_here(bench, &mut found);
+    show_one(bench, &found);
+}
+
+/// Shows one finding as it stands.
+pub fn show_one(bench: &Workbench, found: &Found) {
+    let screen = &bench.screen;
+    let (tone, mark) = match found.level {
+        Level::Fault => (Tone::Fault, "fault "),
+        Level::Advice => (Tone::Advice, "advice"),
+    };
+    screen.mark(tone, mark, &found.says);
+    for part in &found.cure {
+        match part {
+            Part::Prose(text) if text.contains(char::is_alphanumeric) => {
+                screen.say(format_args!("       {}", text.trim()))
+            }
+            Part::Prose(_) => {}
+            Part::Typed(text) => screen.literal(format_args!("         {text}")),
+        }
+    }
+}
+
+/// A cure's commands as they work for this owner: without sudo where nothing is root's, and by the whole
+/// path where the program's name alone is not known.
+pub fn typed_here(bench: &Workbench, found: &mut Found) {
+    let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == bench.path("remotetask"));
+    // Not where somebody else has taken root's folder.
+    let own = bench.sudo().is_empty() && bench.folder != Path::new(INSTALLED);
+    for part in &mut found.cure {
+        let Part::Typed(text) = part else { continue };
+        let bare = text.strip_prefix("sudo ").unwrap_or(text);
+        // Nobody but root gives files away.
+        let sudo = if bare.len() == text.len() || own && !bare.starts_with("chown ") { "" } else { "sudo " };
+        *text = match bare.strip_prefix("remotetask ") {
+            Some(rest) if !linked => {
+                format!("{sudo}{} {rest}", quoted(&bench.path("remotetask").display().to_string()))
+            }
+            _ => format!("{sudo}{bare}"),
+        };
+    }
+}

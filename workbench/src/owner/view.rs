@@ -1,0 +1,117 @@
+//! config.json and keys.json together: who may start what, and by which URL.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::owner::edit;
+use crate::owner::edit::config_of;
+use crate::owner::fault::Fault;
+use crate::owner::secrets::Secrets;
+use remotetask::config::{Config, MagicKey, Task};
+use remotetask::key::Digest;
+
+/// Both files, read. The configuration is valid.
+pub struct View {
+    path: PathBuf,
+    /// config.json, as it stands there.
+    pub content: Vec<u8>,
+    /// keys.json.
+    pub secrets: Secrets,
+    plain: HashMap<Digest, String>,
+    /// Whether a probe, or the owner, has chosen how scheduled tasks are started.
+    pub scheduler_chosen: bool,
+}
+
+impl View {
+    /// Reads both.
+    pub fn read(folder: &Path) -> Result<View, Fault> {
+        let path = folder.join("config.json");
+        let content = config_of(folder)?.ok_or_else(|| {
+            Fault(format!(
+                "{}: there is no configuration yet. remotetask tasks shows what can be made reachable, and \
+                 remotetask tasks add makes the first URL",
+                path.display()
+            ))
+        })?;
+        edit::valid(&path, &content)?;
+        let secrets = Secrets::read(folder)?;
+        let value: Value = serde_json::from_slice(&content).map_err(|e| Fault(e.to_string()))?;
+        let scheduler_chosen = value.get("server").unwrap_or(&value).get("scheduler").is_some();
+        let plain = plain_keys(value).into_iter().map(|key| (Digest::of(key.as_bytes()), key)).collect();
+        Ok(View { path, content, secrets, plain, scheduler_chosen })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> Result<Config<'_>, Fault> {
+        edit::valid(&self.path, &self.content)
+    }
+
+    /// The key behind this digest, where config.json or keys.json has it.
+    pub fn plain(&self, digest: &Digest) -> Option<&str> {
+        self.plain.get(digest).map(String::as_str).or_else(|| self.secrets.plain(digest))
+    }
+
+    /// Where this NAS is reached: as the owner has said, or else the own-port installation's address.
+    pub fn base(&self, config: &Config<'_>) -> String {
+        match self.secrets.url() {
+            Some(url) => url.to_owned(),
+            None => format!("http://{}", std::net::SocketAddr::new(config.server.listen, config.server.port)),
+        }
+    }
+
+    /// The two keys with which this person starts this task, where both are known.
+    pub fn keys(&self, magic_key: &MagicKey<'_>, task: &Task<'_>) -> Option<(&str, &str)> {
+        // The first identifier is the newest one: tasks rotate puts it there.
+        let identifier = task.identifiers.iter().find_map(|key| self.plain(&key.digest))?;
+        Some((self.plain(&magic_key.key.digest)?, identifier))
+    }
+}
+
+/// The keys of a valid configuration that stand there in plain text.
+pub fn plain_keys(mut value: Value) -> Vec<String> {
+    let mut found = Vec::new();
+    each_key(&mut value, &mut |_, key| {
+        if !key.starts_with("sha256:") {
+            found.push(key.clone());
+        }
+    });
+    found
+}
+
+/// What a key is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// It says who: the entry's number, from 0.
+    Who(usize),
+    /// It says what: the task's id.
+    What(String),
+}
+
+/// Visits each key of a valid configuration, magic keys first.
+pub fn each_key(value: &mut Value, visit: &mut dyn FnMut(Means, &mut String)) {
+    let server = if value.get("server").is_some() { &mut value["server"] } else { &mut *value };
+    for (number, entry) in several(&mut server["magickey"]).iter_mut().enumerate() {
+        let key = if entry.is_object() { &mut entry["key"] } else { entry };
+        if let Value::String(key) = key {
+            visit(Means::Who(number), key);
+        }
+    }
+    let Some(tasks) = value["tasks"].as_object_mut() else { return };
+    for (id, task) in tasks {
+        for key in several(&mut task["identifier"]) {
+            if let Value::String(key) = key {
+                visit(Means::What(id.clone()), key);
+            }
+        }
+    }
+}
+
+/// The elements of a list, or the one thing that stands there without brackets.
+fn several(value: &mut Value) -> &mut [Value] {
+    match value {
+        Value::Array(list) => list,
+        one => std::slice::from_mut(one),
+    }
+}
