@@ -12,6 +12,7 @@ use crate::owner::finding::{Found, Kind, Level};
 static PAST: Kind = Kind {
     code: "clock-past",
     level: Level::Advice,
+    places: &[],
     says: "The clock says <now>, which is long ago: keys that have expired would be accepted.",
     cure: "Let DSM fetch the time from the network: Control Panel, Regional Options, Time, \"Synchronize with NTP \
            server\".",
@@ -19,6 +20,7 @@ static PAST: Kind = Kind {
 static FUTURE: Kind = Kind {
     code: "clock-future",
     level: Level::Advice,
+    places: &[],
     says: "<file> was written at <then>, and the clock says <now>: it is wrong, or it was.",
     cure: "See whether the clock is right now. If it is, give the file today's time, and all is well: `date` `sudo \
            touch <file>`",

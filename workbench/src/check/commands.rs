@@ -15,6 +15,7 @@ use remotetask::trust::{flaw_above, Flaw};
 static MISSING: Kind = Kind {
     code: "command-missing",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: there is no program <program>.",
     cure: "Put it there, write its right place at the task's \"command\" in config.json, or take the task's URLs \
            back: `sudo vi <config>` `sudo remotetask tasks remove <task>`",
@@ -22,30 +23,35 @@ static MISSING: Kind = Kind {
 static LINE: Kind = Kind {
     code: "command-is-line",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: a whole line stands in the place of its program's name, and nothing is called \"<program>\".",
     cure: "In config.json write the line word by word: `\"command\": <argv>`",
 };
 static NO_FILE: Kind = Kind {
     code: "command-no-file",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: <program> is a folder or the like, no program.",
     cure: "Write the program's whole path at the task's \"command\" in config.json: `sudo vi <config>`",
 };
 static NOT_EXECUTABLE: Kind = Kind {
     code: "command-not-executable",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: <program> is not allowed to be started (mode <mode>).",
     cure: "Allow it: `sudo chmod a+x <program>`",
 };
 static NO_FIRST_LINE: Kind = Kind {
     code: "script-first-line",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: <program> does not begin with #!, so the system does not know what to start it with.",
     cure: "If it is a shell script, put that in front of its first line: `sudo sed -i '1i #!/bin/sh' <program>`",
 };
 static WINDOWS: Kind = Kind {
     code: "script-windows-lines",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: the lines of <program> end as on Windows, so the system looks for a program whose name \
            ends in a carriage return.",
     cure: "Make them end as they do here: `sudo sed -i 's/\\r$//' <program>`",
@@ -53,18 +59,21 @@ static WINDOWS: Kind = Kind {
 static INTERPRETER: Kind = Kind {
     code: "script-interpreter",
     level: Level::Fault,
+    places: &[],
     says: "Task <task>: <program> is to be run by <interpreter>, which is not on this machine.",
     cure: "Install it, or name another program in the script's first line: `sudo vi <program>`",
 };
 static WRITABLE: Kind = Kind {
     code: "command-writable",
     level: Level::Advice,
+    places: &[],
     says: "Others than <wanted> can change <path> (mode <mode>), and with it what task <task> does as <wanted>.",
     cure: "Take that away: `sudo chmod go-w <path>`",
 };
 static SHARED: Kind = Kind {
     code: "command-shared",
     level: Level::Advice,
+    places: &[],
     says: "Others than <wanted> can perhaps change <path> (mode <mode>), and with it what task <task> does as \
            <wanted>. On a share of DSM's the mode shows 777 whatever its permissions say.",
     cure: "Leave it if only people whom you trust may write in that share. Else put the script where root alone \
@@ -74,6 +83,7 @@ static SHARED: Kind = Kind {
 static OWNER: Kind = Kind {
     code: "command-owner",
     level: Level::Advice,
+    places: &[],
     says: "<path> belongs to the user <user>, who can change what task <task> does as <wanted>.",
     cure: "Give it to <wanted>, unless that user may do everything anyway: `sudo chown <wanted> <path>`",
 };

@@ -11,6 +11,7 @@ use remotetask::config::{Config, Refusal};
 static MISSING: Kind = Kind {
     code: "config-missing",
     level: Level::Fault,
+    places: &[],
     says: "There is no <file>, so no URL starts anything.",
     cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7; that makes \
            the file too: `sudo remotetask tasks` `sudo remotetask tasks add 7`",
@@ -18,6 +19,7 @@ static MISSING: Kind = Kind {
 static UNREADABLE: Kind = Kind {
     code: "config-unreadable",
     level: Level::Fault,
+    places: &[],
     says: "<file> cannot be read: <why>.",
     cure: "Put a regular file of at most 1 MiB in its place; nothing can be started until then. This shows what is \
            there now: `sudo ls -ld <file>`",
@@ -25,12 +27,14 @@ static UNREADABLE: Kind = Kind {
 static REFUSED: Kind = Kind {
     code: "config-refused",
     level: Level::Fault,
+    places: &[],
     says: "<file>, line <line>, column <column>: <what>.",
     cure: "Mend that place. Nothing can be started until then: `sudo vi <file>`",
 };
 static NO_TASKS: Kind = Kind {
     code: "tasks-none",
     level: Level::Advice,
+    places: &[],
     says: "There is no task in <file>, so no URL starts anything.",
     cure: "See what the Task Scheduler has, and make one of its tasks reachable, such as the task 7: `sudo \
            remotetask tasks` `sudo remotetask tasks add 7`",
@@ -38,6 +42,7 @@ static NO_TASKS: Kind = Kind {
 static NOT_TRUSTED: Kind = Kind {
     code: "not-looked",
     level: Level::Advice,
+    places: &[],
     says: "Others could have written <file>, so no program that it names was started or looked at.",
     cure: "Mend what is said of its files and folders, or check as the user to whom all of them belong; then check again: \
            `sudo remotetask check`",

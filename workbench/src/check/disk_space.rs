@@ -1,5 +1,6 @@
 //! Space to write in: what cannot be recorded is not started.
 
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -7,33 +8,20 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{statvfs, StatVfsMountFlags};
 
 use crate::nas::installation::Installation;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found};
 
-static FULL: Kind = Kind {
-    code: "volume-full",
-    level: Level::Fault,
-    says: "There are only <left> MiB left for <file>, and what cannot be recorded is not started.",
-    cure:
-        "Make room on that volume. This shows what takes the most, in KiB: `sudo du -xk <mount> | sort -n | tail -n 20`",
-};
-static NO_FILES: Kind = Kind {
-    code: "volume-files",
-    level: Level::Fault,
-    says: "There is room for only <left> more files where <file> is, and what cannot be recorded is not started.",
-    cure: "Delete files on that volume. This shows where the most are: `sudo du -x --inodes <mount> | sort -n | \
-           tail -n 20`",
-};
-static READ_ONLY: Kind = Kind {
-    code: "volume-read-only",
-    level: Level::Fault,
-    says: "The volume of <file> is read-only, and what cannot be recorded is not started.",
-    cure: "DSM makes it so when a disk has a fault: look into its Storage Manager first. Then: `sudo mount -o \
-           remount,rw <mount>`",
-};
-
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] = &[&FULL, &NO_FILES, &READ_ONLY];
+findings! {
+    Full { left, file, mount }: "volume-full", Fault,
+        "There are only <left> MiB left for <file>, and what cannot be recorded is not started.",
+        "Make room on that volume. This shows what takes the most, in KiB: `sudo du -xk <mount> | sort -n | tail -n 20`";
+    NoFiles { left, file, mount }: "volume-files", Fault,
+        "There is room for only <left> more files where <file> is, and what cannot be recorded is not started.",
+        "Delete files on that volume. This shows where the most are: `sudo du -x --inodes <mount> | sort -n | tail -n 20`";
+    ReadOnly { file, mount }: "volume-read-only", Fault,
+        "The volume of <file> is read-only, and what cannot be recorded is not started.",
+        "DSM makes it so when a disk has a fault: look into its Storage Manager first. Then: `sudo mount -o remount,rw \
+         <mount>`";
+}
 
 /// Less than this is little, in bytes.
 const LITTLE: u64 = 16 << 20;
@@ -57,18 +45,14 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
 
 fn volume(path: &Path, device: u64) -> Option<Found> {
     let space = statvfs(path).ok()?;
-    let (file, mount) = (path.display().to_string(), mount(path, device).display().to_string());
-    let names = |left: u64| [("file", file.clone()), ("mount", mount.clone()), ("left", left.to_string())];
-    let found = |kind: &'static Kind, left: u64| {
-        let names = names(left);
-        Some(kind.found(&names.each_ref().map(|(name, value)| (*name, &**value))))
-    };
+    let mount = mount(path, device);
+    let (file, mount): (&dyn Display, &dyn Display) = (&path.display(), &mount.display());
     let left = space.f_bavail.saturating_mul(space.f_frsize);
     match () {
-        () if space.f_flag.contains(StatVfsMountFlags::RDONLY) => found(&READ_ONLY, 0),
-        () if left < LITTLE => found(&FULL, left >> 20),
+        () if space.f_flag.contains(StatVfsMountFlags::RDONLY) => Some(ReadOnly { file, mount }.found()),
+        () if left < LITTLE => Some(Full { left: &(left >> 20), file, mount }.found()),
         // btrfs does not count them, and says 0 of 0.
-        () if space.f_files > 0 && space.f_favail < FEW => found(&NO_FILES, space.f_favail),
+        () if space.f_files > 0 && space.f_favail < FEW => Some(NoFiles { left: &space.f_favail, file, mount }.found()),
         () => None,
     }
 }

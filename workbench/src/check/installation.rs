@@ -16,12 +16,14 @@ use remotetask::trust::{flaw, flaw_above, Flaw};
 static MISSING: Kind = Kind {
     code: "file-missing",
     level: Level::Fault,
+    places: &[],
     says: "<file> is missing.",
     cure: "Install the programs again, as you did the first time; your configuration stays as it is.",
 };
 static WRONG_KIND: Kind = Kind {
     code: "file-kind",
     level: Level::Fault,
+    places: &[],
     says: "<file> is no <wanted>, and is not taken for one.",
     cure: "See what it is and move it away; where it was needed the next check says so: `sudo ls -ld <file>` `sudo \
            mv <file> <file>.away`",
@@ -29,6 +31,7 @@ static WRONG_KIND: Kind = Kind {
 static IS_LINK: Kind = Kind {
     code: "file-link",
     level: Level::Fault,
+    places: &[],
     says: "<file> is a link, and links are not followed here.",
     cure: "Put what it leads to in its place: `sudo cp -RL <file> <file>.itself` `sudo rm <file>` `sudo mv \
            <file>.itself <file>`",
@@ -36,18 +39,21 @@ static IS_LINK: Kind = Kind {
 static OWNER: Kind = Kind {
     code: "file-owner",
     level: Level::Fault,
+    places: &[],
     says: "<file> belongs to the user <user>, who can change it; it must belong to <wanted>.",
     cure: "Look whether it is as it was, and give it back: `sudo chown <wanted> <file>`",
 };
 static WRITABLE: Kind = Kind {
     code: "file-writable",
     level: Level::Fault,
+    places: &[],
     says: "Others than its owner can change <file> (mode <mode>).",
     cure: "Take that away: `sudo chmod go-w <file>`",
 };
 static FOLDER_CHANGEABLE: Kind = Kind {
     code: "folder-changeable",
     level: Level::Fault,
+    places: &[],
     says: "Others than <wanted> can change what lies in <file> (it belongs to <user>, mode <mode>), the programs and \
            config.json among it.",
     cure: "Whoever could may have put other programs and another configuration there, and closing the folder makes them \
@@ -58,6 +64,7 @@ static FOLDER_CHANGEABLE: Kind = Kind {
 static PROGRAM_CHANGEABLE: Kind = Kind {
     code: "program-changeable",
     level: Level::Fault,
+    places: &[],
     says: "Others than <wanted> can change the program <file> (it belongs to <user>, mode <mode>).",
     cure:
         "Whoever could may have put another program in its place, and closing it makes that one valid. So install the \
@@ -67,6 +74,7 @@ static PROGRAM_CHANGEABLE: Kind = Kind {
 static CONFIG_CHANGEABLE: Kind = Kind {
     code: "config-changeable",
     level: Level::Fault,
+    places: &[],
     says: "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>).",
     cure: "Whoever could may have put a key, a task or a program of theirs in, and closing the file makes that valid. So \
            first look at every key, task, command and program path in it, take out what is not yours, and once more when \
@@ -76,6 +84,7 @@ static CONFIG_CHANGEABLE: Kind = Kind {
 static KEYS_CHANGEABLE: Kind = Kind {
     code: "keys-changeable",
     level: Level::Fault,
+    places: &[],
     says: "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), and all keys stand in it.",
     cure: "Whoever could may have read the keys, and put an address of theirs in the place of yours, so that your URLs \
            would lead to them. See that the address that remotetask url shows is yours, and take new keys (remotetask key \
@@ -84,12 +93,14 @@ static KEYS_CHANGEABLE: Kind = Kind {
 static NOT_EXECUTABLE: Kind = Kind {
     code: "program-not-executable",
     level: Level::Fault,
+    places: &[],
     says: "<file> cannot be started (mode <mode>).",
     cure: "Give it its mode: `sudo chmod <wanted> <file>`",
 };
 static CGI_READABLE: Kind = Kind {
     code: "cgi-readable",
     level: Level::Fault,
+    places: &[],
     says: "Others can read <file> (mode <mode>). Then every web application of this machine can read the URL out \
            of a request while it is answered.",
     cure: "Take that away: `sudo chmod 0711 <file>`",
@@ -97,36 +108,42 @@ static CGI_READABLE: Kind = Kind {
 static OPEN: Kind = Kind {
     code: "file-open",
     level: Level::Advice,
+    places: &[],
     says: "Others can open <file> (mode <mode>), and nobody else needs to.",
     cure: "Take that away: `sudo chmod <wanted> <file>`",
 };
 static NO_HTTP: Kind = Kind {
     code: "http-missing",
     level: Level::Fault,
+    places: &[],
     says: "This machine has no user called http, and the web server is to run as that.",
     cure: "Install Web Station and the Apache HTTP Server 2.4 in DSM's Package Center.",
 };
 static FOLDER_CLOSED: Kind = Kind {
     code: "folder-closed",
     level: Level::Fault,
+    places: &[],
     says: "The web server's user http cannot get into <file> (mode <mode>).",
     cure: "Let it pass: `sudo chmod a+x <file>`",
 };
 static CONFIG_CLOSED: Kind = Kind {
     code: "config-closed",
     level: Level::Fault,
+    places: &[],
     says: "The web server's user http cannot read <file> (group <group>, mode <mode>), so every URL is refused.",
     cure: "Let it, and nobody else: `sudo chown root:http <file>` `sudo chmod 0640 <file>`",
 };
 static CONFIG_OPEN: Kind = Kind {
     code: "config-open",
     level: Level::Advice,
+    places: &[],
     says: "Every user of this machine can read <file> (mode <mode>).",
     cure: "The web server's user and you are enough: `sudo chmod 0640 <file>`",
 };
 static CONFIG_OPEN_PLAIN: Kind = Kind {
     code: "config-open-plain",
     level: Level::Fault,
+    places: &[],
     says: "Every user of this machine can read <file> (mode <mode>), and keys stand in it as they are: whoever \
            reads them can start something.",
     cure: "Take that away, make digests of the keys, and then take new ones, for somebody may have read these (remotetask \
@@ -135,6 +152,7 @@ static CONFIG_OPEN_PLAIN: Kind = Kind {
 static KEYS_OPEN: Kind = Kind {
     code: "keys-open",
     level: Level::Fault,
+    places: &[],
     says: "Others can read <file> (mode <mode>), and all keys stand in it: whoever reads them can start something.",
     cure:
         "Take that away, and then take new keys, for somebody may have read these (remotetask key rotate, for each): \
@@ -143,18 +161,21 @@ static KEYS_OPEN: Kind = Kind {
 static START_PAGE: Kind = Kind {
     code: "start-page-unused",
     level: Level::Advice,
+    places: &[],
     says: "<file> is not shown, for <why>; callers see the start page that came with the programs.",
     cure: "Make it a file of at most 64 KiB that everybody can read, and look again: `sudo chmod 0644 <file>`",
 };
 static NO_LINK: Kind = Kind {
     code: "link-missing",
     level: Level::Advice,
+    places: &[],
     says: "<link> is no link to <file>, so a shell does not know the name remotetask.",
     cure: "Make it one: `sudo mkdir -p /usr/local/bin` `sudo ln -sf <file> <link>`",
 };
 static START_PAGE_CHANGEABLE: Kind = Kind {
     code: "start-page-changeable",
     level: Level::Advice,
+    places: &[],
     says: "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>): the page that comes for every wrong \
            URL, and could ask for a key.",
     cure: "Look whether it is as you made it, and close it: `sudo chown <wanted> <file>` `sudo chmod go-w <file>`",
@@ -162,6 +183,7 @@ static START_PAGE_CHANGEABLE: Kind = Kind {
 static LEFTOVER: Kind = Kind {
     code: "leftover",
     level: Level::Advice,
+    places: &[],
     says: "<file> (mode <mode>) is a copy that somebody, a cure, or a change that was cut off, has left. There may be keys in \
            it.",
     cure: "Delete it, unless you still need it; and if others could read it, take new keys (remotetask key rotate, for \

@@ -12,6 +12,7 @@ use remotetask::key::{Digest, Key};
 static UNREADABLE: Kind = Kind {
     code: "keys-unreadable",
     level: Level::Fault,
+    places: &[],
     says: "The workbench cannot use what it has kept: <why>.",
     cure: "Move it away. Every URL goes on working, but those of sealed keys cannot be shown any more: `sudo mv \
            <file> <file>.away`",
@@ -19,12 +20,14 @@ static UNREADABLE: Kind = Kind {
 static IS_PUBLISHED: Kind = Kind {
     code: "key-published",
     level: Level::Fault,
+    places: &[],
     says: "The key of <whose> stands in a published example: everybody knows it.",
     cure: "Take a new one. Its old URLs are refused then: `sudo remotetask <kind> rotate <name>`",
 };
 static IS_EXAMPLE: Kind = Kind {
     code: "key-example",
     level: Level::Advice,
+    places: &[],
     says: "The key of <whose> is the published example's. That is good enough for a trial that this machine alone \
            can reach.",
     cure: "Take a new one before others can reach it: `sudo remotetask <kind> rotate <name>`",
@@ -32,12 +35,14 @@ static IS_EXAMPLE: Kind = Kind {
 static IS_WEAK: Kind = Kind {
     code: "key-weak",
     level: Level::Advice,
+    places: &[],
     says: "The key of <whose> is weak: <why>.",
     cure: "Take a new one. Its old URLs are refused then: `sudo remotetask <kind> rotate <name>`",
 };
 static ARE_PLAIN: Kind = Kind {
     code: "keys-plain",
     level: Level::Advice,
+    places: &[],
     says: "Keys stand in config.json as they are, <count> of them. Every web application of this machine can read \
            them there.",
     cure: "Make them digests, which tell nothing; the URLs stay the same. If one of those applications may have been broken \
@@ -46,12 +51,14 @@ static ARE_PLAIN: Kind = Kind {
 static ALL_EXPIRED: Kind = Kind {
     code: "keys-all-expired",
     level: Level::Fault,
+    places: &[],
     says: "Every magic key has expired, so every URL is refused.",
     cure: "Make one that is valid: `sudo remotetask key new --label <label>`",
 };
 static HAS_EXPIRED: Kind = Kind {
     code: "key-expired",
     level: Level::Advice,
+    places: &[],
     says: "The key of <whose> has expired; its last day was <day>.",
     cure: "Take it out, or write a later day at its \"expires\" in config.json: `sudo remotetask key revoke <name>`",
 };

@@ -26,24 +26,28 @@ use remotetask::response::{promised, start_page, START_PAGE};
 static NO_CURL: Kind = Kind {
     code: "live-no-curl",
     level: Level::Fault,
+    places: &[],
     says: "There is no curl on this machine to make a request with: <why>.",
     cure: "Open <url> in a browser: it must show the start page.",
 };
 static NO_NAME: Kind = Kind {
     code: "live-no-name",
     level: Level::Fault,
+    places: &[],
     says: "The name in <url> is not known here: <why>.",
     cure: "Look for a slip of the pen in the name; or see whether it is known: `nslookup <host>`",
 };
 static REFUSED: Kind = Kind {
     code: "live-refused",
     level: Level::Fault,
+    places: &[],
     says: "Nothing answers at <url>: <why>.",
     cure: "See that the web server runs, and that the port is the one that it listens on: `sudo netstat -tln`",
 };
 static LATE: Kind = Kind {
     code: "live-late",
     level: Level::Fault,
+    places: &[],
     says: "No answer came from <url> in time: <why>.",
     cure:
         "See whether a firewall keeps requests away; and from the NAS itself many routers lead no request to their own \
@@ -52,6 +56,7 @@ static LATE: Kind = Kind {
 static NO_TLS: Kind = Kind {
     code: "live-no-tls",
     level: Level::Fault,
+    places: &[],
     says: "No https comes about with <url>: <why>.",
     cure: "That port speaks plain http, or a kind of https that is too old or too new. In DSM https is on the port that the \
            virtual host or the reverse proxy has for it, 443 as a rule; docs/web.md says how to set it up.",
@@ -59,6 +64,7 @@ static NO_TLS: Kind = Kind {
 static CERTIFICATE: Kind = Kind {
     code: "live-certificate",
     level: Level::Fault,
+    places: &[],
     says: "The certificate of <url> is not believed: <why>.",
     cure: "Choose a certificate for that name in Control Panel, Security, Certificate; it must not have expired, and must \
            name the host as you call it.",
@@ -66,12 +72,14 @@ static CERTIFICATE: Kind = Kind {
 static FAILED: Kind = Kind {
     code: "live-failed",
     level: Level::Fault,
+    places: &[],
     says: "The request to <url> failed: <why>.",
     cure: "See what curl says about it in full: `curl -v <url>/`",
 };
 static LED_AWAY: Kind = Kind {
     code: "live-led-away",
     level: Level::Fault,
+    places: &[],
     says: "Whoever asks <url> for / is sent on to <location> (status <status>).",
     cure: "If that is the same address with https, call it by that. If it is DSM's own login (port 5000 or 5001), host or \
            port are DSM's, not those of the virtual host or the reverse proxy; docs/web.md says how to set them up.",
@@ -79,6 +87,7 @@ static LED_AWAY: Kind = Kind {
 static FORBIDDEN: Kind = Kind {
     code: "live-forbidden",
     level: Level::Fault,
+    places: &[],
     says: "The web server refuses even to answer /: status 403.",
     cure:
         "It may not run the program or not get to it: look for the document root's .htaccess, the modes of folders and \
@@ -88,6 +97,7 @@ static FORBIDDEN: Kind = Kind {
 static BACK_END: Kind = Kind {
     code: "live-back-end",
     level: Level::Fault,
+    places: &[],
     says: "A proxy answers, but the web server behind it does not: status <status> to a request of /.",
     cure:
         "See that Apache runs, and that the proxy leads to the port on which it listens: `sudo synosystemctl restart \
@@ -96,12 +106,14 @@ static BACK_END: Kind = Kind {
 static BROKEN: Kind = Kind {
     code: "live-broken",
     level: Level::Fault,
+    places: &[],
     says: "The web server cannot run the program: status <status> to a request of /.",
     cure: "Its error log says why: `sudo tail /var/log/httpd/apache24-error_log`",
 };
 static ELSEWHERE: Kind = Kind {
     code: "live-elsewhere",
     level: Level::Fault,
+    places: &[],
     says: "Something else answers at <url>: status <status> to a request of /, not the start page.",
     cure:
         "Is it the right host and port? Where DSM's own login or another page comes, the virtual host or the reverse \
@@ -110,12 +122,14 @@ static ELSEWHERE: Kind = Kind {
 static OWN_PAGE: Kind = Kind {
     code: "live-own-page",
     level: Level::Advice,
+    places: &[],
     says: "Your own start page, <file>, is not shown: the web server's user cannot read it.",
     cure: "Let it: `sudo chmod 0644 <file>`",
 };
 static OTHER_PAGE: Kind = Kind {
     code: "live-other-page",
     level: Level::Fault,
+    places: &[],
     says:
         "To <what> another page comes than the start page (status <status>): a proxy or DSM puts its own error page in \
            the place of ours, so a stranger sees that there is something.",
@@ -125,6 +139,7 @@ static OTHER_PAGE: Kind = Kind {
 static METHOD: Kind = Kind {
     code: "live-method",
     level: Level::Fault,
+    places: &[],
     says: "To <what> something else answers (status <status>), so those who send one start nothing.",
     cure:
         "Let the web server and what stands in front of it hand on GET, HEAD and POST: look for Limit, LimitExcept or \
@@ -133,6 +148,7 @@ static METHOD: Kind = Kind {
 static OTHER_STATUS: Kind = Kind {
     code: "live-other-status",
     level: Level::Fault,
+    places: &[],
     says: "The answer to <what> has the status <status>, where it should be <wanted>.",
     cure: "Something between changes it: look for rules about answers in the proxy or in .htaccess, and take them out for \
            this host.",
@@ -140,6 +156,7 @@ static OTHER_STATUS: Kind = Kind {
 static HEADER: Kind = Kind {
     code: "live-header",
     level: Level::Advice,
+    places: &[],
     says: "The header <header> does not arrive as it was sent: it is <there>, and should be <wanted>.",
     cure: "Look for it in the proxy's or Apache's configuration (Header, proxy_hide_header, add_header), and take that out \
            for this host.",
@@ -147,12 +164,14 @@ static HEADER: Kind = Kind {
 static ADDED: Kind = Kind {
     code: "live-added",
     level: Level::Advice,
+    places: &[],
     says: "Something between adds the header <header> to the answers.",
     cure: "Look for it in the proxy's or Apache's configuration, and take that out for this host.",
 };
 static NOT_OURS: Kind = Kind {
     code: "live-not-logged",
     level: Level::Fault,
+    places: &[],
     says: "The right page came, but <log> has no line for the request (<what>): another installation answers there, or \
            the log cannot be written.",
     cure: "Look for another remotetask-cgi in the web server's configuration; remotetask check without --url looks at the log.",
@@ -160,6 +179,7 @@ static NOT_OURS: Kind = Kind {
 static PATH: Kind = Kind {
     code: "live-path",
     level: Level::Fault,
+    places: &[],
     says: "The path does not arrive as it was sent (<what>): the log says \"<why>\", where \"<wanted>\" should stand.",
     cure: "Something between rewrites it: the proxy must hand the path on as it is, without a part of its own in front; in \
            nginx proxy_pass without a path.",
@@ -167,6 +187,7 @@ static PATH: Kind = Kind {
 static PATH_LOST: Kind = Kind {
     code: "live-path-lost",
     level: Level::Fault,
+    places: &[],
     says: "The path does not arrive at all: <what> is answered as if it were a request of /.",
     cure: "Something between takes it away. The way to the program must be one of those in the folder webstation: \
            FallbackResource and ErrorDocument hand no path on, and a proxy must hand it on as it is.",
@@ -174,12 +195,14 @@ static PATH_LOST: Kind = Kind {
 static HEADERS_LOST: Kind = Kind {
     code: "live-keys-in-headers",
     level: Level::Advice,
+    places: &[],
     says: "Keys in headers (X-Magic-Key, X-Task-Key) do not arrive: the log says \"<why>\".",
     cure: "Something between takes them out. Use keys in the path, or let it hand on all headers.",
 };
 static NO_ADDRESS: Kind = Kind {
     code: "live-no-address",
     level: Level::Advice,
+    places: &[],
     says: "The caller's address does not arrive: the log says from=unknown. No key with \"from\" would work.",
     cure: "Let the proxy tell it, and nothing else that contradicts it: X-Real-IP $remote_addr; in Control Panel's reverse \
            proxy it is there by itself.",
@@ -187,6 +210,7 @@ static NO_ADDRESS: Kind = Kind {
 static NO_ADDRESS_NEEDED: Kind = Kind {
     code: "live-no-address-for-from",
     level: Level::Fault,
+    places: &[],
     says: "The caller's address does not arrive: the log says from=unknown. So the keys with \"from\" are refused: \
            <labels>.",
     cure: "Let the proxy tell it (X-Real-IP $remote_addr), or give these people keys without --from.",
@@ -194,6 +218,7 @@ static NO_ADDRESS_NEEDED: Kind = Kind {
 static OTHER_ADDRESS: Kind = Kind {
     code: "live-other-address",
     level: Level::Advice,
+    places: &[],
     says: "The request went out from <own>, and the log says from=<from>: something between, a router or a proxy of \
            another machine's, puts its own address in the place of the caller's. A \"from\" would see that one.",
     cure: "From outside it may be otherwise: send a request from there, and see what the log says: `sudo tail <log>` If it \
@@ -202,6 +227,7 @@ static OTHER_ADDRESS: Kind = Kind {
 static TRACE: Kind = Kind {
     code: "live-trace",
     level: Level::Advice,
+    places: &[],
     says: "Apache answers TRACE by itself and sends the request back, so a stranger sees that there is an Apache.",
     cure: "Switch it off for the whole of Apache, and restart it: `echo 'TraceEnable off' | sudo tee \
            /usr/local/etc/apache24/sites-enabled/trace.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
@@ -209,6 +235,7 @@ static TRACE: Kind = Kind {
 static LONG: Kind = Kind {
     code: "live-long-path",
     level: Level::Advice,
+    places: &[],
     says:
         "A path whose part is longer than 255 characters gets a page of the web server's own (status <status>), so a \
            stranger sees what serves there. No key is as long.",
@@ -218,6 +245,7 @@ static LONG: Kind = Kind {
 static IN_THE_CLEAR: Kind = Kind {
     code: "live-in-the-clear",
     level: Level::Advice,
+    places: &[],
     says: "<url> is not https: everybody on the way can read the keys, and use them.",
     cure: "Let DSM put https in front: Control Panel, Login Portal, Advanced, Reverse Proxy; docs/web.md says how.",
 };

@@ -10,18 +10,21 @@ use crate::owner::finding::{Found, Kind, Level};
 static MISSING: Kind = Kind {
     code: "log-missing",
     level: Level::Fault,
+    places: &[],
     says: "There is no <file>, and the web server's user cannot make one there: nothing is logged.",
     cure: "Make it: `sudo touch <file>` `sudo chown http:http <file>` `sudo chmod 0640 <file>`",
 };
 static UNWRITABLE: Kind = Kind {
     code: "log-unwritable",
     level: Level::Fault,
+    places: &[],
     says: "The user <wanted> cannot write <file> (it belongs to <user>, mode <mode>): nothing is logged.",
     cure: "Give it to that user: `sudo chown <wanted> <file>` `sudo chmod 0640 <file>`",
 };
 static NO_FILE: Kind = Kind {
     code: "log-kind",
     level: Level::Fault,
+    places: &[],
     says: "<file> is no regular file (a link is none), so nothing is logged.",
     cure: "Move it away and make one: `sudo mv <file> <file>.away` `sudo touch <file>` `sudo chown <wanted> \
            <file>` `sudo chmod 0640 <file>`",
@@ -29,6 +32,7 @@ static NO_FILE: Kind = Kind {
 static OPEN: Kind = Kind {
     code: "log-open",
     level: Level::Advice,
+    places: &[],
     says: "Every user of this machine can read or write <file> (mode <mode>). No key stands in it, but who called, \
            and from where.",
     cure: "Take that away: `sudo chmod 0640 <file>`",

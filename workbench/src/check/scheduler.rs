@@ -15,6 +15,7 @@ use remotetask::target;
 static MISSING: Kind = Kind {
     code: "scheduler-missing",
     level: Level::Fault,
+    places: &[],
     says: "There is no program <program> that could be started, and without it these tasks cannot: <tasks>.",
     cure: "If it lies elsewhere on this machine, write its place into config.json: `find / -name <name> 2>/dev/null` \
            `\"<name>\": \"/usr/syno/bin/<name>\"`",
@@ -22,6 +23,7 @@ static MISSING: Kind = Kind {
 static ELSEWHERE: Kind = Kind {
     code: "scheduler-elsewhere",
     level: Level::Advice,
+    places: &[],
     says: "This machine has no Task Scheduler of DSM's. On a Synology NAS these tasks can be started, here they \
            cannot: <tasks>.",
     cure: "Nothing is to be done for a trial.",
@@ -29,12 +31,14 @@ static ELSEWHERE: Kind = Kind {
 static SILENT: Kind = Kind {
     code: "scheduler-silent",
     level: Level::Fault,
+    places: &[],
     says: "The Task Scheduler gives no answer: <why>.",
     cure: "See what it says by itself: `sudo <program> --get id=<number>`",
 };
 static UNKNOWN: Kind = Kind {
     code: "task-unknown",
     level: Level::Fault,
+    places: &[],
     says: "The Task Scheduler knows no task <number>, so nobody can start it.",
     cure: "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo remotetask \
            tasks` `sudo remotetask tasks remove <number>`",
@@ -42,6 +46,7 @@ static UNKNOWN: Kind = Kind {
 static NO_SCRIPT: Kind = Kind {
     code: "task-script",
     level: Level::Fault,
+    places: &[],
     says: "The script of task <number> cannot be started without DSM, as \"scheduler\": \"direct\" demands: <why>.",
     cure: "Look at the task in DSM's Task Scheduler and save it there once more; or let remotetask probe find another \
            way.",

@@ -23,6 +23,7 @@ use remotetask::outcome::Outcome;
 static BLOCKED: Kind = Kind {
     code: "way-blocked",
     level: Level::Fault,
+    places: &[],
     says: "The web server's user does not get through to remotetask-run: <why>.",
     cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | \
            sudo -u http <sudo> -n <program>`",

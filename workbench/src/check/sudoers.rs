@@ -18,6 +18,7 @@ use remotetask::config::ELEVATE;
 static ELEVATE_NONE: Kind = Kind {
     code: "elevate-none",
     level: Level::Fault,
+    places: &[],
     says: "\"elevate\" is [] in config.json, so nothing ever becomes root, and remotetask-run is root's: nothing \
            can be started.",
     cure: "Take \"elevate\" out of config.json: `sudo vi <file>`",
@@ -25,6 +26,7 @@ static ELEVATE_NONE: Kind = Kind {
 static SUDO_MISSING: Kind = Kind {
     code: "sudo-missing",
     level: Level::Fault,
+    places: &[],
     says: "There is no program <sudo> that could be started, so nothing becomes root.",
     cure: "Find out where sudo is, and write that into config.json as the first word of \"elevate\": `command -v \
            sudo` `\"elevate\": [\"/usr/bin/sudo\", \"-n\"]`",
@@ -32,12 +34,14 @@ static SUDO_MISSING: Kind = Kind {
 static SUDO_NOT_SETUID: Kind = Kind {
     code: "sudo-not-setuid",
     level: Level::Fault,
+    places: &[],
     says: "<sudo> does not become root (owner <user>, mode <mode>), whoever starts it.",
     cure: "Type this as root: `chown root:root <sudo>` `chmod 4755 <sudo>`",
 };
 static FILE_MISSING: Kind = Kind {
     code: "sudoers-missing",
     level: Level::Fault,
+    places: &[],
     says: "There is no <file>, so the web server's user may not start anything. An update of DSM can take it away.",
     cure: "Write it anew: `printf '%s\\n' <defaults> <rule> | sudo tee <file>.new >/dev/null` `sudo chmod 0440 \
            <file>.new` `sudo mv <file>.new <file>`",
@@ -45,36 +49,42 @@ static FILE_MISSING: Kind = Kind {
 static FILE_NAME: Kind = Kind {
     code: "sudoers-name",
     level: Level::Fault,
+    places: &[],
     says: "sudo skips <there>: a name in that folder may have no dot in it and no ~ at its end.",
     cure: "Give it its name: `sudo mv <there> <file>`",
 };
 static FILE_MODE: Kind = Kind {
     code: "sudoers-mode",
     level: Level::Fault,
+    places: &[],
     says: "sudo does not read <file>, for others than root can change it (owner <user>, mode <mode>).",
     cure: "Take that away: `sudo chown root:root <file>` `sudo chmod 0440 <file>`",
 };
 static FILE_OPEN: Kind = Kind {
     code: "sudoers-open",
     level: Level::Advice,
+    places: &[],
     says: "<file> has mode <mode>; sudo reads it, but its own checker demands 0440.",
     cure: "Give it that: `sudo chmod 0440 <file>`",
 };
 static NOT_INCLUDED: Kind = Kind {
     code: "sudoers-not-included",
     level: Level::Fault,
+    places: &[],
     says: "/etc/sudoers does not say that the folder /etc/sudoers.d is to be read.",
     cure: "Add the line that does: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers >/dev/null`",
 };
 static UNKNOWN: Kind = Kind {
     code: "sudo-unknown",
     level: Level::Advice,
+    places: &[],
     says: "What else sudo lets the web server's user do cannot be looked at: <why>.",
     cure: "See what sudo says at a terminal: `sudo <sudo> -l -U http`",
 };
 static RULE: Kind = Kind {
     code: "sudoers-rule",
     level: Level::Fault,
+    places: &[],
     says: "sudo does not let the web server's user start remotetask-run in the way it should: <is>.",
     cure: "Write the rule anew: `printf '%s\\n' <defaults> <rule> | sudo tee <file>.new >/dev/null` `sudo chmod \
            0440 <file>.new` `sudo mv <file>.new <file>`",
@@ -82,6 +92,7 @@ static RULE: Kind = Kind {
 static OTHER_RULE: Kind = Kind {
     code: "sudoers-other-rule",
     level: Level::Fault,
+    places: &[],
     says: "sudo lets the web server's user, which every web application runs as, do something else as well: <rules>.",
     cure: "Take the line for http out of <there>. If nobody needs anything in that file, switch it off as a whole; \
            sudo skips names with a dot: `sudo mv <there> <there>.off`",
@@ -89,12 +100,14 @@ static OTHER_RULE: Kind = Kind {
 static OTHER_RULE_SOMEWHERE: Kind = Kind {
     code: "sudoers-other-rule-somewhere",
     level: Level::Fault,
+    places: &[],
     says: "sudo lets the web server's user, which every web application runs as, do something else as well: <rules>.",
     cure: "Find the line, and take it out: `sudo grep -rn -e http -e '^ALL' /etc/sudoers /etc/sudoers.d`",
 };
 static DEFAULTS: Kind = Kind {
     code: "sudoers-defaults",
     level: Level::Advice,
+    places: &[],
     says: "The drop-in's line Defaults is missing; should somebody set requiretty for sudo, nothing could be \
            started any more.",
     cure: "Write both lines anew: `printf '%s\\n' <defaults> <rule> | sudo tee <file>.new >/dev/null` `sudo chmod \
@@ -103,6 +116,7 @@ static DEFAULTS: Kind = Kind {
 static OVERRIDDEN: Kind = Kind {
     code: "sudoers-requiretty",
     level: Level::Fault,
+    places: &[],
     says: "sudo is told to demand a terminal for remotetask-run (requiretty), and a web server has none.",
     cure: "Find that line, and take it out: `sudo grep -rn requiretty /etc/sudoers /etc/sudoers.d`",
 };

@@ -18,6 +18,7 @@ use remotetask::trust::{flaw, flaw_above, Flaw};
 static NO_WAY_IN: Kind = Kind {
     code: "web-no-way-in",
     level: Level::Fault,
+    places: &[],
     says: "No web server leads here: there is no <dropin>, no document root with remotetask.cgi or index.php, and no \
            file of nginx's that names remotetask-cgi.",
     cure: "Set one of them up, as docs/web.md says.",
@@ -25,6 +26,7 @@ static NO_WAY_IN: Kind = Kind {
 static NO_APACHE: Kind = Kind {
     code: "web-no-apache",
     level: Level::Fault,
+    places: &[],
     says: "<way> is for Apache 2.4, and this machine has none.",
     cure: "Install \"Apache HTTP Server 2.4\" in DSM's Package Center and choose it as the back-end of the virtual host in \
            Web Station; or take the way by PHP, as docs/web.md says.",
@@ -32,12 +34,14 @@ static NO_APACHE: Kind = Kind {
 static BROKEN: Kind = Kind {
     code: "web-broken",
     level: Level::Fault,
+    places: &[],
     says: "Apache finds a fault in its own files: <why>.",
     cure: "Mend what it says, and ask it again: `sudo <program> -t`",
 };
 static NOT_LOADED: Kind = Kind {
     code: "web-module-not-loaded",
     level: Level::Fault,
+    places: &[],
     says: "Apache does not load <name>, which <way> needs, though <module> is there.",
     cure: "Make it load the module, and restart it: `echo 'LoadModule <name> <module>' | sudo tee \
            /usr/local/etc/apache24/sites-enabled/<conf>` `sudo synosystemctl restart pkgctl-Apache2.4`",
@@ -45,18 +49,21 @@ static NOT_LOADED: Kind = Kind {
 static NO_CGI: Kind = Kind {
     code: "web-no-cgi",
     level: Level::Fault,
+    places: &[],
     says: "This Apache cannot run programs: it has neither mod_cgid nor mod_cgi.",
     cure: "Take the way by PHP, as docs/web.md says.",
 };
 static NO_MODULE: Kind = Kind {
     code: "web-no-module",
     level: Level::Fault,
+    places: &[],
     says: "This Apache has no <name>, which <way> needs.",
     cure: "Take the way by a port of its own, as docs/web.md says.",
 };
 static NOT_READ: Kind = Kind {
     code: "web-dropin-not-read",
     level: Level::Fault,
+    places: &[],
     says: "Apache does not read <dropin>.",
     cure: "Let it read that folder, by a line at the end of its own configuration, and restart it: `echo 'IncludeOptional \
            /usr/local/etc/apache24/sites-enabled/*.conf' | sudo tee -a <main>` `sudo synosystemctl restart \
@@ -65,6 +72,7 @@ static NOT_READ: Kind = Kind {
 static DROP_IN_ELSEWHERE: Kind = Kind {
     code: "web-dropin-elsewhere",
     level: Level::Fault,
+    places: &[],
     says: "Apache's port of its own leads to <theirs>, not to <ours>.",
     cure:
         "Let it lead here, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_FOLDER\\) .*|\\1 <ours>|' <file>` \
@@ -73,6 +81,7 @@ static DROP_IN_ELSEWHERE: Kind = Kind {
 static OTHER_PORT: Kind = Kind {
     code: "web-other-port",
     level: Level::Fault,
+    places: &[],
     says: "Apache is told to listen on <theirs>, config.json says <ours>.",
     cure: "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 <ours>|' \
            <file>` `sudo synosystemctl restart pkgctl-Apache2.4`",
@@ -80,6 +89,7 @@ static OTHER_PORT: Kind = Kind {
 static CHANGED: Kind = Kind {
     code: "web-changed",
     level: Level::Fault,
+    places: &[],
     says: "<file> lacks a line that was installed: <line>. Without it requests do not arrive, or refusals can be told \
            apart.",
     cure:
@@ -89,6 +99,7 @@ static CHANGED: Kind = Kind {
 static NOT_QUIET: Kind = Kind {
     code: "web-not-quiet",
     level: Level::Advice,
+    places: &[],
     says: "<file> lacks a line that keeps keys out of Apache's logs: <line>.",
     cure:
         "Put it back where it stood, as the same file in the folder webstation shows it, and restart Apache: `sudo vi \
@@ -97,6 +108,7 @@ static NOT_QUIET: Kind = Kind {
 static MORE: Kind = Kind {
     code: "web-more",
     level: Level::Advice,
+    places: &[],
     says: "<file> has a line that was not installed: <line>.",
     cure: "If it is not yours, or writes a log, take it out, and restart Apache: `sudo vi <file>` `sudo synosystemctl \
            restart pkgctl-Apache2.4`",
@@ -104,6 +116,7 @@ static MORE: Kind = Kind {
 static ELSEWHERE: Kind = Kind {
     code: "web-link-elsewhere",
     level: Level::Fault,
+    places: &[],
     says: "<link> is no link to <program>, so it is not ours: whoever can write that folder may have put it there, to be \
            given keys.",
     cure: "See what it is, and take it away. If requests are to come in by that folder, set it up as docs/web.md says: `sudo \
@@ -112,6 +125,7 @@ static ELSEWHERE: Kind = Kind {
 static OTHER_PAGE: Kind = Kind {
     code: "web-page-other",
     level: Level::Fault,
+    places: &[],
     says:
         "<file> names remotetask-cgi, and is not the page that is installed: it could keep every key that it is given.",
     cure: "See what it is, and take it away. If requests are to come in by that folder, put index.php from the folder \
@@ -120,6 +134,7 @@ static OTHER_PAGE: Kind = Kind {
 static NAME: Kind = Kind {
     code: "web-root-name",
     level: Level::Advice,
+    places: &[],
     says: "The name of <root> would mean something else in Apache's files, so whether they let it read the .htaccess there is \
            not looked at.",
     cure: "Give that folder a name of letters, digits, - and _ alone.",
@@ -127,12 +142,14 @@ static NAME: Kind = Kind {
 static NO_HTACCESS: Kind = Kind {
     code: "web-no-htaccess",
     level: Level::Fault,
+    places: &[],
     says: "<root> has remotetask.cgi, but no .htaccess that sends requests to it.",
     cure: "Put the one from the folder webstation there, as <root>/.htaccess.",
 };
 static NOT_APACHES: Kind = Kind {
     code: "web-root-not-served",
     level: Level::Fault,
+    places: &[],
     says: "No virtual host of Apache's has <root> as its document root.",
     cure: "In Web Station make a virtual host with that document root, and choose the Apache HTTP Server 2.4 as its \
            back-end; with nginx there is no .htaccess.",
@@ -140,6 +157,7 @@ static NOT_APACHES: Kind = Kind {
 static IGNORED: Kind = Kind {
     code: "web-htaccess-ignored",
     level: Level::Fault,
+    places: &[],
     says: "Apache ignores <root>/.htaccess: nothing allows it for that folder (AllowOverride All).",
     cure: "Allow it for that folder, and restart Apache: `printf '%s\\n' '<Directory \"<root>\">' 'AllowOverride All' \
            '</Directory>' | sudo tee /usr/local/etc/apache24/sites-enabled/remotetask-htaccess.conf` `sudo \
@@ -148,6 +166,7 @@ static IGNORED: Kind = Kind {
 static NOT_ALLOWED: Kind = Kind {
     code: "web-htaccess-line",
     level: Level::Fault,
+    places: &[],
     says: "Apache is told to ignore <root>/.htaccess: AllowOverride <what> in <file>, line <line>.",
     cure: "Let that line allow it, and restart Apache: `sudo sed -i '<line>s/.*/AllowOverride All/' <file>` `sudo \
            synosystemctl restart pkgctl-Apache2.4`",
@@ -155,6 +174,7 @@ static NOT_ALLOWED: Kind = Kind {
 static UNCLEAR: Kind = Kind {
     code: "web-htaccess-unclear",
     level: Level::Advice,
+    places: &[],
     says: "Whether Apache reads <root>/.htaccess cannot be told from its files: they say it by patterns.",
     cure:
         "Make a request, and see, with this NAS's own address in the place of this one: `sudo remotetask check --url \
@@ -163,6 +183,7 @@ static UNCLEAR: Kind = Kind {
 static ROOT_OPEN: Kind = Kind {
     code: "web-root-open",
     level: Level::Advice,
+    places: &[],
     says: "Others than root can write <path> (it belongs to <user>, mode <mode>). Whoever can, a web application \
            with a hole among them, can take a key while somebody uses it.",
     cure: "Look whether what lies there is as it was installed, and make it root's: `sudo chown -h root:root <path>` `sudo \
@@ -171,6 +192,7 @@ static ROOT_OPEN: Kind = Kind {
 static ROOT_OPEN_BELOW: Kind = Kind {
     code: "web-root-open-below",
     level: Level::Advice,
+    places: &[],
     says: "Others than root can write <path> (it belongs to <user>, mode <mode>), and what lies above it, or it is a link. \
            Whoever can, a web application with a hole among them, can take a key while somebody uses it.",
     cure: "Close what lies above it first, then check again: a command for it by its name could be led to another file now.",
@@ -178,6 +200,7 @@ static ROOT_OPEN_BELOW: Kind = Kind {
 static ABOVE_OPEN: Kind = Kind {
     code: "web-above-open",
     level: Level::Advice,
+    places: &[],
     says: "Others than root can write <path> (it belongs to <user>, mode <mode>), in which <root> lies: a web application with \
            a hole can put another program in the place of ours, and take keys while they are used.",
     cure: "Take the way by a port of its own, as docs/web.md says: nothing of it lies in a share. Or make that folder root's, \
@@ -186,6 +209,7 @@ static ABOVE_OPEN: Kind = Kind {
 static ROOT_SHARED: Kind = Kind {
     code: "web-root-shared",
     level: Level::Advice,
+    places: &[],
     says: "Others than root can perhaps write <path> (mode <mode>), and take a key there while somebody uses it. On a \
            share of DSM's the mode shows 777 whatever its permissions say.",
     cure: "In Control Panel, Shared Folder, Edit, Permissions, see that nobody may write there whom you do not trust, http \
@@ -195,6 +219,7 @@ static ROOT_SHARED: Kind = Kind {
 static ACCESS_LOG: Kind = Kind {
     code: "web-access-log",
     level: Level::Advice,
+    places: &[],
     says: "Apache writes the address of every request to <log>, and there every secret URL (<file>, line <line>).",
     cure:
         "Send the keys in headers (remotetask url --for curl shows how), or take the way by a port of its own, which \
@@ -204,6 +229,7 @@ static ACCESS_LOG: Kind = Kind {
 static ERROR_LOG: Kind = Kind {
     code: "web-error-log",
     level: Level::Advice,
+    places: &[],
     says: "<what> in <file>, line <line>, lets Apache write to its error log, which names the path of a request and with it \
            the secret URL.",
     cure: "Take that line out, so that nothing but LogLevel emerg is there, and restart Apache: `sudo vi +<line> <file>` \
@@ -212,6 +238,7 @@ static ERROR_LOG: Kind = Kind {
 static STATUS_PAGE: Kind = Kind {
     code: "web-status-page",
     level: Level::Advice,
+    places: &[],
     says: "Apache has a status page (<file>, line <line>), which shows the URLs that are being answered.",
     cure: "Make a comment of that line, and restart Apache: `sudo sed -i '<line>s/^/#/' <file>` `sudo synosystemctl \
            restart pkgctl-Apache2.4`",

@@ -32,12 +32,14 @@ use remotetask::record::{self, Runs};
 static REFUSED: Kind = Kind {
     code: "prove-refused",
     level: Level::Fault,
+    places: &[],
     says: "remotetask-cgi runs, and took the canary's keys for wrong: <why>.",
     cure: "See what hands the path on, and what else is wrong: `sudo remotetask check --url <url>`",
 };
 static NOT_LOGGED: Kind = Kind {
     code: "prove-not-logged",
     level: Level::Fault,
+    places: &[],
     says:
         "The start page came, and <log> says nothing of the request: another installation answers at <url>, or the log \
            cannot be written.",
@@ -46,24 +48,28 @@ static NOT_LOGGED: Kind = Kind {
 static SUDO: Kind = Kind {
     code: "prove-sudo",
     level: Level::Fault,
+    places: &[],
     says: "remotetask-cgi runs, and sudo did not let it through: <why>.",
     cure: "Put the rule back, and prove it again: `sudo <folder>/nas.sh repair` `sudo remotetask prove --url <url>`",
 };
 static NOT_STARTED: Kind = Kind {
     code: "prove-not-started",
     level: Level::Fault,
+    places: &[],
     says: "sudo let it through, and remotetask-run did not start the command: <why>.",
     cure: "Mend what that says: `sudo remotetask check`",
 };
 static NOT_WELL: Kind = Kind {
     code: "prove-not-well",
     level: Level::Fault,
+    places: &[],
     says: "The command /bin/true did not end well: <why>.",
     cure: "See what is wrong with this machine: `sudo remotetask check`",
 };
 static NO_ANSWER: Kind = Kind {
     code: "prove-no-answer",
     level: Level::Fault,
+    places: &[],
     says: "Something else came than an answer to the canary's request: status <status>.",
     cure: "See who answers in between: `sudo remotetask check --url <url>`",
 };

@@ -13,7 +13,7 @@ pub enum Level {
     Advice,
 }
 
-/// A kind of finding. `<name>` in its texts stands for what was found.
+/// A kind of finding, as [`findings`] declares it. `<name>` in its texts stands for a place.
 #[derive(Debug)]
 pub struct Kind {
     /// Its short name, for programs and for docs/workbench.md.
@@ -22,10 +22,71 @@ pub struct Kind {
     pub level: Level,
     /// What is wrong, in a sentence.
     pub says: &'static str,
-    /// What to do. What is to be typed stands in backticks: a command, in which names are quoted as words
+    /// What to do. What is to be typed stands in backticks: a command, in which places are quoted as words
     /// of a shell, or a piece of config.json, which begins with a double quote.
     pub cure: &'static str,
+    /// The names of the places.
+    pub places: &'static [&'static str],
 }
+
+/// Declares the findings of a module, each once: a structure whose fields are the places of its texts.
+///
+/// ```text
+/// findings! {
+///     /// A file is not there.
+///     Missing { file }: "file-missing", Fault,
+///         "<file> is missing.",
+///         "Put it back: `sudo remotetask repair`";
+/// }
+/// let found: Found = Missing { file: &path.display() }.found();
+/// ```
+///
+/// A place that is forgotten at a use, or that the finding does not have, does not compile. A test compares the
+/// places with the texts. `KINDS` lists them in this order.
+macro_rules! findings {
+    ($($(#[$doc:meta])* $name:ident $places:tt: $code:literal, $level:ident, $says:literal, $cure:literal;)+) => {
+        $($crate::owner::finding::finding! { $(#[$doc])* $name $places: $code, $level, $says, $cure })+
+        /// The findings of this module.
+        #[cfg(test)]
+        pub static KINDS: &[&$crate::owner::finding::Kind] = &[$(&$name::KIND),+];
+    };
+}
+pub(crate) use findings;
+
+/// One finding of [`findings`].
+macro_rules! finding {
+    ($(#[$doc:meta])* $name:ident {}: $code:literal, $level:ident, $says:literal, $cure:literal) => {
+        $(#[$doc])*
+        pub struct $name;
+        $crate::owner::finding::finding! { @kind [$name] []: $code, $level, $says, $cure }
+    };
+    ($(#[$doc:meta])* $name:ident { $($place:ident),+ }: $code:literal, $level:ident, $says:literal, $cure:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name<'f> {
+            $(pub $place: &'f dyn ::std::fmt::Display),+
+        }
+        $crate::owner::finding::finding! { @kind [$name<'_>] [$($place)+]: $code, $level, $says, $cure }
+    };
+    (@kind [$($name:tt)+] [$($place:ident)*]: $code:literal, $level:ident, $says:literal, $cure:literal) => {
+        impl $($name)+ {
+            /// The words of this kind.
+            pub const KIND: $crate::owner::finding::Kind = $crate::owner::finding::Kind {
+                code: $code,
+                level: $crate::owner::finding::Level::$level,
+                says: $says,
+                cure: $cure,
+                places: &[$(stringify!($place)),*],
+            };
+
+            /// Fills the places.
+            pub fn found(&self) -> $crate::owner::finding::Found {
+                Self::KIND.found(&[$((stringify!($place), &self.$place.to_string())),*])
+            }
+        }
+    };
+}
+pub(crate) use finding;
 
 /// Something that was found.
 #[derive(Debug)]
@@ -42,7 +103,7 @@ pub struct Found {
 
 impl Kind {
     /// This kind, found; `names` are put in the places of its texts, `("file", "/etc/x")` for `<file>`.
-    pub fn found(&'static self, names: &[(&str, &str)]) -> Found {
+    pub fn found(&self, names: &[(&str, &str)]) -> Found {
         let cure = parts(self.cure).map(|part| match part {
             Part::Prose(text) => Part::Prose(filled(&text, names, told)),
             Part::Typed(text) if text.starts_with('"') => {
@@ -168,6 +229,7 @@ mod tests {
     static KIND: Kind = Kind {
         code: "a-kind",
         level: Level::Fault,
+        places: &["file", "what"],
         says: "<file> is < <what>, says <who>.",
         cure: "Look at <file>: `cat <file> <file>.new` Write `\"key\": <what>`.",
     };
@@ -189,8 +251,13 @@ mod tests {
         assert_eq!(found.typed().collect::<Vec<_>>(), [&*format!("cat {word} {word}.new"), "\"key\": <what>"]);
         assert_eq!(found.cure.len(), 5);
         assert!(found.says.starts_with("/w/`rm -rf /` \\u{20}it's\n"), "{}", found.says);
-        static QUOTES: Kind =
-            Kind { code: "b", level: Level::Fault, says: "", cure: "`echo 'a <file> b' '<file>' <file>`" };
+        static QUOTES: Kind = Kind {
+            code: "b",
+            level: Level::Fault,
+            places: &["file"],
+            says: "",
+            cure: "`echo 'a <file> b' '<file>' <file>`",
+        };
         for (name, expected) in [
             ("x", "echo 'a x b' 'x' x"),
             ("$(id)'s", "echo 'a $(id)'\\''s b' '$(id)'\\''s' '$(id)'\\''s'"),
