@@ -2,8 +2,10 @@
 //!
 //! Imports point down the list of modules.
 
+mod install; // orders over the parts: set up, repair, uninstall
 mod commands; // a module each
 mod check; // does everything work?
+mod parts; // an installation, part by part: look, put, take away
 mod nas; // facts of this machine
 mod owner; // screen, sentences, keys
 
@@ -22,11 +24,15 @@ use commands::recipes::Recipe;
 use commands::tasks::NewTask;
 use commands::url::UrlArgs;
 use commands::{key, page, probe, prove, seal, status, tasks, try_request, url};
+use install::here::HereArgs;
+use install::setup::SetupArgs;
+use install::{here, repair, setup, uninstall};
 use owner::edit;
 use owner::fault::Fault;
 use owner::screen::{width, wrapped, Screen, WIDTH};
 use owner::urls::Codes;
 use owner::workbench::Workbench;
+use parts::entry_point::Kind;
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
 /// where things stand and what to do next.
@@ -67,6 +73,9 @@ enum Command {
         /// Writes a page with them beside this file, for its owner; a minute after it was opened it is gone
         #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
         page: Option<PathBuf>,
+        /// Shows the address that --at has noted, and nothing else
+        #[arg(long, exclusive = true)]
+        noted: bool,
         #[command(flatten)]
         codes: Drawn,
     },
@@ -86,6 +95,9 @@ enum Command {
     Probe {
         /// The harmless task's number; without one it says how to make one
         task: Option<u32>,
+        /// Only reports by the exit code, 0 or 1, if a method is chosen already
+        #[arg(long, exclusive = true)]
+        chosen: bool,
         /// Starts it without asking
         #[arg(long)]
         yes: bool,
@@ -115,20 +127,60 @@ enum Command {
         #[arg(long, conflicts_with = "url")]
         clean: bool,
     },
-    /// Puts in its place what follows from config.json: on a NAS, after listen or port has changed
+    /// Makes the package that this program lies in the installation of this NAS, or a newer one
+    Setup {
+        #[command(flatten)]
+        entry_point: EntryPoint,
+        /// Your configuration; plain keys in it become digests
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Its name where it came from, for messages
+        #[arg(long, hide = true)]
+        config_name: Option<String>,
+        /// Says what there is to do, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Puts back what an update of DSM, or a mistake, has taken
+    Repair {
+        /// At DSM's start: waits for nothing, and leaves an Apache alone that does not run yet
+        #[arg(long)]
+        boot: bool,
+        /// Says what there is to do, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Puts in place what follows from config.json after listen or port has changed: the same as repair
     Apply,
-    /// The address and port of config.json, for nas.sh
+    /// Takes everything away again
+    Uninstall {
+        /// But config.json, keys.json and start.html
+        #[arg(long)]
+        keep_config: bool,
+        /// Says what there is to do, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Setup from a packed file, and all that follows; the file calls it
     #[command(hide = true)]
-    Listens,
+    Here {
+        file: PathBuf,
+        #[command(flatten)]
+        entry_point: EntryPoint,
+        #[arg(long, default_value = "")]
+        tasks: String,
+        #[arg(long)]
+        url: Option<String>,
+        #[arg(long)]
+        config: Option<PathBuf>,
+        #[arg(long)]
+        probe: Option<u32>,
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Takes the page on standard input away after this many seconds, or so many after it was opened
     #[command(hide = true)]
     Page { unread: u64, read: u64 },
-    /// Takes pages away whose keeper was ended, for nas.sh
-    #[command(hide = true)]
-    ForgetPages,
-    /// Whether the web server's user gets through to remotetask-run, for nas.sh
-    #[command(hide = true)]
-    Passage,
     /// Goes on as this user with this program
     #[command(hide = true)]
     Become {
@@ -137,6 +189,31 @@ enum Command {
         #[arg(last = true, required = true)]
         words: Vec<String>,
     },
+}
+
+/// The entry point from the web server; without one of these it stays, or the best of this NAS is taken.
+#[derive(Args)]
+struct EntryPoint {
+    /// A port of Apache's own, as config.json says (listen, port)
+    #[arg(long, conflicts_with_all = ["vhost", "php"])]
+    port: bool,
+    /// A folder below the share web, for a virtual host of Web Station's with Apache
+    #[arg(long, conflicts_with = "php")]
+    vhost: bool,
+    /// The same for a virtual host with PHP: for a NAS whose Apache runs no programs, or with nginx alone
+    #[arg(long)]
+    php: bool,
+}
+
+impl EntryPoint {
+    fn kind(&self) -> Option<Kind> {
+        match (self.port, self.vhost, self.php) {
+            (true, ..) => Some(Kind::Port),
+            (_, true, _) => Some(Kind::Vhost),
+            (.., true) => Some(Kind::Php),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -157,6 +234,13 @@ enum Tasks {
         /// The command, word by word, behind --
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+    /// Gives tasks of the Task Scheduler a URL each, and shows it; a task that has one keeps it
+    Give {
+        /// Numbers or names, such as "7,Check off"
+        list: String,
         #[command(flatten)]
         codes: Drawn,
     },
@@ -270,6 +354,9 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Tasks { command: Some(Tasks::Add { task, name, event, command, codes }) } => {
             tasks::add(bench, NewTask { id: task, name, event, command }, codes.codes())
         }
+        Command::Tasks { command: Some(Tasks::Give { list, codes }) } => {
+            return tasks::give_and_show(bench, &list, codes.codes())
+        }
         Command::Tasks { command: Some(Tasks::Remove { task }) } => return tasks::remove(bench, &task),
         Command::Tasks { command: Some(Tasks::Rotate { task, keep_old, codes }) } => {
             return tasks::rotate(bench, &task, keep_old, codes.codes())
@@ -282,7 +369,8 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Key { command: Key::Rotate { who, old_until, codes } } => {
             return key::rotate(bench, &who, old_until.as_deref(), codes.codes())
         }
-        Command::Url { task, who, at, recipe, page, codes } => {
+        Command::Url { noted: true, .. } => url::show_noted(bench),
+        Command::Url { task, who, at, recipe, page, codes, .. } => {
             let recipe = recipe.map(|wanted| match wanted {
                 For::Curl => Recipe::Curl,
                 For::HomeAssistant => Recipe::HomeAssistant,
@@ -293,16 +381,23 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         }
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return try_request::run(bench, from),
-        Command::Probe { task, yes, watch } => {
+        Command::Probe { chosen: true, .. } => return probe::is_chosen(bench),
+        Command::Probe { task, yes, watch, .. } => {
             return probe::run(bench, &ProbeArgs { task, yes, watch: Duration::from_secs(watch) })
         }
         Command::Prove { clean: true, .. } => return prove::clean(bench),
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),
-        Command::Apply => return prove::apply(bench),
-        Command::Listens => return prove::listens(bench),
+        Command::Setup { entry_point, config, config_name, dry_run } => {
+            return setup::run(&SetupArgs { entry_point: entry_point.kind(), config, config_name, dry_run })
+        }
+        Command::Repair { boot, dry_run } => return repair::run(bench, boot, dry_run),
+        Command::Apply => return repair::run(bench, false, false),
+        Command::Uninstall { keep_config, dry_run } => return uninstall::run(bench, keep_config, dry_run),
+        Command::Here { file, entry_point, tasks, url, config, probe, dry_run } => {
+            let setup = SetupArgs { entry_point: entry_point.kind(), config, config_name: None, dry_run };
+            return here::run(HereArgs { file, setup, tasks, url, probe });
+        }
         Command::Page { unread, read } => page::keep(bench, Duration::from_secs(unread), Duration::from_secs(read)),
-        Command::ForgetPages => page::forget(bench),
-        Command::Passage => return Ok(check::sudo_path::run(bench)),
         Command::Become { uid, gid, words } => Err(check::sudo_path::go_on(uid, gid, &words)),
         Command::Check { url, json, .. } => return check::run(bench, url.as_deref(), json),
     }

@@ -3,9 +3,6 @@
 
 mod configuration; // config.json: valid, whole, nothing over
 mod keys; // can they be read, or guessed?
-mod installation; // programs, folders and files: there, whose, open to whom
-mod log_file; // log.txt
-mod sudoers; // the rule for the web server's user
 pub mod sudo_path; // and the way through it
 mod scheduler; // the tasks of DSM's Task Scheduler
 mod commands; // the programs that tasks start
@@ -24,6 +21,8 @@ use crate::owner::finding::{Found, Level};
 use crate::owner::report::{show_one, typed_here};
 use crate::owner::screen::Tone;
 use crate::owner::workbench::Workbench;
+use crate::parts::files::Files;
+use crate::parts::{self, Part};
 use remotetask::config::{self, Config, Refusal};
 use remotetask::files::{Regular, CONFIG_MAX};
 
@@ -33,9 +32,11 @@ fn catalogue() -> impl Iterator<Item = &'static crate::owner::finding::Kind> {
     [
         configuration::KINDS,
         keys::KINDS,
-        installation::KINDS,
-        log_file::KINDS,
-        sudoers::KINDS,
+        parts::files::look::KINDS,
+        parts::files::log_file::KINDS,
+        parts::sudo_rule::KINDS,
+        parts::link::KINDS,
+        parts::boot_script::KINDS,
         sudo_path::KINDS,
         scheduler::KINDS,
         commands::KINDS,
@@ -74,8 +75,7 @@ pub fn run(bench: &Workbench, url: Option<&str>, as_json: bool) -> Result<bool, 
 pub fn faults_in_files(folder: &Path, content: &[u8], config: &Config<'_>) -> usize {
     let nas = Installation::new(folder, content, Some(config));
     let mut found = keys::look(&nas);
-    found.extend(installation::look(&nas));
-    found.extend(log_file::look(&nas));
+    found.extend(Files.look(&nas));
     found.extend(commands::look(&nas));
     found.extend(disk_space::look(&nas));
     faults(&found)
@@ -84,9 +84,7 @@ pub fn faults_in_files(folder: &Path, content: &[u8], config: &Config<'_>) -> us
 fn on_this_machine(nas: &Installation<'_>) -> Vec<Found> {
     let mut found = keys::look(nas);
     found.extend(configuration::not_trusted(nas));
-    let mut way = installation::look(nas);
-    way.extend(log_file::look(nas));
-    way.extend(sudoers::look(nas));
+    let mut way: Vec<Found> = parts::all().iter().flat_map(|part| part.look(nas)).collect();
     // It would fail for what was found already.
     if works(&way) {
         way.extend(sudo_path::look(nas));

@@ -13,7 +13,6 @@ use rustix::process::geteuid;
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
 use crate::owner::finding::{Found, Kind, Level};
-use crate::owner::workbench::Workbench;
 use remotetask::config::{self, ELEVATE};
 use remotetask::elevate;
 use remotetask::files::{Regular, CONFIG_MAX};
@@ -35,26 +34,21 @@ pub static KINDS: &[&Kind] = &[&BLOCKED];
 
 /// Tries it, where there is such a user and root to become it.
 pub fn look(nas: &Installation<'_>) -> Option<Found> {
-    let elevate = nas.believed()?.server.elevate();
+    // Faults of config.json itself are found elsewhere.
+    let elevate = nas.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
     let why = blocked(nas, &elevate)?;
     let (sudo, program) = (elevate.first().copied().unwrap_or_default(), nas.path("remotetask-run"));
     Some(BLOCKED.found(&[("why", &why), ("sudo", sudo), ("program", &program.display().to_string())]))
 }
 
-/// `passage`: the same alone, for nas.sh; whether nothing is in the way.
-pub fn run(bench: &Workbench) -> bool {
-    let path = bench.path("config.json");
-    let content = match Regular::open(&path).and_then(|file| file.read(CONFIG_MAX)) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return true,
+/// The same for the installation in this folder; nothing where there is no configuration yet.
+pub fn of(folder: &Path) -> Option<Found> {
+    let content = match Regular::open(&folder.join("config.json")).and_then(|file| file.read(CONFIG_MAX)) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return None,
         content => content.unwrap_or_default(),
     };
     let config = config::read(&content).ok();
-    let nas = Installation::new(&bench.folder, &content, config.as_ref());
-    // What config.json has wrong is not looked at here.
-    let elevate = nas.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
-    let why = blocked(&nas, &elevate);
-    why.iter().for_each(|why| bench.screen.literal(why));
-    why.is_none()
+    look(&Installation::new(folder, &content, config.as_ref()))
 }
 
 /// What is in the way, where it can be tried.

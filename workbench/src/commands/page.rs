@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::fchown;
 use std::os::unix::net::UnixStream;
@@ -21,15 +20,14 @@ use std::time::{Duration, Instant};
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fs::{
-    fstat, ftruncate, inotify, openat, readlink, statat, unlinkat, AtFlags, FileType, Mode, OFlags, Stat, CWD,
-};
+use rustix::fs::{fstat, ftruncate, inotify, readlink, FileType, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::stdio::stdin;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::nas::accounts::Accounts;
+use crate::nas::shared_folder::SharedFolder;
 use crate::owner::edit::{hold, replace, Like};
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::view::View;
@@ -46,7 +44,7 @@ const READ: u64 = 60;
 const NOTES_MAX: usize = 1 << 20;
 
 /// Writes the page beside a file, for that file's owner alone.
-pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&str>) -> Result<(), Fault> {
+pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&str>) -> Result<PathBuf, Fault> {
     let (folder, mut name, owner) = owned(beside)?;
     name.push(".html");
     let path = folder.path.join(&name);
@@ -70,7 +68,7 @@ pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&
     let fault = |e: io::Error| Fault::of(&path, &e);
     // The last one's, whose keeper ends with it.
     if let Some(there) = folder.look(&name).map_err(fault)? {
-        match folder.page(&name, &there).map_err(fault)? {
+        match is_page(&folder, &name, &there).map_err(fault)? {
             true => folder.remove(&name, &there).map_err(fault)?,
             false => return Err(Fault(format!("{} is there and no page of ours: move it away", path.display()))),
         }
@@ -87,18 +85,17 @@ pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&
         let _ = fstat(&file).map(|ours| folder.remove(&name, &ours));
         fault(e)
     })?;
-    bench.screen.literal(path.display());
-    Ok(())
+    Ok(path)
 }
 
 /// The folder that this file lies in, the file's name there, and whose it is.
-fn owned(file: &Path) -> Result<(Folder, OsString, Stat), Fault> {
+fn owned(file: &Path) -> Result<(SharedFolder, OsString, Stat), Fault> {
     let fault = |e: io::Error| Fault::of(file, &e);
     let Some(name) = file.file_name() else {
         return Err(Fault(format!("{} is no file; name one that the page is to lie beside", file.display())));
     };
     let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = Folder::open(&above.canonicalize().map_err(fault)?).map_err(fault)?;
+    let folder = SharedFolder::open(&above.canonicalize().map_err(fault)?).map_err(fault)?;
     let there = folder.look(name).map_err(fault)?.ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
     if FileType::from_raw_mode(there.st_mode) != FileType::RegularFile {
         return Err(Fault(format!("{} is no regular file; name one that the page is to lie beside", file.display())));
@@ -158,7 +155,7 @@ pub fn forget(bench: &Workbench) -> Result<(), Fault> {
         left if left.is_empty() => Ok(()),
         left => Err(Fault(format!(
             "a page with URLs may still be there and cannot be looked for, because its folder is not there or cannot be opened: \
-             {left}. It goes with the next nas.sh repair that can; or delete it yourself"
+             {left}. It goes with the next remotetask repair that can; or delete it yourself"
         ))),
     }
 }
@@ -182,73 +179,20 @@ fn drop_notes(bench: &Workbench, is: &dyn Fn(&Path) -> bool) -> Result<(), Fault
 /// that is encrypted or not mounted, it may come again with it.
 fn is_gone(path: &Path) -> io::Result<bool> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(true) };
-    let folder = Folder::open(folder)?;
+    let folder = SharedFolder::open(folder)?;
     let Some(there) = folder.look(name)? else { return Ok(true) };
     // An empty one is what a power cut leaves of it.
     let empty = FileType::from_raw_mode(there.st_mode) == FileType::RegularFile && there.st_size == 0;
-    if empty || folder.page(name, &there)? {
+    if empty || is_page(&folder, name, &there)? {
         folder.remove(name, &there)?;
     }
     Ok(true)
 }
 
-/// A folder that others may write, or move away.
-struct Folder {
-    fd: OwnedFd,
-    path: PathBuf,
-}
-
-impl Folder {
-    /// The folder at this path, by no link.
-    fn open(path: &Path) -> io::Result<Folder> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = openat(CWD, path, flags, Mode::empty())?;
-        let really = readlink(format!("/proc/self/fd/{}", fd.as_raw_fd()), Vec::new())?;
-        match really.as_bytes() == path.as_os_str().as_bytes() {
-            true => Ok(Folder { fd, path: path.to_owned() }),
-            false => Err(io::Error::other("its folder is another now; see who moves it, then try again")),
-        }
-    }
-
-    /// What has this name, if anything has.
-    fn look(&self, name: &OsStr) -> io::Result<Option<Stat>> {
-        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => Ok(Some(there)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(e) => Err(e.into()),
-        }
-    }
-
-    /// Whether what was seen there is a page of ours. Nothing else than a file is opened, for that may do something.
-    fn page(&self, name: &OsStr, seen: &Stat) -> io::Result<bool> {
-        if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
-            return Ok(false);
-        }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(&self.fd, name, flags, Mode::empty())?;
-        let mut begins = Vec::new();
-        let is = same(seen, &fstat(&file)?);
-        File::from(file).take(beginning().len() as u64).read_to_end(&mut begins)?;
-        Ok(is && begins == beginning().as_bytes())
-    }
-
-    /// A new file; nothing that lies there is followed or written to.
-    fn create(&self, name: &OsStr) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)?.into())
-    }
-
-    /// Takes the name away, if it is still that file's.
-    fn remove(&self, name: &OsStr, file: &Stat) -> io::Result<()> {
-        match self.look(name)? {
-            Some(there) if same(file, &there) => Ok(unlinkat(&self.fd, name, AtFlags::empty())?),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn same(one: &Stat, other: &Stat) -> bool {
-    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+/// Returns true if what was seen there is a page of ours. Nothing else than a file is opened, because opening may do
+/// something.
+fn is_page(folder: &SharedFolder, name: &OsStr, seen: &Stat) -> io::Result<bool> {
+    folder.begins_with(name, seen, beginning().as_bytes())
 }
 
 /// What every page of ours begins with; another version's too, so it stays as it is.
@@ -364,7 +308,7 @@ fn take_away() -> io::Result<PathBuf> {
     let name = readlink("/proc/self/fd/0", Vec::new())?;
     let path = PathBuf::from(OsString::from_vec(name.into_bytes()));
     if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
-        Folder::open(folder)?.remove(name, &fstat(stdin())?)?;
+        SharedFolder::open(folder)?.remove(name, &fstat(stdin())?)?;
     }
     Ok(path)
 }

@@ -265,3 +265,8 @@ fn running(number: u32) -> bool {
             && words.contains(&filter.as_bytes())
     })
 }
+
+/// `probe --chosen`: returns true if config.json names a method for scheduled tasks.
+pub fn is_chosen(bench: &Workbench) -> Result<bool, Fault> {
+    Ok(bench.path("config.json").exists() && View::read(&bench.folder)?.scheduler_chosen)
+}

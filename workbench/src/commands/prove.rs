@@ -4,9 +4,7 @@
 use crate::owner::known_keys::{first, keep};
 use std::fs;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
@@ -15,28 +13,27 @@ use serde_json::{json, Value};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::check::live::Live;
-use crate::owner::edit::Edit;
+use crate::owner::edit::{listen_address, Edit};
 use crate::owner::fault::Fault;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{Found, Kind as FindingKind, Level};
 use crate::owner::report::show;
 use crate::owner::screen::Tone;
 use crate::owner::secrets::{new_key, Secrets};
-use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
-use remotetask::config::LISTEN;
+use crate::parts::entry_point::{noted, reached, Kind};
 use remotetask::files::Regular;
 use remotetask::key::Digest;
 use remotetask::log::FULL;
 use remotetask::record::{self, Runs};
 
-static REFUSED: Kind = Kind {
+static REFUSED: FindingKind = FindingKind {
     code: "prove-refused",
     level: Level::Fault,
     places: &[],
     says: "remotetask-cgi runs, and took the canary's keys for wrong: <why>.",
     cure: "See what hands the path on, and what else is wrong: `sudo remotetask check --url <url>`",
 };
-static NOT_LOGGED: Kind = Kind {
+static NOT_LOGGED: FindingKind = FindingKind {
     code: "prove-not-logged",
     level: Level::Fault,
     places: &[],
@@ -45,28 +42,28 @@ static NOT_LOGGED: Kind = Kind {
            cannot be written.",
     cure: "Look at both: `sudo remotetask check --url <url>`",
 };
-static SUDO: Kind = Kind {
+static SUDO: FindingKind = FindingKind {
     code: "prove-sudo",
     level: Level::Fault,
     places: &[],
     says: "remotetask-cgi runs, and sudo did not let it through: <why>.",
-    cure: "Put the rule back, and prove it again: `sudo <folder>/nas.sh repair` `sudo remotetask prove --url <url>`",
+    cure: "Put the rule back, and prove it again: `sudo remotetask repair` `sudo remotetask prove --url <url>`",
 };
-static NOT_STARTED: Kind = Kind {
+static NOT_STARTED: FindingKind = FindingKind {
     code: "prove-not-started",
     level: Level::Fault,
     places: &[],
     says: "sudo let it through, and remotetask-run did not start the command: <why>.",
     cure: "Mend what that says: `sudo remotetask check`",
 };
-static NOT_WELL: Kind = Kind {
+static NOT_WELL: FindingKind = FindingKind {
     code: "prove-not-well",
     level: Level::Fault,
     places: &[],
     says: "The command /bin/true did not end well: <why>.",
     cure: "See what is wrong with this machine: `sudo remotetask check`",
 };
-static NO_ANSWER: Kind = Kind {
+static NO_ANSWER: FindingKind = FindingKind {
     code: "prove-no-answer",
     level: Level::Fault,
     places: &[],
@@ -78,34 +75,6 @@ static NO_ANSWER: Kind = Kind {
 const NAME: &str = "canary-";
 /// Characters of a name behind that: half a key's.
 const DIGITS: usize = 13;
-
-/// `listens`: where config.json wants the port of its own; without one the default.
-pub fn listens(bench: &Workbench) -> Result<bool, Fault> {
-    bench.screen.literal(address(bench)?);
-    Ok(true)
-}
-
-fn address(bench: &Workbench) -> Result<SocketAddr, Fault> {
-    let (address, port) = match bench.path("config.json").symlink_metadata() {
-        Ok(_) => {
-            let view = View::read(&bench.folder)?;
-            let server = view.config()?.server;
-            (server.listen, server.port)
-        }
-        Err(_) => LISTEN,
-    };
-    Ok(SocketAddr::new(address, port))
-}
-
-/// `apply`: what follows from config.json is put in its place, on a NAS.
-pub fn apply(bench: &Workbench) -> Result<bool, Fault> {
-    let script = bench.path("nas.sh");
-    if !script.is_file() {
-        return Err(Fault(format!("{} is not there, so this is no installation on a NAS", script.display())));
-    }
-    let done = Command::new("/bin/sh").arg(&script).arg("repair").status().map_err(|e| Fault::of(&script, &e))?;
-    Ok(done.success())
-}
 
 /// `prove`: whether one request comes through.
 pub fn run(bench: &Workbench, url: Option<&str>) -> Result<bool, Fault> {
@@ -137,29 +106,18 @@ pub fn run(bench: &Workbench, url: Option<&str>) -> Result<bool, Fault> {
     }
 }
 
-/// The address of the way in that nas.sh has laid out: of a port it follows from config.json.
+/// The address of the entry point that is in place: of a port it follows from config.json.
 fn known(bench: &Workbench) -> Result<String, Fault> {
-    let way = fs::read_to_string(bench.path("webstation/way")).unwrap_or_default();
-    if !["vhost", "php"].contains(&way.trim()) {
-        return Ok(format!("http://{}", reached(address(bench)?)));
+    if !matches!(noted(&bench.folder), Some(Kind::Vhost | Kind::Php)) {
+        return Ok(format!("http://{}", reached(listen_address(&bench.folder)?)));
     }
     let noted = Secrets::read(&bench.folder)?.url().map(str::to_owned);
     noted.ok_or_else(|| {
         Fault(format!(
-            "the way in is a virtual host of Web Station's, so its address is needed: {} prove --url https://that-name",
+            "the entry point is a virtual host of Web Station's, so its address is needed: {} prove --url https://that-name",
             bench.typed()
         ))
     })
-}
-
-/// Where a server that listens there is called from its own machine.
-fn reached(address: SocketAddr) -> SocketAddr {
-    let ip = match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
-        _ => address.ip(),
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 /// `prove --clean`: what proofs that were killed have left is taken away.
@@ -272,7 +230,7 @@ fn proof(bench: &Workbench, live: &Live<'_>, canary: &Canary, wanted: &dyn Fn() 
     let why = line.as_deref().and_then(|line| Some(line.split_once(" why=")?.1)).unwrap_or("the log does not say why");
     let (folder, log, status) =
         (bench.folder.display().to_string(), log.display().to_string(), answer.status.to_string());
-    let found = |kind: &'static Kind, why: &str| {
+    let found = |kind: &'static FindingKind, why: &str| {
         let names = [("why", why), ("url", live.url), ("folder", &folder), ("log", &log), ("status", &status)];
         Err(Box::new(kind.found(&names)))
     };

@@ -7,7 +7,7 @@ use crate::owner::names::{quoted, who};
 use crate::owner::secrets::new_key;
 use crate::owner::strength::weakness;
 use crate::owner::urls::{show_urls, Codes};
-use crate::owner::view::{each_key, Means};
+use crate::owner::view::{each_key, KeyOf};
 use crate::owner::workbench::Workbench;
 use remotetask::key::Digest;
 
@@ -29,8 +29,8 @@ pub fn run(bench: &Workbench, renew: bool) -> Result<bool, Fault> {
     for (means, key) in &plain {
         let Some(why) = weakness(key) else { continue };
         let (whose, rotate) = match means {
-            Means::Who(at) => (format!("of {}", labels[*at]), format!("key rotate {}", quoted(&labels[*at]))),
-            Means::What(id) => (format!("of task {id}"), format!("tasks rotate {}", quoted(id))),
+            KeyOf::MagicKey(at) => (format!("of {}", labels[*at]), format!("key rotate {}", quoted(&labels[*at]))),
+            KeyOf::Task(id) => (format!("of task {id}"), format!("tasks rotate {}", quoted(id))),
         };
         screen.say(format_args!(
             "The key {whose} is weak: {why}. Sealing it protects nothing, for its digest can be guessed."
@@ -71,15 +71,15 @@ pub fn run(bench: &Workbench, renew: bool) -> Result<bool, Fault> {
     }
     for (_, _, means) in &renewed {
         match means {
-            Means::Who(at) => show_urls(bench, Some(&labels[*at]), None, Codes::Terminal)?,
-            Means::What(id) => show_urls(bench, None, Some(id), Codes::Terminal)?,
+            KeyOf::MagicKey(at) => show_urls(bench, Some(&labels[*at]), None, Codes::Terminal)?,
+            KeyOf::Task(id) => show_urls(bench, None, Some(id), Codes::Terminal)?,
         }
     }
     Ok(forgotten)
 }
 
 /// The keys that stand there as they are, and what each is for.
-fn plain(edit: &mut Edit) -> Vec<(Means, String)> {
+fn plain(edit: &mut Edit) -> Vec<(KeyOf, String)> {
     let mut plain = Vec::new();
     each_key(edit.value(), &mut |means, key| {
         if !key.starts_with("sha256:") {

@@ -11,7 +11,7 @@ use serde_json::{json, Map, Value};
 
 use crate::owner::edit::{list, Edit};
 use crate::owner::fault::{plainly, Fault};
-use crate::owner::screen::Screen;
+use crate::owner::screen::{Screen, Tone};
 use crate::owner::secrets::new_key;
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
@@ -126,12 +126,82 @@ fn may_start(config: &Config<'_>, id: &str) -> String {
 /// `tasks add`: makes one reachable.
 pub fn add(bench: &Workbench, new: NewTask, codes: Codes) -> Result<(), Fault> {
     let screen = &bench.screen;
+    let (id, begins) = match add_to_config(bench, new)? {
+        Added::New { id, begins } => (id, begins),
+        Added::IsThere { id } => {
+            return Err(Fault(format!(
+                "there is a task \"{id}\" already; remotetask url {id} shows its URLs, remotetask tasks remove {id} takes it out"
+            )))
+        }
+    };
+    if begins {
+        screen.say(format_args!("{} is new, with a key for you, \"me\".", bench.path("config.json").display()));
+    }
+    screen.say(format_args!("Task {id} has a URL now."));
+    show_urls(bench, None, Some(&id), codes)
+}
+
+/// `tasks give`: gives each of these tasks of the scheduler a URL, and shows it; a task that has one keeps it. Returns
+/// true if each has one.
+pub fn give_and_show(bench: &Workbench, list: &str, codes: Codes) -> Result<bool, Fault> {
+    let mut good = true;
+    for (task, result) in give(bench, list) {
+        match result {
+            Ok(true) => {
+                bench.screen.say(format_args!("Task {task} has a URL now."));
+                show_urls(bench, None, Some(&task), codes)?;
+            }
+            Ok(false) => bench.screen.say(format_args!(
+                "Task {task} has its URL already: {} url {}",
+                bench.typed(),
+                quoted(&task)
+            )),
+            Err(Fault(why)) => {
+                good = false;
+                bench.screen.mark(Tone::Fault, "  fault ", why);
+            }
+        }
+    }
+    Ok(good)
+}
+
+/// Quotes that a page or a word processor makes of straight ones; a shell takes them for letters.
+const CURLY: [char; 7] = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}'];
+
+/// Gives each of these tasks, numbers or names between commas, a URL. For each: its id, and true if the URL is new.
+pub fn give(bench: &Workbench, list: &str) -> Vec<(String, Result<bool, Fault>)> {
+    let wanted = list.split(',').map(str::trim).filter(|task| !task.is_empty());
+    let one = |task: &str| {
+        if task.contains(CURLY) {
+            let why =
+                format!("{task} has curly quotes in it, which a shell does not know: type straight ones, \" or '");
+            return (task.to_owned(), Err(Fault(why)));
+        }
+        let new = NewTask { id: task.to_owned(), name: None, event: None, command: Vec::new() };
+        match add_to_config(bench, new) {
+            Ok(Added::New { id, .. }) => (id, Ok(true)),
+            Ok(Added::IsThere { id }) => (id, Ok(false)),
+            Err(fault) => (task.to_owned(), Err(fault)),
+        }
+    };
+    wanted.map(one).collect()
+}
+
+/// The result of adding a task.
+enum Added {
+    /// It has a key now; `begins` if config.json is new too.
+    New { id: String, begins: bool },
+    /// It was there.
+    IsThere { id: String },
+}
+
+fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     let (first_key, key) = (new_key()?, new_key()?);
     let mut edit = Edit::begin_or_new(&bench.folder, || Ok(first(&first_key)))?;
     let begins = edit.is_new();
     let (id, fields) = described(&mut edit, new)?;
     if edit.tasks().contains_key(&id) {
-        return Err(Fault(format!("there is a task \"{id}\" already; remotetask url {id} shows its URLs, remotetask tasks remove {id} takes it out")));
+        return Ok(Added::IsThere { id });
     }
     let mut task = Map::from_iter([("identifier".to_owned(), Value::from(Digest::of(key.as_bytes()).sealed()))]);
     task.extend(fields);
@@ -139,12 +209,7 @@ pub fn add(bench: &Workbench, new: NewTask, codes: Codes) -> Result<(), Fault> {
     let keys = if begins { vec![&*first_key, &*key] } else { vec![&*key] };
     keep(bench, &keys)?;
     drop(edit.commit()?);
-
-    if begins {
-        screen.say(format_args!("{} is new, with a key for you, \"me\".", bench.path("config.json").display()));
-    }
-    screen.say(format_args!("Task {id} has a URL now."));
-    show_urls(bench, None, Some(&id), codes)
+    Ok(Added::New { id, begins })
 }
 
 /// The id, and the fields that say what it starts.

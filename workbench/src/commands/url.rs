@@ -30,15 +30,32 @@ pub struct UrlArgs<'w> {
 /// `url`.
 pub fn run(bench: &Workbench, wanted: &UrlArgs<'_>) -> Result<(), Fault> {
     if let Some(at) = wanted.at {
-        let at = address(at)?;
-        let _held = hold(&bench.folder)?;
-        let mut secrets = Secrets::read(&bench.folder)?;
-        secrets.set_url(at);
-        secrets.write()?;
+        note(bench, at)?;
     }
     match (wanted.page, wanted.recipe) {
-        (Some(beside), _) => page::write(bench, beside, wanted.who, wanted.task),
+        (Some(beside), _) => {
+            let page = page::write(bench, beside, wanted.who, wanted.task)?;
+            bench.screen.literal(page.display());
+            Ok(())
+        }
         (_, Some(recipe)) => show_recipe(bench, wanted.task, wanted.who, recipe),
         _ => show_urls(bench, wanted.who, wanted.task, wanted.codes),
     }
+}
+
+/// Notes the address at which this NAS is reached.
+pub fn note(bench: &Workbench, at: &str) -> Result<(), Fault> {
+    let at = address(at)?;
+    let _held = hold(&bench.folder)?;
+    let mut secrets = Secrets::read(&bench.folder)?;
+    secrets.set_url(at);
+    secrets.write()
+}
+
+/// `url --noted`: shows the address that is noted, or nothing.
+pub fn show_noted(bench: &Workbench) -> Result<(), Fault> {
+    if let Some(url) = Secrets::read(&bench.folder)?.url() {
+        bench.screen.literal(url);
+    }
+    Ok(())
 }

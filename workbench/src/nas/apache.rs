@@ -105,6 +105,52 @@ impl Apache {
         Ok(answer.lines().filter_map(|line| line.trim().split_once(") ")).map(|(_, path)| path.into()).collect())
     }
 
+    /// Whether it would start with its files as they are; or what it says is wrong with them.
+    pub fn test(&self) -> Result<(), String> {
+        self.ask(&["-t"]).map(drop)
+    }
+
+    /// Returns true if it runs: the process that its PidFile names lives.
+    pub fn runs(&self) -> bool {
+        let answer = self.ask(&["-t", "-D", "DUMP_RUN_CFG"]).unwrap_or_default();
+        let file = answer.lines().find_map(|line| line.strip_prefix("PidFile: \"")?.strip_suffix('"'));
+        let pid = file.and_then(|file| std::fs::read_to_string(file).ok());
+        pid.is_some_and(|pid| Path::new("/proc").join(pid.trim()).is_dir())
+    }
+
+    /// Returns true if a module that runs programs is loaded.
+    pub fn runs_programs(&self) -> bool {
+        let modules = self.modules().unwrap_or_default();
+        modules.iter().any(|module| module == "cgi_module" || module == "cgid_module")
+    }
+
+    /// Lines that load the module that runs programs, unless Apache does so by itself; empty where it does and the
+    /// module's file is elsewhere; `None` where there is none.
+    pub fn cgi_module(&self) -> Option<String> {
+        let modules = self.modules().unwrap_or_default();
+        let directives = self.directives().unwrap_or_default();
+        let word = |name: &str, at: usize| directives.iter().find(|d| d.is(name)).and_then(|d| d.word(at));
+        let folder = word("LoadModule", 1).map(|file| match word("ServerRoot", 0) {
+            Some(root) => Path::new(root).join(file),
+            None => PathBuf::from(file),
+        });
+        let folder = folder.as_deref().and_then(Path::parent);
+        // Threads want cgid.
+        let names = match modules.iter().any(|module| module == "mpm_prefork_module") {
+            true => ["cgi", "cgid"],
+            false => ["cgid", "cgi"],
+        };
+        let there = |name: &&str| folder.is_some_and(|folder| folder.join(format!("mod_{name}.so")).is_file());
+        let Some(name) = names.into_iter().find(there) else { return self.runs_programs().then(String::new) };
+        let file = folder.unwrap_or(Path::new("")).join(format!("mod_{name}.so"));
+        let socket = if name == "cgid" { "    ScriptSock /var/run/remotetask-cgid.sock\n" } else { "" };
+        Some(format!(
+            "# This Apache may have its module for programs without loading it.\n<IfModule !cgi_module>\n<IfModule \
+             !cgid_module>\n    LoadModule {name}_module \"{}\"\n{socket}</IfModule>\n</IfModule>\n",
+            file.display()
+        ))
+    }
+
     fn ask(&self, words: &[&str]) -> Result<String, String> {
         let argv = [&[self.program], words].concat();
         let answer = gather(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|trouble| match trouble {
@@ -113,9 +159,15 @@ impl Apache {
         })?;
         match answer.end.exit {
             Some(0) => Ok(String::from_utf8_lossy(&answer.stdout).into_owned()),
-            _ => Err(String::from_utf8_lossy(&answer.stderr).trim().replace('\n', " ").chars().take(WORDS).collect()),
+            _ => Err(said(&answer.stderr).trim().replace('\n', " ").chars().take(WORDS).collect()),
         }
     }
+}
+
+/// Its words, without the warning about its own name.
+fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr).into_owned();
+    text.lines().filter(|line| !line.starts_with("AH00558")).collect::<Vec<_>>().join("\n")
 }
 
 /// The directives of one file; of one that cannot be read, none.

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use serde_json::{json, Map, Value};
 
 use super::fault::{plainly, Fault};
 use super::workbench::INSTALLED;
-use remotetask::config::{self, Config};
+use remotetask::config::{self, Config, LISTEN};
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::key::Digest;
 use remotetask::outcome::Outcome;
@@ -165,6 +166,14 @@ pub fn config_of(folder: &Path) -> Result<Option<Vec<u8>>, Fault> {
         )),
         _ => Fault::new("config.json cannot be judged"),
     })
+}
+
+/// The address that config.json in this folder wants Apache to listen on; without a file the default.
+pub fn listen_address(folder: &Path) -> Result<SocketAddr, Fault> {
+    let path = folder.join("config.json");
+    let Some(content) = config_of(folder)? else { return Ok(LISTEN.into()) };
+    let server = valid(&path, &content)?.server;
+    Ok(SocketAddr::new(server.listen, server.port))
 }
 
 /// All digests of a configuration: of its magic keys and its identifiers.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::finding::{Found, Level, Part};
 use super::names::quoted;
-use super::screen::Tone;
+use super::screen::{Screen, Tone};
 use super::workbench::{Workbench, INSTALLED, LINK};
 
 /// Shows one finding, and what is to be typed here.
@@ -21,13 +21,18 @@ pub fn show_one(bench: &Workbench, found: &Found) {
         Level::Advice => (Tone::Advice, "advice"),
     };
     screen.mark(tone, mark, &found.says);
+    show_action(screen, found, "       ");
+}
+
+/// Shows what to do about a finding.
+pub fn show_action(screen: &Screen, found: &Found, indent: &str) {
     for part in &found.cure {
         match part {
             Part::Prose(text) if text.contains(char::is_alphanumeric) => {
-                screen.say(format_args!("       {}", text.trim()))
+                screen.say(format_args!("{indent}{}", text.trim()))
             }
             Part::Prose(_) => {}
-            Part::Typed(text) => screen.literal(format_args!("         {text}")),
+            Part::Typed(text) => screen.literal(format_args!("{indent}  {text}")),
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Screen {
     colour: bool,
     /// Its columns, at most [`WIDTH`].
     pub width: usize,
+    /// Nothing is written.
+    quiet: bool,
 }
 
 /// What a line means.
@@ -49,7 +51,17 @@ impl Screen {
         let terminal = std::io::stdout().is_terminal();
         let set = |name| std::env::var_os(name).unwrap_or_default();
         let width = width(rustix::stdio::stdout());
-        Screen { terminal, width, colour: terminal && set("NO_COLOR").is_empty() && set("TERM") != "dumb" }
+        Screen {
+            terminal,
+            width,
+            quiet: false,
+            colour: terminal && set("NO_COLOR").is_empty() && set("TERM") != "dumb",
+        }
+    }
+
+    /// A screen on which nothing is written, and nobody is asked.
+    pub fn silent() -> Screen {
+        Screen { terminal: false, quiet: true, ..Screen::own() }
     }
 
     /// A paragraph, wrapped between words; further lines are indented as its first one is.
@@ -149,6 +161,9 @@ impl Screen {
     }
 
     fn write(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         let _ = streams::write_all(rustix::stdio::stdout(), text.as_bytes());
     }
 }

@@ -82,27 +82,27 @@ pub fn plain_keys(mut value: Value) -> Vec<String> {
 
 /// What a key is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Means {
-    /// It says who: the entry's number, from 0.
-    Who(usize),
-    /// It says what: the task's id.
-    What(String),
+pub enum KeyOf {
+    /// A magic key: the entry's number, from 0.
+    MagicKey(usize),
+    /// A task's key: the task's id.
+    Task(String),
 }
 
 /// Visits each key of a valid configuration, magic keys first.
-pub fn each_key(value: &mut Value, visit: &mut dyn FnMut(Means, &mut String)) {
+pub fn each_key(value: &mut Value, visit: &mut dyn FnMut(KeyOf, &mut String)) {
     let server = if value.get("server").is_some() { &mut value["server"] } else { &mut *value };
     for (number, entry) in several(&mut server["magickey"]).iter_mut().enumerate() {
         let key = if entry.is_object() { &mut entry["key"] } else { entry };
         if let Value::String(key) = key {
-            visit(Means::Who(number), key);
+            visit(KeyOf::MagicKey(number), key);
         }
     }
     let Some(tasks) = value["tasks"].as_object_mut() else { return };
     for (id, task) in tasks {
         for key in several(&mut task["identifier"]) {
             if let Value::String(key) = key {
-                visit(Means::What(id.clone()), key);
+                visit(KeyOf::Task(id.clone()), key);
             }
         }
     }

@@ -1,0 +1,150 @@
+//! The unpacked package: the folder that this program was started from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::commands::seal;
+use crate::owner::edit;
+use crate::owner::fault::{plainly, Fault};
+use crate::owner::names::who;
+use crate::owner::screen::Screen;
+use crate::owner::strength::{weakness, Weakness};
+use crate::owner::view::{each_key, KeyOf};
+use crate::owner::workbench::{Workbench, INSTALLED};
+use crate::parts::files::{Content, TABLE};
+use crate::parts::job::Job;
+use crate::parts::place;
+use remotetask::files::{self, Regular, CONFIG_MAX};
+use remotetask::trust;
+
+/// Names of the folders that packages are unpacked in; behind it stands the number of the process.
+const STAGES: &str = "remotetask.new.";
+
+/// The package. A folder that it was unpacked in goes with it.
+pub struct Package {
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+impl Package {
+    /// The package that this program belongs to: whole, and root's alone.
+    pub fn own() -> Result<Package, Fault> {
+        let folder = files::own_folder().map_err(|e| Fault(plainly(&e)))?;
+        if folder == Path::new(INSTALLED) {
+            return Err(Fault::new(
+                "this is the installation itself: setup is for an unpacked package, repair for the installation",
+            ));
+        }
+        let package = Package { folder };
+        trust::at(&package.folder, 0).map_err(|_| {
+            Fault(format!("others than root can change {}: unpack the package as root", package.folder.display()))
+        })?;
+        for row in TABLE.iter().filter(|row| row.content == Content::Program) {
+            match fs::metadata(package.folder.join(row.name)) {
+                Ok(meta) if meta.is_file() && meta.len() > 0 => {}
+                _ => return Err(Fault(format!("this package is not complete: {} is missing", row.name))),
+            }
+        }
+        sweep();
+        Ok(package)
+    }
+
+    /// Takes an owner's configuration into the package, checked and sealed. `file` is one on this NAS, or the package has
+    /// one; `named` is the name that its owner knows it by. Returns true if there is one.
+    pub fn take_configuration(&self, file: Option<&Path>, named: Option<&str>, dry_run: bool) -> Result<bool, Fault> {
+        let own = self.folder.join("config.json");
+        let source = file.unwrap_or(&own);
+        if file.is_none() && !own.exists() {
+            return Ok(false);
+        }
+        let name = named.map_or_else(|| source.to_owned(), PathBuf::from);
+        let installed = Path::new(INSTALLED).join("config.json");
+        if installed.symlink_metadata().is_ok() {
+            return Err(Fault(format!(
+                "there is a configuration already, {}: move it away if yours is to take its place, then run this again",
+                installed.display()
+            )));
+        }
+        let content = Regular::open(source)
+            .and_then(|file| file.read(CONFIG_MAX))
+            .map_err(|e| Fault(format!("{} could not be read: {}", name.display(), plainly(&e))))?;
+        edit::valid(&name, &content)?;
+        published(&name, &content)?;
+        place::write(&own, &content, 0o600)?;
+        // A dry run seals the package's copy too, and says nothing of it.
+        let screen = if dry_run { Screen::silent() } else { Screen::own() };
+        seal::run(&Workbench { folder: self.folder.clone(), screen }, false)?;
+        Ok(true)
+    }
+
+    /// Puts the configuration that was taken in its place. Keys of an earlier one, which may come back, stay.
+    pub fn put_configuration(&self, job: &mut Job<'_>) -> Result<(), Fault> {
+        let keys = job.path("keys.json");
+        if keys.exists() {
+            let name = (1..)
+                .map(|number| if number == 1 { "keys.json.old".to_owned() } else { format!("keys.json.old.{number}") })
+                .find(|name| job.path(name).symlink_metadata().is_err())
+                .unwrap_or_default();
+            if !job.dry_run {
+                fs::rename(&keys, job.path(&name)).map_err(|e| Fault::of(&keys, &e))?;
+            }
+            job.done(format_args!("the keys that were there are in {name} now: delete it when nobody needs them"));
+        }
+        if !job.dry_run {
+            for row in TABLE.iter().filter(|row| ["keys.json", "config.json"].contains(&row.name)) {
+                place::copy(&self.folder.join(row.name), &job.path(row.name), row.mode)?;
+            }
+        }
+        job.done("config.json is yours, with digests in place of plain keys");
+        Ok(())
+    }
+}
+
+impl Drop for Package {
+    fn drop(&mut self) {
+        if self.folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGES)) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Removes what packages of killed processes have left.
+fn sweep() {
+    let above = Path::new(INSTALLED).parent().unwrap_or(Path::new("/"));
+    for entry in fs::read_dir(above).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let dead = name.strip_prefix(STAGES).is_some_and(|pid| !Path::new("/proc").join(pid).is_dir());
+        if dead || name == STAGES.trim_end_matches('.') {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// A key out of a published example is everybody's.
+fn published(name: &Path, content: &[u8]) -> Result<(), Fault> {
+    let mut value: serde_json::Value = serde_json::from_slice(content).map_err(Fault::new)?;
+    let server = value.get("server").unwrap_or(&value);
+    let labels: Vec<Option<String>> = match &server["magickey"] {
+        serde_json::Value::Array(list) => list.iter().map(|entry| entry["label"].as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    let mut whose = None;
+    each_key(&mut value, &mut |of, key| {
+        if weakness(key) == Some(Weakness::Published) {
+            whose.get_or_insert(match of {
+                KeyOf::MagicKey(at) => {
+                    let label = labels.get(at).and_then(Option::as_deref);
+                    format!("the magic key {}", who(at, label))
+                }
+                KeyOf::Task(id) => format!("the key of task {id}"),
+            });
+        }
+    });
+    match whose {
+        None => Ok(()),
+        Some(whose) => Err(Fault(format!(
+            "{}: {whose} stands in a published example: take one that nobody knows, then run this again",
+            name.display()
+        ))),
+    }
+}

@@ -1,0 +1,28 @@
+//! `uninstall`: takes every part away, first what leads to the programs, then the programs.
+
+use super::order::Order;
+use crate::commands::page;
+use crate::owner::fault::Fault;
+use crate::owner::workbench::Workbench;
+use crate::parts;
+
+/// `uninstall`. Returns true if nothing is left to do for the owner.
+pub fn run(bench: &Workbench, keep_config: bool, dry_run: bool) -> Result<bool, Fault> {
+    let order = Order::begin(false)?;
+    let mut job = order.job(dry_run);
+    job.keep_config = keep_config;
+    if !dry_run && bench.path("state").is_dir() {
+        if let Err(Fault(why)) = page::forget(bench) {
+            job.advice(why);
+        }
+    }
+    for part in parts::all().into_iter().rev() {
+        part.take_away(&mut job)?;
+    }
+    match (job.changes, dry_run) {
+        (0, _) => job.screen.say("There was nothing to take away."),
+        (_, true) => job.screen.say("Nothing was changed."),
+        _ => {}
+    }
+    Ok(job.faults == 0)
+}

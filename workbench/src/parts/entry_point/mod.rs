@@ -1,0 +1,129 @@
+//! The entry point: requests come in by a port of Apache's own, or by the document root of a virtual host, in which
+//! Apache starts the program or PHP hands requests to it.
+//!
+//! An old entry point stays until the new one is in place.
+
+mod port; // Apache's drop-in
+mod drop_in; // a file for Apache: put, proved, taken back
+mod document_root; // a folder below the share web
+
+pub use port::reached;
+
+use std::path::Path;
+
+use super::job::Job;
+use super::{place, Part};
+use crate::nas::apache::Apache;
+use crate::nas::installation::Installation;
+use crate::owner::fault::Fault;
+use crate::owner::finding::Found;
+use crate::owner::screen::Tone;
+use remotetask::files::Regular;
+
+/// The part.
+pub struct EntryPoint;
+
+/// The kinds of entry point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A port of Apache's own.
+    Port,
+    /// A virtual host's document root, in which Apache starts the program.
+    Vhost,
+    /// A virtual host's document root with a page of PHP.
+    Php,
+}
+
+impl Kind {
+    /// As the options and the note have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Port => "port",
+            Kind::Vhost => "vhost",
+            Kind::Php => "php",
+        }
+    }
+
+    fn of(word: &str) -> Option<Kind> {
+        [Kind::Port, Kind::Vhost, Kind::Php].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// The note of the entry point that is in place. install.sh reads it too.
+const NOTE: &str = "webstation/way";
+
+/// The noted entry point of the installation in this folder.
+pub fn noted(folder: &Path) -> Option<Kind> {
+    let note = Regular::open(&folder.join(NOTE)).and_then(|file| file.read(64)).unwrap_or_default();
+    Kind::of(String::from_utf8_lossy(&note).trim())
+}
+
+impl Part for EntryPoint {
+    /// The files of web servers are looked at by `check` as a whole: a way in that an owner has made counts too.
+    fn look(&self, _: &Installation<'_>) -> Vec<Found> {
+        Vec::new()
+    }
+
+    fn put(&self, job: &mut Job<'_>) -> Result<(), Fault> {
+        let last = noted(job.folder);
+        let kind = match job.wanted.or(last) {
+            Some(kind) => kind,
+            None => best(job),
+        };
+        let faults = job.faults;
+        match kind {
+            Kind::Port => port::put(job)?,
+            Kind::Vhost | Kind::Php => document_root::put(job, kind)?,
+        }
+        if job.faults != faults {
+            if let Some(last) = last.filter(|last| *last != kind) {
+                job.screen.say(format_args!("  The entry point stays what it was: {}.", last.word()));
+            }
+            return Ok(());
+        }
+        match (last, kind) {
+            (Some(Kind::Vhost | Kind::Php), Kind::Port) => document_root::take_away(job)?,
+            (Some(Kind::Port | Kind::Vhost), Kind::Php) => drop_in::take_away(job)?,
+            _ => {}
+        }
+        let note = format!("{}\n", kind.word());
+        match job.dry_run || last == Some(kind) {
+            true => Ok(()),
+            false => place::write(&job.path(NOTE), note.as_bytes(), 0o644),
+        }
+    }
+
+    fn take_away(&self, job: &mut Job<'_>) -> Result<(), Fault> {
+        drop_in::take_away(job)?;
+        document_root::take_away(job)
+    }
+}
+
+/// A port first: nothing else shares it, and no URL gets into a log.
+fn best(job: &Job<'_>) -> Kind {
+    let why = match Apache::here() {
+        None => "there is no Apache 2.4 here",
+        Some(apache) => match apache.cgi_module() {
+            None => "this Apache has no module that runs programs",
+            Some(_) => return Kind::Port,
+        },
+    };
+    // The fault that is reported without PHP is that of the better entry point.
+    if php_package().is_none() {
+        return Kind::Port;
+    }
+    job.screen.mark(Tone::Advice, "  advice", format_args!("the entry point is by PHP, because {why}"));
+    Kind::Php
+}
+
+/// The folder of a package of PHP; DSM's have names such as PHP8.2.
+pub fn php_package() -> Option<String> {
+    let packages = std::fs::read_dir("/var/packages").into_iter().flatten().flatten();
+    let names = packages.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("PHP7") || name.starts_with("PHP8")).max()
+}
+
+/// The fault of a NAS that has no Apache.
+const NO_APACHE: &str =
+    "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then \
+                         run this again";

@@ -1,0 +1,79 @@
+//! A port of Apache's own, from `listen` and `port` of config.json.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use super::{drop_in, NO_APACHE};
+use crate::nas::apache::Apache;
+use crate::owner::edit::listen_address;
+use crate::owner::fault::Fault;
+use crate::parts::job::Job;
+
+const TEXT: &str = include_str!("../../../../webstation/remotetask.conf");
+
+/// The address that Apache listens on.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen(SocketAddr);
+
+impl Listen {
+    /// The line by which the drop-in names it.
+    pub fn define(&self) -> String {
+        format!("Define REMOTETASK_LISTEN {}\n", self.0)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    /// The address by which this NAS itself reaches it.
+    pub fn url(&self) -> String {
+        format!("http://{}", reached(self.0))
+    }
+
+    /// Returns true if a program listens there.
+    pub fn is_in_use(&self) -> bool {
+        TcpListener::bind(self.0).is_err_and(|e| e.kind() == ErrorKind::AddrInUse)
+    }
+}
+
+/// Where a server that listens there is called from its own machine.
+pub fn reached(address: SocketAddr) -> SocketAddr {
+    let ip = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        _ => address.ip(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Puts the drop-in in place.
+pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
+    let Some(apache) = Apache::here() else {
+        job.fault(NO_APACHE);
+        return Ok(());
+    };
+    if !drop_in::apache_is_sound(job, &apache) {
+        return Ok(());
+    }
+    let Some(module) = apache.cgi_module() else {
+        job.fault(
+            "this Apache cannot run programs, because it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package \
+             Center, then run this again with --php",
+        );
+        return Ok(());
+    };
+    // An owner's configuration that came with the package is not in its place yet in a dry run.
+    let folder = if job.path("config.json").exists() { job.folder } else { job.package.unwrap_or(job.folder) };
+    let listen = match listen_address(Path::new(folder)) {
+        Ok(address) => Listen(address),
+        Err(Fault(why)) => {
+            job.fault(why);
+            return Ok(());
+        }
+    };
+    let text = format!("{}{module}{TEXT}", listen.define());
+    let done = format!("Apache answers at http://{}", listen.0);
+    drop_in::put(job, &apache, &text, Some(listen), &done)
+}

@@ -1,0 +1,234 @@
+//! Corrections of the installation's files.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{fchmod, fchown, fstat, open, Gid, Mode, OFlags, Uid};
+use rustix::process::geteuid;
+
+use super::look::{self, shown_mode};
+use super::{there, Content, Difference, IfChangeable, Row, OLD, TABLE};
+use crate::owner::fault::{plainly, Fault};
+use crate::parts::job::Job;
+use crate::parts::place;
+use remotetask::files::Regular;
+
+/// User and group; any group is right where none is given.
+type Ids = (u32, Option<u32>);
+
+/// Corrects each row that differs. A first installation is one line of the report.
+pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
+    let is_new = job.package.is_some() && fs::read_dir(job.folder).map_or(true, |mut names| names.next().is_none());
+    for row in TABLE {
+        put_row(job, row, is_new)?;
+    }
+    if is_new {
+        job.done(format_args!("remotetask {} is installed in {}", env!("CARGO_PKG_VERSION"), job.folder.display()));
+    }
+    take_old_away(job)
+}
+
+fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
+    let path = if row.name.is_empty() { job.folder.to_owned() } else { job.path(row.name) };
+    // A trial has no texts of a web server's.
+    if job.trial && row.name.starts_with("webstation") {
+        return Ok(());
+    }
+    let ids = row.ids(job.user, job.http(), job.trial);
+    let meta = there(&path);
+    let difference = row.difference(meta.as_ref(), ids);
+    let say = |job: &mut Job<'_>, text: String| {
+        if !is_new {
+            job.done(text);
+        }
+    };
+    match difference {
+        None => {
+            if is_outdated(job, row, &path) {
+                write(job, row, &path, ids)?;
+                say(job, format!("{} is new", row.name));
+            }
+        }
+        Some(Difference::Missing) => match row.content {
+            Content::Program if job.package.is_none() => job.found(&look::missing(&path)),
+            // A folder that is made beside its programs is no news.
+            Content::Folder => make_folder(job, &path, row.mode, ids)?,
+            Content::Log => make_log(job, &path, row.mode, ids)?,
+            _ => {
+                write(job, row, &path, ids)?;
+                say(job, format!("{} is new", row.name));
+            }
+        },
+        Some(Difference::Link) => job.found(&look::link(&path)),
+        Some(Difference::Kind) => job.found(&look::wrong_kind(&path, row.is_folder())),
+        Some(Difference::Changeable(_)) => match (row.if_changeable, row.content) {
+            (IfChangeable::LookFirst, _) | (IfChangeable::Reinstall, Content::Program)
+                if row.if_changeable == IfChangeable::LookFirst || job.package.is_none() =>
+            {
+                let meta = meta.as_ref();
+                meta.and_then(|meta| look::changeable(row, &path, meta, &job.accounts, job.user))
+                    .iter()
+                    .for_each(|found| job.found(found));
+            }
+            (IfChangeable::Reinstall, _) => {
+                write(job, row, &path, ids)?;
+                say(job, format!("{} is put in place anew, because others could write it", row.name));
+            }
+            _ => {
+                set_attributes(job, row, &path, ids)?;
+                say(job, format!("{} is closed again: others could write it", path.display()));
+            }
+        },
+        Some(Difference::Attributes) => {
+            if is_outdated(job, row, &path) {
+                write(job, row, &path, ids)?;
+                say(job, format!("{} is new", row.name));
+            } else {
+                let readable = meta.as_ref().map_or(0, |meta| meta.mode()) & 0o044 & !row.mode;
+                set_attributes(job, row, &path, ids)?;
+                say(job, format!("{} has its owner and mode again", path.display()));
+                if row.name == "keys.json" && readable != 0 {
+                    job.advice(format_args!(
+                        "Others could read {}, in which all keys stand: take new ones (remotetask key rotate, for each).",
+                        path.display()
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True if the package, or this program, has another content for it.
+fn is_outdated(job: &Job<'_>, row: &Row, path: &Path) -> bool {
+    match (row.content, job.package) {
+        (Content::Text(text), _) => !place::holds(path, text.as_bytes()),
+        (Content::Program, Some(package)) => !same_content(&package.join(row.name), path).unwrap_or(false),
+        _ => false,
+    }
+}
+
+fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (Regular::open(one)?, Regular::open(other)?);
+    if one.size != other.size {
+        return Ok(false);
+    }
+    let size = one.size as usize;
+    Ok(one.read(size)? == other.read(size)?)
+}
+
+fn write(job: &Job<'_>, row: &Row, path: &Path, ids: Ids) -> Result<(), Fault> {
+    if job.dry_run {
+        return Ok(());
+    }
+    match (row.content, job.package) {
+        (Content::Text(text), _) => place::write(path, text.as_bytes(), row.mode)?,
+        (Content::Program, Some(package)) => place::copy(&package.join(row.name), path, row.mode)?,
+        _ => {}
+    }
+    set_attributes(job, row, path, ids)
+}
+
+fn make_folder(job: &Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fault> {
+    if job.dry_run {
+        return Ok(());
+    }
+    fs::DirBuilder::new().mode(0o700).create(path).map_err(|e| Fault::of(path, &e))?;
+    set(path, mode, ids, OFlags::DIRECTORY)
+}
+
+/// An empty log, for `remotetask-cgi` to write.
+fn make_log(job: &mut Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fault> {
+    // In a trial the folder is the writer's own.
+    if job.dry_run || job.trial {
+        return Ok(());
+    }
+    fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Fault::of(path, &e))?;
+    set(path, mode, ids, OFlags::NONBLOCK)
+}
+
+fn set_attributes(job: &Job<'_>, row: &Row, path: &Path, ids: Ids) -> Result<(), Fault> {
+    match job.dry_run {
+        true => Ok(()),
+        false if row.is_folder() => set(path, row.mode, ids, OFlags::DIRECTORY),
+        false => set(path, row.mode, ids, OFlags::NONBLOCK),
+    }
+}
+
+/// Sets owner and mode of what was opened, which is no link.
+fn set(path: &Path, mode: u32, (uid, gid): Ids, flags: OFlags) -> Result<(), Fault> {
+    let fault = |e: rustix::io::Errno| Fault(format!("{}: {}", path.display(), plainly(&e.into())));
+    let opened = open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | flags, Mode::empty());
+    let file = match opened {
+        Ok(file) => file,
+        // A trial's owner, who took the right to read from a file of theirs.
+        Err(rustix::io::Errno::ACCESS) => {
+            return fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| Fault::of(path, &e))
+        }
+        Err(e) => return Err(fault(e)),
+    };
+    if geteuid().is_root() {
+        fchown(file.as_fd(), Some(Uid::from_raw(uid)), gid.map(Gid::from_raw)).map_err(fault)?;
+    }
+    fchmod(file.as_fd(), Mode::from_raw_mode(mode)).map_err(fault)?;
+    let now = fstat(file.as_fd()).map_err(fault)?;
+    match now.st_mode & 0o7777 == mode {
+        true => Ok(()),
+        false => Err(Fault(format!("{} keeps the mode {}", path.display(), shown_mode(now.st_mode)))),
+    }
+}
+
+/// Takes away what an earlier version has left.
+fn take_old_away(job: &mut Job<'_>) -> Result<(), Fault> {
+    for name in OLD {
+        let path = job.path(name);
+        if job.trial || there(&path).is_none() {
+            continue;
+        }
+        if !job.dry_run {
+            fs::remove_file(&path).map_err(|e| Fault::of(&path, &e))?;
+        }
+        job.done(format_args!("{name} of an earlier version is gone"));
+        job.advice(format_args!(
+            "If you made a task for DSM's boot that starts {}, let it start this in its place: {} repair --boot",
+            path.display(),
+            job.path("remotetask").display()
+        ));
+    }
+    Ok(())
+}
+
+/// Takes the folder away; without config.json, keys.json and start.html where they are to be kept.
+pub fn take_away(job: &mut Job<'_>) -> Result<(), Fault> {
+    let own = |name: &str| matches!(name, "config.json" | "start.html") || name.starts_with("keys.json");
+    let entries = || fs::read_dir(job.folder).into_iter().flatten().flatten();
+    let kept: Vec<&str> = ["config.json", "keys.json", "start.html"]
+        .into_iter()
+        .filter(|name| there(&job.path(name)).is_some())
+        .collect();
+    if job.keep_config && !kept.is_empty() {
+        let mut rest: Vec<_> = entries().filter(|entry| !own(&entry.file_name().to_string_lossy())).collect();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        rest.retain(|_| !job.dry_run);
+        for entry in rest {
+            let path = entry.path();
+            let removed = match there(&path).is_some_and(|meta| meta.is_dir()) {
+                true => fs::remove_dir_all(&path),
+                false => fs::remove_file(&path),
+            };
+            removed.map_err(|e| Fault::of(&path, &e))?;
+        }
+        job.done(format_args!("the programs are gone; kept: {}", kept.join(" ")));
+    } else if there(job.folder).is_some_and(|meta| meta.is_dir()) {
+        if !job.dry_run {
+            fs::remove_dir_all(job.folder).map_err(|e| Fault::of(job.folder, &e))?;
+        }
+        job.done(format_args!("{} is gone", job.folder.display()));
+    }
+    Ok(())
+}

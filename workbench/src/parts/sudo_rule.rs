@@ -1,0 +1,519 @@
+//! The rule for sudo: the web server's user may start the root half, without arguments, and nothing else.
+//!
+//! One description, one parser and one judgement of `sudo -l -U http` serve `check`, `setup`, `repair` and their proof.
+//! The drop-in is judged as a file; its effect among all other rules is asked of sudo itself.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::geteuid;
+
+use super::job::Job;
+use super::{place, Part};
+use crate::nas::accounts::HTTP;
+use crate::nas::installation::Installation;
+use crate::owner::fault::{plainly, Fault};
+use crate::owner::finding::{findings, Found, Level};
+use remotetask::child::{gather, Gathered, Trouble};
+use remotetask::config::ELEVATE;
+
+findings! {
+    /// Only an installation of root's can be without sudo.
+    ElevateNone { file }: "elevate-none", Fault,
+        "\"elevate\" is [] in config.json, so nothing ever becomes root, and remotetask-run is root's: nothing can be started.",
+        "Take \"elevate\" out of config.json: `sudo vi <file>`";
+    SudoMissing { sudo }: "sudo-missing", Fault,
+        "There is no program <sudo> that could be started, so nothing becomes root.",
+        "Find out where sudo is, and write that into config.json as the first word of \"elevate\": `command -v sudo` \
+         `\"elevate\": [\"/usr/bin/sudo\", \"-n\"]`";
+    SudoNotSetuid { sudo, user, mode }: "sudo-not-setuid", Fault,
+        "<sudo> does not become root (owner <user>, mode <mode>), whoever starts it.",
+        "Type this as root: `chown root:root <sudo>` `chmod 4755 <sudo>`";
+    FileMissing { file }: "sudoers-missing", Fault,
+        "There is no <file>, so the web server's user may not start anything. An update of DSM can take it away.",
+        "Put it back: `sudo remotetask repair`";
+    FileName { there, file }: "sudoers-name", Fault,
+        "sudo skips <there>: a name in that folder may have no dot in it and no ~ at its end.",
+        "Give it its name: `sudo mv <there> <file>`";
+    FileMode { file, user, mode }: "sudoers-mode", Fault,
+        "sudo does not read <file>, because others than root can change it (owner <user>, mode <mode>).",
+        "Put it in place anew: `sudo remotetask repair`";
+    FileOpen { file, mode }: "sudoers-open", Advice,
+        "<file> has mode <mode>; sudo reads it, but its own checker demands 0440.",
+        "Give it that mode: `sudo remotetask repair`";
+    FileText { file }: "sudoers-text", Advice,
+        "<file> does not have the text that is installed, although it has the same effect.",
+        "Put it in place anew: `sudo remotetask repair`";
+    NotIncluded {}: "sudoers-not-included", Fault,
+        "/etc/sudoers does not say that the folder /etc/sudoers.d is to be read.",
+        "Add the line that does, then put the rule in place: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers \
+         >/dev/null` `sudo remotetask repair`";
+    RootRefused { why }: "sudo-root-refused", Fault,
+        "root's own sudo does not work: <why>.",
+        "See what sudo says about its files, and correct that: `sudo -n true`";
+    Unknown { why, sudo }: "sudo-unknown", Advice,
+        "The rest of what sudo lets the web server's user do cannot be read: <why>.",
+        "See what sudo says at a terminal: `sudo <sudo> -l -U http`";
+    Rule { is }: "sudoers-rule", Fault,
+        "sudo does not let the web server's user start remotetask-run in the way it should: <is>.",
+        "Put the rule in place anew: `sudo remotetask repair`";
+    OtherRule { rules, there }: "sudoers-other-rule", Fault,
+        "sudo lets the web server's user, which every web application runs as, do something else as well: <rules>.",
+        "Take the line for http out of <there>. If nobody needs anything in that file, switch it off as a whole; sudo skips \
+         names with a dot: `sudo mv <there> <there>.off`";
+    OtherRuleSomewhere { rules }: "sudoers-other-rule-somewhere", Fault,
+        "sudo lets the web server's user, which every web application runs as, do something else as well: <rules>.",
+        "Find the line, and take it out: `sudo grep -rn -e http -e '^ALL' /etc/sudoers /etc/sudoers.d`";
+    Defaults {}: "sudoers-defaults", Advice,
+        "The drop-in's line Defaults is missing; should somebody set requiretty for sudo, nothing could be started any more.",
+        "Put both lines in place anew: `sudo remotetask repair`";
+    Overridden {}: "sudoers-requiretty", Fault,
+        "sudo is told to demand a terminal for remotetask-run (requiretty), and a web server has none.",
+        "Find that line, and take it out: `sudo grep -rn requiretty /etc/sudoers /etc/sudoers.d`";
+}
+
+const MAIN: &str = "/etc/sudoers";
+const DROP_INS: &str = "/etc/sudoers.d";
+const FILE: &str = "/etc/sudoers.d/remotetask";
+const TEXT: &str = include_str!("../../../webstation/sudoers");
+const MODE: u32 = 0o440;
+const SUDO: &str = "/usr/bin/sudo";
+/// How long sudo may think.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What of its answer is read, in bytes.
+const ANSWER_MAX: usize = 256 << 10;
+
+/// The part.
+pub struct SudoRule;
+
+impl Part for SudoRule {
+    /// Looks where sudo is the way to root.
+    fn look(&self, nas: &Installation<'_>) -> Vec<Found> {
+        let elevate = nas.believed().map_or_else(|| ELEVATE.to_vec(), |config| config.server.elevate());
+        let Some(sudo) = elevate.first().filter(|_| !nas.trial) else {
+            let file = nas.path("config.json");
+            return if nas.trial { Vec::new() } else { vec![ElevateNone { file: &file.display() }.found()] };
+        };
+        if !sudo.ends_with("/sudo") {
+            return Vec::new();
+        }
+        let mut found: Vec<Found> = program(nas, sudo).into_iter().collect();
+        found.extend(drop_in(nas));
+        // The answer would only repeat what was found, and others' lists are shown to root alone.
+        let faultless = found.iter().all(|found| found.level != Level::Fault);
+        if faultless && geteuid().is_root() && nas.accounts.http().is_some() {
+            found.extend(ask(sudo));
+        }
+        if found.is_empty() && !place::holds(Path::new(FILE), TEXT.as_bytes()) {
+            found.push(FileText { file: &FILE }.found());
+        }
+        found
+    }
+
+    fn put(&self, job: &mut Job<'_>) -> Result<(), Fault> {
+        let folder = Path::new(DROP_INS);
+        if !folder.is_dir() {
+            if !job.dry_run {
+                fs::create_dir(folder).map_err(|e| Fault::of(folder, &e))?;
+                fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+                    .map_err(|e| Fault::of(folder, &e))?;
+            }
+            job.done(format_args!("{DROP_INS} is there again"));
+        }
+        if is_in_place() {
+            let faults = proof();
+            // A run that was killed before its proof may have left it.
+            if faults.iter().any(|found| found.code == RootRefused::KIND.code) && !job.dry_run {
+                let _ = fs::remove_file(FILE);
+            }
+            faults.iter().for_each(|found| job.found(found));
+            return Ok(());
+        }
+        if !job.dry_run && !put_and_prove(job)? {
+            return Ok(());
+        }
+        job.done("sudo lets the web server's user start remotetask-run, and nothing else");
+        Ok(())
+    }
+
+    fn take_away(&self, job: &mut Job<'_>) -> Result<(), Fault> {
+        let file = Path::new(FILE);
+        if !job.dry_run {
+            let _ = fs::remove_file(place::beside(file));
+            let _ = fs::remove_file(set_aside());
+        }
+        if fs::symlink_metadata(file).is_err() {
+            return Ok(());
+        }
+        if !job.dry_run {
+            fs::remove_file(file).map_err(|e| Fault::of(file, &e))?;
+        }
+        job.done("sudo's rule is gone");
+        Ok(())
+    }
+}
+
+/// True if the drop-in is root's, has its mode and its text.
+fn is_in_place() -> bool {
+    let right = |meta: fs::Metadata| meta.uid() == 0 && meta.gid() == 0 && meta.mode() & 0o7777 == MODE;
+    fs::symlink_metadata(FILE).is_ok_and(right) && place::holds(Path::new(FILE), TEXT.as_bytes())
+}
+
+/// The old drop-in while the new one is proved: sudo skips names with a dot.
+fn set_aside() -> PathBuf {
+    Path::new(FILE).with_extension("old")
+}
+
+/// Puts the drop-in in place, and takes it back unless it holds there. Returns true if it holds.
+fn put_and_prove(job: &mut Job<'_>) -> Result<bool, Fault> {
+    let (file, old) = (Path::new(FILE), set_aside());
+    if let Some(why) = refused_by_visudo()? {
+        job.fault(format_args!("sudo's own checker refuses the rule, which was not put in place: {why}"));
+        return Ok(false);
+    }
+    let _ = fs::remove_file(&old);
+    if file.is_file() {
+        fs::hard_link(file, &old).map_err(|e| Fault::of(&old, &e))?;
+    } else if file.is_dir() {
+        return Err(Fault(format!("{FILE} is a folder: see what it is, move it away, then run this again")));
+    }
+    place::write(file, TEXT.as_bytes(), MODE)?;
+    let faults = proof();
+    if faults.is_empty() && !job.is_interrupted() {
+        let _ = fs::remove_file(&old);
+        return Ok(true);
+    }
+    match old.is_file() {
+        true => fs::rename(&old, file),
+        false => fs::remove_file(file),
+    }
+    .map_err(|e| Fault::of(file, &e))?;
+    faults.iter().for_each(|found| job.found(found));
+    job.fault(match faults.is_empty() {
+        true => "this was interrupted; the rule was taken out again",
+        false => "the rule was taken out again; run this again when that is corrected",
+    });
+    Ok(false)
+}
+
+/// The complaint of sudo's own checker about the text; none where there is no checker, as on DSM.
+fn refused_by_visudo() -> Result<Option<String>, Fault> {
+    let Some(visudo) = ["/usr/sbin/visudo", "/usr/bin/visudo"].into_iter().find(|path| Path::new(path).is_file())
+    else {
+        return Ok(None);
+    };
+    let new = place::beside(Path::new(FILE));
+    let _ = fs::remove_file(&new);
+    place::write(&new, TEXT.as_bytes(), MODE)?;
+    let name = new.display().to_string();
+    let answer = gather([visudo, "-cf", &name], ANSWER_MAX, Instant::now() + PATIENCE);
+    let _ = fs::remove_file(&new);
+    Ok(match answer {
+        Ok(answer) if answer.end.exit == Some(0) => None,
+        Ok(answer) => Some(one_line(&[answer.stdout, answer.stderr].concat())),
+        Err(_) => Some("it gave no answer".into()),
+    })
+}
+
+/// The effect of the rule among all others, as sudo tells it. Advice is no fault of the rule.
+fn proof() -> Vec<Found> {
+    let mut found = match gather([SUDO, "-n", "true"], ANSWER_MAX, Instant::now() + PATIENCE) {
+        Ok(answer) if answer.end.exit == Some(0) => ask(SUDO),
+        Ok(answer) => vec![RootRefused { why: &first_line(&answer) }.found()],
+        Err(_) => vec![RootRefused { why: &"it gives no answer" }.found()],
+    };
+    let reads_folder = includes(&String::from_utf8_lossy(&fs::read(MAIN).unwrap_or_default()));
+    if !reads_folder && found.iter().any(|found| found.code == Rule::KIND.code) {
+        found = vec![NotIncluded.found()];
+    }
+    found.retain(|found| found.level == Level::Fault || found.code == Unknown::KIND.code);
+    found
+}
+
+/// The rule's line as it is installed for this program.
+fn program_of_rule() -> &'static str {
+    TEXT.lines().nth(1).and_then(|rule| rule.strip_suffix(" \"\"")?.rsplit(' ').next()).unwrap_or_default()
+}
+
+fn program(nas: &Installation<'_>, sudo: &str) -> Option<Found> {
+    let Some(meta) = fs::metadata(sudo).ok().filter(|meta| meta.is_file() && meta.mode() & 0o111 != 0) else {
+        return Some(SudoMissing { sudo: &sudo }.found());
+    };
+    let (user, mode) = (nas.accounts.user(meta.uid()), format!("{:04o}", meta.mode() & 0o7777));
+    let not_setuid = || SudoNotSetuid { sudo: &sudo, user: &user, mode: &mode }.found();
+    (meta.uid() != 0 || meta.mode() & 0o4000 == 0).then(not_setuid)
+}
+
+fn drop_in(nas: &Installation<'_>) -> Option<Found> {
+    let Ok(meta) = fs::metadata(FILE) else {
+        return Some(match misnamed() {
+            Some(there) => FileName { there: &there.display(), file: &FILE }.found(),
+            None => FileMissing { file: &FILE }.found(),
+        });
+    };
+    let (user, mode) = (nas.accounts.user(meta.uid()), format!("{:04o}", meta.mode() & 0o7777));
+    match () {
+        () if meta.uid() != 0 || meta.mode() & 0o022 != 0 => {
+            Some(FileMode { file: &FILE, user: &user, mode: &mode }.found())
+        }
+        () if !includes(&String::from_utf8_lossy(&fs::read(MAIN).unwrap_or_default())) => Some(NotIncluded.found()),
+        () if meta.mode() & 0o7777 != MODE => Some(FileOpen { file: &FILE, mode: &mode }.found()),
+        () => None,
+    }
+}
+
+/// The drop-in under a name that sudo skips.
+fn misnamed() -> Option<PathBuf> {
+    let mut skipped: Vec<PathBuf> = drop_ins().into_iter().filter(|path| is_skipped(path)).collect();
+    skipped.retain(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("/remotetask-run \"\"")));
+    skipped.into_iter().next()
+}
+
+fn drop_ins() -> Vec<PathBuf> {
+    let entries = fs::read_dir(DROP_INS).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn is_skipped(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.contains('.') || name.ends_with('~')
+}
+
+/// Whether this sudoers text has the folder read.
+fn includes(main: &str) -> bool {
+    main.lines().any(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let included = matches!(words.next(), Some("#includedir" | "@includedir"));
+        included && words.next().is_some_and(|folder| folder.trim_matches('"').trim_end_matches('/') == DROP_INS)
+    })
+}
+
+/// The findings about the effect of all rules together.
+fn ask(sudo: &str) -> Vec<Found> {
+    let unknown = |why: &str| vec![Unknown { why: &why, sudo: &sudo }.found()];
+    let answer = match gather([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
+        Ok(answer) => answer,
+        Err(Trouble::Start(e)) => return unknown(&plainly(&e)),
+        Err(Trouble::Late(_)) => return unknown("sudo gave no answer within 10 s"),
+    };
+    let complaint = first_line(&answer);
+    if answer.end.exit != Some(0) {
+        return unknown(&format!("sudo says \"{complaint}\""));
+    }
+    judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), &complaint)
+}
+
+/// The first words of its complaint, without its name.
+fn first_line(answer: &Gathered) -> String {
+    let text = String::from_utf8_lossy(&answer.stderr);
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    line.strip_prefix("sudo: ").unwrap_or(line).to_owned()
+}
+
+fn one_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn judge(listing: &Listing, program: &str, complaint: &str) -> Vec<Found> {
+    let (ours, others): (Vec<&String>, Vec<&String>) =
+        listing.rules.iter().partition(|rule| rule.contains(program) && !rule.contains(", "));
+    let mut found = Vec::new();
+    let wrong = ours.iter().find(|rule| !is_right(rule, program));
+    let is = match (wrong, ours.is_empty()) {
+        (Some(rule), _) => Some(format!("its rule is {rule}")),
+        (None, true) if complaint.is_empty() => Some("it has no rule for that".to_owned()),
+        (None, true) => Some(format!("it has no rule for that, and says \"{complaint}\"")),
+        (None, false) => None,
+    };
+    found.extend(is.map(|is| Rule { is: &is }.found()));
+    if !others.is_empty() {
+        let rules = others.iter().map(|rule| rule.as_str()).collect::<Vec<_>>().join("; ");
+        found.push(match where_it_stands() {
+            Some(there) => OtherRule { rules: &rules, there: &there.display() }.found(),
+            None => OtherRuleSomewhere { rules: &rules }.found(),
+        });
+    }
+    if found.is_empty() {
+        found.extend(match listing.terminal(program) {
+            Terminal::NotNeeded => None,
+            Terminal::NotMentioned => Some(Defaults.found()),
+            Terminal::Needed => Some(Overridden.found()),
+        });
+    }
+    found
+}
+
+/// `(root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /…/remotetask-run ""`, the tags in any order.
+/// NOSETENV is sudo's own default, and may be left out.
+fn is_right(rule: &str, program: &str) -> bool {
+    let Some(tags) = rule.strip_prefix("(root) ").and_then(|rest| rest.strip_suffix(&format!("{program} \"\""))) else {
+        return false;
+    };
+    let mut tags: Vec<&str> = tags.split_ascii_whitespace().filter(|tag| *tag != "NOSETENV:").collect();
+    tags.sort_unstable();
+    tags == ["NOLOG_INPUT:", "NOLOG_OUTPUT:", "NOPASSWD:"]
+}
+
+/// The first drop-in with a line for the web server's user, or for everybody.
+fn where_it_stands() -> Option<PathBuf> {
+    let for_http = |line: &str| {
+        let first = line.split(|c: char| c.is_ascii_whitespace() || c == ',').next().unwrap_or_default();
+        [HTTP, "%http", "ALL"].contains(&first)
+    };
+    let others = drop_ins().into_iter().filter(|path| path != Path::new(FILE) && !is_skipped(path));
+    let mut theirs = others.filter(|path| fs::read_to_string(path).is_ok_and(|text| text.lines().any(for_http)));
+    theirs.next()
+}
+
+/// What `sudo -l -U http` tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Listing {
+    /// Settings that hold for the user whatever is started.
+    settings: Vec<String>,
+    /// `Defaults!…` and the like.
+    defaults: Vec<String>,
+    rules: Vec<String>,
+}
+
+/// Whether the root half can be started without a terminal.
+#[derive(Debug, PartialEq, Eq)]
+enum Terminal {
+    NotNeeded,
+    NotMentioned,
+    Needed,
+}
+
+impl Listing {
+    /// Headings stand at the left, entries are indented, and their further lines more so.
+    fn of(text: &str) -> Listing {
+        let mut listing = Listing::default();
+        let mut section: Option<&mut Vec<String>> = None;
+        for line in text.lines() {
+            let indent = line.len() - line.trim_start().len();
+            match (indent, &mut section) {
+                (0, _) if line.is_empty() => {}
+                (0, _) if line.starts_with("Matching Defaults") => section = Some(&mut listing.settings),
+                (0, _) if line.starts_with("Runas and Command") => section = Some(&mut listing.defaults),
+                (0, _) if line.starts_with("User ") && line.contains("may run") => section = Some(&mut listing.rules),
+                (0, _) => section = None,
+                (..=4, Some(entries)) => entries.push(line.trim().to_owned()),
+                (_, Some(entries)) => match entries.last_mut() {
+                    Some(entry) => *entry = format!("{entry} {}", line.trim()),
+                    None => entries.push(line.trim().to_owned()),
+                },
+                (_, None) => {}
+            }
+        }
+        listing
+    }
+
+    /// What is said for the program counts more than what is said for all; the last word counts.
+    fn terminal(&self, program: &str) -> Terminal {
+        let of = |entries: &[String]| {
+            let mut words = entries.iter().flat_map(|entry| entry.split([',', ' ']));
+            words.rfind(|word| matches!(*word, "requiretty" | "!requiretty")).map(|word| word == "requiretty")
+        };
+        let for_it: Vec<String> = self
+            .defaults
+            .iter()
+            .filter(|line| {
+                line.starts_with("Defaults!") && (line.contains(program) || line.starts_with("Defaults!ALL"))
+            })
+            .cloned()
+            .collect();
+        match (of(&for_it), of(&self.settings)) {
+            (Some(false), _) => Terminal::NotNeeded,
+            (Some(true), _) | (None, Some(true)) => Terminal::Needed,
+            (None, _) => Terminal::NotMentioned,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "/usr/local/remotetask/remotetask-run";
+    const OURS: &str =
+        "(root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"";
+
+    fn listing(defaults: &str, rules: &str) -> String {
+        format!(
+            "Matching Defaults entries for http on nas:\n    syslog=authpriv\n\nRunas and Command-specific defaults \
+             for http:\n{defaults}\nUser http may run the following commands on nas:\n{rules}"
+        )
+    }
+
+    #[test]
+    fn a_listing_is_read_with_its_wrapped_lines() {
+        let text = listing(
+            "    Defaults!/usr/local/remotetask/remotetask-run !requiretty,\n        env_reset\n",
+            "    (root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT:\n        /usr/local/remotetask/remotetask-run \
+             \"\"\n    (ALL) PASSWD: ALL\n",
+        );
+        let read = Listing::of(&text);
+        assert_eq!(read.settings, ["syslog=authpriv"]);
+        assert_eq!(read.defaults, ["Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset"]);
+        assert_eq!(read.rules, [OURS, "(ALL) PASSWD: ALL"]);
+        for text in ["", "User http is not allowed to run sudo on nas.\n", "    (root) ALL\n"] {
+            assert_eq!(Listing::of(text), Listing::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_shipped_rule_is_right() {
+        for (rule, right) in [
+            (OURS, true),
+            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", true),
+            ("(root) NOLOG_OUTPUT: NOLOG_INPUT: NOSETENV: NOPASSWD: /usr/local/remotetask/remotetask-run \"\"", true),
+            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run", false),
+            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run *", false),
+            ("(root) NOPASSWD: SETENV: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
+            ("(root) NOPASSWD: /usr/local/remotetask/remotetask-run \"\"", false),
+            ("(root) NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
+            ("(ALL) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
+            ("(root : root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
+            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /tmp/usr/local/remotetask/remotetask-run \"\"", false),
+        ] {
+            assert_eq!(is_right(rule, RUN), right, "{rule}");
+        }
+    }
+
+    #[test]
+    fn whether_a_terminal_is_needed() {
+        let ours = "Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset";
+        let theirs = "Defaults!/usr/local/remotetask/remotetask-run requiretty";
+        for (settings, defaults, expected) in [
+            (&["syslog=authpriv"][..], &[ours][..], Terminal::NotNeeded),
+            (&["requiretty, log_input"], &[ours], Terminal::NotNeeded),
+            (&["requiretty"], &[], Terminal::Needed),
+            (&["syslog=authpriv"], &[], Terminal::NotMentioned),
+            (&[], &["Defaults!/usr/bin/other !requiretty"], Terminal::NotMentioned),
+            (&[], &[ours, theirs], Terminal::Needed),
+            (&[], &[theirs, ours], Terminal::NotNeeded),
+            (&[], &[ours, "Defaults!ALL requiretty"], Terminal::Needed),
+        ] {
+            let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+            let listing = Listing { settings: own(settings), defaults: own(defaults), rules: Vec::new() };
+            assert_eq!(listing.terminal(RUN), expected, "{settings:?} {defaults:?}");
+        }
+    }
+
+    #[test]
+    fn which_main_files_include_the_folder() {
+        for (main, expected) in [
+            ("root ALL=(ALL) ALL\n#includedir /etc/sudoers.d\n", true),
+            ("@includedir /etc/sudoers.d/\n", true),
+            ("  #includedir\t\"/etc/sudoers.d\"\n", true),
+            ("# includedir /etc/sudoers.d\n", false),
+            ("#includedir /etc/sudoers.more\n", false),
+            ("", false),
+        ] {
+            assert_eq!(includes(main), expected, "{main}");
+        }
+    }
+}
