@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::first_hour::bench;
-use super::install::{nas_sh, status, tree, Bare};
+use super::install::{order, status, tree, Bare};
 use super::php::{by_nginx, fitted};
 use super::*;
 use crate::workbench::said;
@@ -122,7 +122,7 @@ fn from_a_share_to_a_scheduled_task_by_url() {
             "good   all of the way works, at http://127.0.0.1:10765\n",
             &format!("\nYour URLs stand in {}: open it in File Station.\n", up.page()),
             &format!("\nNow delete {} and this task: ", up.file),
-            "\n    /bin/sh /usr/local/remotetask/nas.sh repair\n",
+            "\n    /usr/local/remotetask/remotetask repair --boot\n",
         ] {
             assert!(result.contains(line), "{line}: {result}");
         }
@@ -145,7 +145,7 @@ fn from_a_share_to_a_scheduled_task_by_url() {
         assert_eq!(up.urls("http://127.0.0.1:10765"), urls);
         assert!(bench(&["check"]).out.contains("everything that can be looked at from here works"));
 
-        nas_sh(&["uninstall"]).ok();
+        order(&["uninstall"]).ok();
         assert!(fs::metadata(up.page()).is_err(), "the page goes with the rest");
         same_as(&before);
     }
@@ -286,14 +286,14 @@ fn a_page_that_was_left_goes_at_boot() {
     up.task("--here --tasks 7");
     let page = up.page();
     assert!(fs::metadata(&page).is_ok());
-    nas_sh(&["start"]).ok();
+    order(&["repair", "--boot"]).ok();
     assert!(fs::metadata(&page).is_err());
     // Whoever puts something in its place holds up nothing.
     up.task("--here --tasks 7");
     fs::remove_file(&page).expect("removed");
     fs::create_dir(&page).expect("a folder");
     fs::remove_file(super::install::RULE).expect("as an update of DSM does");
-    nas_sh(&["start"]).ok();
+    order(&["repair", "--boot"]).ok();
     assert!(Path::new(super::install::RULE).exists());
     fs::remove_dir(&page).expect("removed");
     // No link leads it to what is somebody else's.
@@ -303,7 +303,7 @@ fn a_page_that_was_left_goes_at_boot() {
         .expect("copy");
     fs::rename(HOME, format!("{HOME}.away")).expect("away");
     std::os::unix::fs::symlink("/volume1/other", HOME).expect("a link");
-    let start = nas_sh(&["start"]);
+    let start = order(&["repair", "--boot"]);
     assert!(
         start.ok().contains("  advice a page with URLs may still be there and cannot be looked for, "),
         "{}",

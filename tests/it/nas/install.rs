@@ -1,4 +1,4 @@
-//! `nas.sh` by itself, as root on a NAS that has nothing of ours yet.
+//! `remotetask setup`, `repair` and `uninstall`, as root on a NAS that has nothing of ours yet.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{symlink, MetadataExt};
@@ -11,7 +11,7 @@ pub const DROP_IN: &str = "/usr/local/etc/apache24/sites-enabled/remotetask.conf
 pub const RULE: &str = "/etc/sudoers.d/remotetask";
 pub const MODULES: &str = "/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/modules.d";
 const PACKAGE: &str = "/run/package";
-const SHELLS: [&str; 3] = ["/bin/dash", "/bin/busybox ash", "/bin/bash --posix"];
+const BOOT: &str = "/usr/local/etc/rc.d/remotetask.sh";
 const WELL: &str = "Everything was as it should be; nothing was changed.\n";
 
 /// A NAS with Apache's package running, and nothing of ours.
@@ -36,7 +36,7 @@ impl Bare {
         Bare { nas }
     }
 
-    /// With `nas.sh` done, and one task `t` that runs this shell line.
+    /// Set up, with one task `t` that runs this shell line.
     pub fn installed(line: &str) -> Bare {
         let bare = Bare::new();
         let nas = &bare.nas;
@@ -61,39 +61,47 @@ pub fn service(verb: &str) -> bool {
 /// The package, unpacked.
 pub fn unpack() {
     let _ = fs::remove_dir_all(PACKAGE);
-    fs::create_dir_all(format!("{PACKAGE}/webstation/php")).expect("a folder");
-    for (name, program, _) in programs() {
+    fs::create_dir_all(PACKAGE).expect("a folder");
+    for (name, program, bits) in programs() {
         fs::copy(program, format!("{PACKAGE}/{name}")).expect("copy");
-    }
-    let clone = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation");
-    for (from, to) in [
-        ("nas.sh", "nas.sh"),
-        ("sudoers", "webstation/sudoers"),
-        ("remotetask.conf", "webstation/remotetask.conf"),
-        (".htaccess", "webstation/.htaccess"),
-        ("php/index.php", "webstation/php/index.php"),
-        ("php/.htaccess", "webstation/php/.htaccess"),
-        ("php/nginx.conf", "webstation/php/nginx.conf"),
-    ] {
-        fs::copy(format!("{clone}/{from}"), format!("{PACKAGE}/{to}")).expect("copy");
+        mode(&format!("{PACKAGE}/{name}"), bits);
     }
 }
 
-fn by(shell: &str, script: &str, arguments: &[&str]) -> Said {
-    let mut words = shell.split(' ');
-    let mut command = Command::new(words.next().expect("a shell"));
-    // What DSM's sudo would hand on is not relied upon.
-    command.args(words).arg(script).args(arguments).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
-    said(&mut command, "")
+/// A program with these arguments. Wrapped lines are joined.
+fn by(program: &str, arguments: &[&str]) -> Said {
+    let mut command = Command::new(program);
+    // DSM's sudo hands on what it finds: nothing of that is relied upon.
+    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").current_dir("/");
+    let Said { code, out, err } = said(&mut command, "");
+    let (mut joined, mut open) = (String::new(), false);
+    for line in out.lines() {
+        let further = line.strip_prefix("           ").filter(|rest| open && !rest.starts_with(' '));
+        match further {
+            Some(rest) => joined.push_str(&format!(" {rest}")),
+            None => joined.push_str(&format!("\n{line}")),
+        }
+        open = ["  done   ", "  to do  ", "  fault  ", "  advice "].iter().any(|mark| line.starts_with(mark))
+            || further.is_some();
+    }
+    let out = joined.strip_prefix('\n').map_or_else(String::new, |text| format!("{text}\n"));
+    let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
+    Said { code, out, err }
+}
+
+/// From the unpacked package.
+pub fn package(arguments: &[&str]) -> Said {
+    by(&format!("{PACKAGE}/remotetask"), arguments)
 }
 
 pub fn setup(arguments: &[&str]) -> Said {
     unpack();
-    by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &[&["setup"], arguments].concat())
+    package(&[&["setup"], arguments].concat())
 }
 
-pub fn nas_sh(arguments: &[&str]) -> Said {
-    by(SHELLS[0], &at("nas.sh"), arguments)
+/// By the installed program.
+pub fn order(arguments: &[&str]) -> Said {
+    by(&at("remotetask"), arguments)
 }
 
 /// Everything that an installation could leave something in: kind, owner, mode, content.
@@ -112,11 +120,10 @@ fn who_and_mode(name: &str) -> (u32, u32, u32) {
 
 #[test]
 fn from_nothing_to_a_start_and_back_to_nothing() {
-    for shell in SHELLS {
+    {
         let bare = Bare::new();
         let before = tree();
-        unpack();
-        let first = by(shell, &format!("{PACKAGE}/nas.sh"), &["setup"]);
+        let first = setup(&[]);
         assert!(
             like(
                 first.ok(),
@@ -127,7 +134,7 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
                  \x20 done   Apache answers at http://127.0.0.1:10765\n\
                  Everything is in its place.\n"
             ),
-            "{shell}: {}",
+            "{}",
             first.out
         );
         for (name, expected) in [
@@ -136,7 +143,6 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
             ("remotetask-run", (0, 0, 0o700)),
             ("remotetask-keep", (0, 0, 0o700)),
             ("remotetask", (0, 0, 0o755)),
-            ("nas.sh", (0, 0, 0o755)),
             ("log.txt", (HTTP, HTTP, 0o640)),
             ("state", (0, 0, 0o700)),
             ("webstation/sudoers", (0, 0, 0o644)),
@@ -155,14 +161,18 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
         // Again, and again from its own place: nothing changes, Apache is left alone.
         let services = fs::read_to_string("/run/services").expect("calls");
         let installed = tree();
-        assert_eq!(by(shell, &format!("{PACKAGE}/nas.sh"), &["setup"]).ok(), WELL);
-        for order in ["repair", "start"] {
-            assert_eq!(by(shell, &at("nas.sh"), &[order]).ok(), WELL);
+        assert_eq!(setup(&[]).ok(), WELL);
+        for words in [&["repair"][..], &["repair", "--boot"], &["apply"]] {
+            assert_eq!(order(words).ok(), WELL);
+        }
+        for shell in ["/bin/dash", "/bin/busybox ash", "/bin/bash --posix"] {
+            let words: Vec<&str> = shell.split(' ').chain([BOOT, "start"]).collect();
+            assert_eq!(by(words[0], &words[1..]).ok(), WELL, "{shell}");
         }
         same(&installed, &tree());
         assert_eq!(fs::read_to_string("/run/services").expect("calls"), services);
 
-        let gone = by(shell, &at("nas.sh"), &["uninstall"]);
+        let gone = order(&["uninstall"]);
         assert!(gone.ok().ends_with("  done   /usr/local/remotetask is gone\n"), "{}", gone.out);
         let _ = fs::remove_file(format!("{STORE}/7.task"));
         let mut now = tree();
@@ -175,16 +185,21 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
 }
 
 #[test]
-fn words_that_nas_sh_does_not_know() {
+fn words_that_it_does_not_know() {
     let _bare = Bare::new();
     let before = tree();
     unpack();
-    for words in [&["setup", "--prot"][..], &["install"], &[], &["repair", "--port"], &["uninstall", "--keep"]] {
-        let said = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), words);
+    for words in [
+        &["setup", "--prot"][..],
+        &["setup", "--port", "--php"],
+        &["install"],
+        &["repair", "--port"],
+        &["uninstall", "--keep"],
+    ] {
+        let said = package(words);
         assert_eq!((said.code, &*said.out), (Some(2), ""), "{words:?}");
-        assert!(said.err.contains("Usage: nas.sh setup [--port | --vhost | --php]"), "{}", said.err);
+        assert!(said.err.contains("Usage: remotetask"), "{}", said.err);
     }
-    assert!(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["--help"]).ok().starts_with("Usage: nas.sh setup"));
     same(&before, &tree());
 }
 
@@ -232,7 +247,7 @@ fn an_update_of_dsm_and_its_boot() {
     chown(at("config.json"), Some(0), Some(0)).expect("chown");
     assert!(service("restart"));
     assert_eq!(status("/"), 0);
-    let boot = by(SHELLS[0], "/usr/local/etc/rc.d/remotetask.sh", &["start"]);
+    let boot = by("/bin/sh", &[BOOT, "start"]);
     assert_eq!(
         boot.ok(),
         "  done   /usr/local/remotetask/remotetask-cgi has its owner and mode again\n\
@@ -246,10 +261,10 @@ fn an_update_of_dsm_and_its_boot() {
     assert_eq!(bare.nas.effect("ran"), "ran\n");
     // Without the folder as well.
     fs::remove_dir_all("/etc/sudoers.d").expect("wiped");
-    assert!(nas_sh(&["repair"]).ok().starts_with("  done   /etc/sudoers.d is there again\n"));
+    assert!(order(&["repair"]).ok().starts_with("  done   /etc/sudoers.d is there again\n"));
     // Stopping at shutdown repairs nothing.
     fs::remove_file(RULE).expect("wiped");
-    assert_eq!(by(SHELLS[0], "/usr/local/etc/rc.d/remotetask.sh", &["stop"]).ok(), "");
+    assert_eq!(by("/bin/sh", &[BOOT, "stop"]).ok(), "");
     assert!(!Path::new(RULE).exists());
 }
 
@@ -269,42 +284,48 @@ fn a_rule_that_cannot_hold_is_taken_out_again() {
     // A later drop-in that demands a password again.
     sudoers("zz-later", "http ALL=(root) PASSWD: /usr/local/remotetask/remotetask-run \"\"\n");
     wiped();
-    let fault = the_fault(&nas_sh(&["repair"]));
+    let said = order(&["repair"]);
     assert_eq!(
-        fault,
-        "sudo has another rule for http, which every web application runs as (see /etc/sudoers.d/zz-later): (root) PASSWD: \
-         /usr/local/remotetask/remotetask-run \"\". Take it out, then run this again; the rule was taken out again"
+        the_fault(&said),
+        "sudo lets the web server's user, which every web application runs as, do something else as well: (root) PASSWD: \
+         /usr/local/remotetask/remotetask-run \"\"."
     );
+    assert!(
+        said.out.contains("\n           sudo mv /etc/sudoers.d/zz-later /etc/sudoers.d/zz-later.off\n"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("\n  advice the rule was taken out again; "), "{}", said.out);
     assert!(!Path::new(RULE).exists() && !Path::new("/etc/sudoers.d/remotetask.new").exists());
     fs::remove_file("/etc/sudoers.d/zz-later").expect("removed");
-    assert!(nas_sh(&["repair"]).ok().contains("  done   sudo lets the web server's user"));
+    assert!(order(&["repair"]).ok().contains("  done   sudo lets the web server's user"));
 
     // The folder is not read at all.
     let main = fs::read_to_string("/etc/sudoers").expect("sudoers");
     fs::write("/etc/sudoers", main.replace("#includedir", "# includedir")).expect("sudoers");
     wiped();
-    let fault = the_fault(&nas_sh(&["repair"]));
-    assert_eq!(
-        fault,
-        "/etc/sudoers does not say that /etc/sudoers.d is to be read: add the line '#includedir /etc/sudoers.d' at its end, \
-         then run this again; the rule was taken out again"
-    );
+    let fault = the_fault(&order(&["repair"]));
+    assert_eq!(fault, "/etc/sudoers does not say that the folder /etc/sudoers.d is to be read.");
     fs::write("/etc/sudoers", &main).expect("sudoers");
 
-    // Somebody's mistake in the package's text.
-    let text = fs::read_to_string(at("webstation/sudoers")).expect("the text");
-    fs::write(at("webstation/sudoers"), "http ALL=(root NOPASSWD: x\n").expect("written");
-    let broken = the_fault(&nas_sh(&["repair"]));
-    assert!(broken.starts_with("sudo's own checker refuses the rule, which was not put in place: "), "{broken}");
-    assert!(!Path::new(RULE).exists());
-    // A DSM without visudo: sudo itself is asked.
-    fs::rename("/usr/sbin/visudo", "/usr/sbin/visudo.away").expect("away");
-    let broken = the_fault(&nas_sh(&["repair"]));
-    fs::write(at("webstation/sudoers"), text).expect("written");
-    let whole = nas_sh(&["repair"]);
-    fs::rename("/usr/sbin/visudo.away", "/usr/sbin/visudo").expect("back");
-    assert!(broken.starts_with("sudo ") && broken.ends_with("; the rule was taken out again"), "{broken}");
-    whole.ok();
+    // sudo's own checker does not accept it.
+    let (visudo, away) = ("/usr/sbin/visudo", "/usr/sbin/visudo.away");
+    fs::rename(visudo, away).expect("away");
+    script(Path::new(visudo), "echo \"$2: syntax error\" >&2; exit 1");
+    let refused = the_fault(&order(&["repair"]));
+    assert!(refused.starts_with("sudo's own checker refuses the rule, which was not put in place: /etc/"), "{refused}");
+    assert!(!Path::new(RULE).exists() && fs::read_dir("/etc/sudoers.d").expect("names").count() == 0);
+    // A DSM without it: sudo itself is asked, and the old rule comes back.
+    fs::remove_file(visudo).expect("removed");
+    sudoers("remotetask", "http ALL=(root) NOPASSWD: /usr/local/remotetask/remotetask-run \"\"\n");
+    sudoers("zz-later", "http ALL=(root) NOPASSWD: /bin/true\n");
+    let broken = the_fault(&order(&["repair"]));
+    assert!(broken.contains("do something else as well: (root) NOPASSWD: /bin/true"), "{broken}");
+    assert!(!fs::read_to_string(RULE).expect("the old one").contains("NOLOG_INPUT"));
+    fs::remove_file("/etc/sudoers.d/zz-later").expect("removed");
+    order(&["repair"]).ok();
+    assert!(fs::read_to_string(RULE).expect("the new one").contains("NOLOG_INPUT"));
+    fs::rename(away, visudo).expect("back");
     assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
     drop(bare);
 }
@@ -315,17 +336,11 @@ fn an_account_that_has_expired() {
     let shadow = fs::read_to_string("/etc/shadow").expect("shadow");
     fs::write("/etc/shadow", shadow.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:"))
         .expect("expired");
-    let repair = nas_sh(&["repair"]);
+    let repair = order(&["repair"]);
     fs::write("/etc/shadow", shadow).expect("as it was");
     let fault = the_fault(&repair);
-    assert!(
-        like(
-            &fault,
-            "sudo refuses http, whose account has expired or stands not in /etc/shadow (*): make it valid again, then run this \
-             again"
-        ),
-        "{fault}"
-    );
+    assert!(fault.starts_with("The web server's user does not get through to remotetask-run: "), "{fault}");
+    assert!(fault.contains("account validation failure"), "{fault}");
 }
 
 #[test]
@@ -338,8 +353,8 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     assert!(service("restart"));
     assert!(setup(&[]).ok().contains("  done   Apache answers at http://127.0.0.1:10765\n"));
     assert_eq!(status("/"), 200);
-    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
-    nas_sh(&["uninstall"]).ok();
+    assert_eq!(order(&["repair"]).ok(), WELL);
+    order(&["uninstall"]).ok();
 
     // An Apache that does not tell what it reads: a request proves that it read ours.
     let httpd = "/usr/local/bin/httpd24";
@@ -347,7 +362,7 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     script(Path::new(httpd), "case \"$*\" in *DUMP_INCLUDES*) exit 0 ;; esac\nexec /usr/local/bin/httpd24.real \"$@\"");
     setup(&[]).ok();
     assert_eq!(status("/"), 200);
-    nas_sh(&["uninstall"]).ok();
+    order(&["uninstall"]).ok();
     let main = "/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/httpd24.conf";
     let text = fs::read_to_string(main).expect("httpd24.conf");
     fs::write(main, text.replace("IncludeOptional /usr/local", "#IncludeOptional /usr/local")).expect("written");
@@ -357,14 +372,14 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     fs::rename("/usr/local/bin/httpd24.real", httpd).expect("back");
     // And one that tells.
     assert_eq!(
-        the_fault(&nas_sh(&["repair"])),
+        the_fault(&order(&["repair"])),
         format!(
             "Apache does not read /usr/local/etc/apache24/sites-enabled: add the line 'IncludeOptional \
              /usr/local/etc/apache24/sites-enabled/*.conf' at the end of {main}, then run this again"
         )
     );
     fs::write(main, text).expect("as it was");
-    nas_sh(&["uninstall"]).ok();
+    order(&["uninstall"]).ok();
 
     // A fault in somebody else's file: nothing of ours is put in.
     fs::write(format!("{MODULES}/more.conf"), "Nonsense on\n").expect("more");
@@ -375,16 +390,17 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
 
     // The port is taken: Apache would not come up any more, so it is put back as it was.
     let taken = std::net::TcpListener::bind("127.0.0.1:10765").expect("the port");
-    let fault = the_fault(&nas_sh(&["repair"]));
-    assert!(
-        like(&fault, "Apache did not start with /usr/local/etc/apache24/sites-enabled/remotetask.conf, which was taken out again: *"),
-        "{fault}"
+    let fault = the_fault(&order(&["repair"]));
+    assert_eq!(
+        fault,
+        "port 10765 is in use by another program; nothing of it was changed. Choose another port in config.json (\"port\"), then \
+         run this again"
     );
     drop(taken);
     assert!(!Path::new(DROP_IN).exists());
     assert!(fs::read_to_string("/run/httpd/httpd24.pid").is_ok(), "Apache runs");
-    nas_sh(&["repair"]).ok();
-    nas_sh(&["uninstall"]).ok();
+    order(&["repair"]).ok();
+    order(&["uninstall"]).ok();
 
     // No module at all.
     fs::write(&cgid, "").expect("not loaded");
@@ -394,14 +410,14 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     modules.iter().for_each(|module| fs::rename(format!("{module}.away"), module).expect("back"));
     assert_eq!(
         the_fault(&without),
-        "this Apache cannot run programs, for it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package Center, then run \
+        "this Apache cannot run programs, because it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package Center, then run \
          this again with --php"
     );
     fs::write(&cgid, was).expect("as it was");
 
     // No Apache.
     fs::rename("/usr/local/bin/httpd24", "/usr/local/bin/httpd24.away").expect("away");
-    let without = nas_sh(&["repair"]);
+    let without = order(&["repair"]);
     fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
     assert_eq!(
         the_fault(&without),
@@ -418,12 +434,12 @@ fn by_a_virtual_host() {
     assert!(first.ok().contains("  done   /volume1/web/remotetask is laid out\n"), "{}", first.out);
     assert!(first
         .out
-        .contains("     Document root  web/remotetask     HTTP back-end server  Apache HTTP Server 2.4\n"));
+        .contains("     Document root          web/remotetask\n     HTTP back-end server   Apache HTTP Server 2.4\n"));
     assert_eq!(
         fs::read_link("/volume1/web/remotetask/remotetask.cgi").expect("a link"),
         Path::new(&at("remotetask-cgi"))
     );
-    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    assert_eq!(order(&["repair"]).ok(), WELL);
     // The owner has clicked.
     let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
         <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
@@ -447,15 +463,15 @@ fn by_a_virtual_host() {
         the_fault(&refused),
         "/volume1/web/remotetask is there and no folder: move it away, then run this again"
     );
-    assert!(refused.out.contains("\n  The way in stays what it was: port.\n"), "{}", refused.out);
+    assert!(refused.out.contains("\n  The entry point stays what it was: port.\n"), "{}", refused.out);
     fs::remove_file("/volume1/web/remotetask").expect("removed");
     assert_eq!(fs::read_to_string(at("webstation/way")).expect("way"), "port\n");
     let closed = "  done   Apache loads what runs programs, and has no port of its own for it\n";
     let again = setup(&["--vhost"]);
     assert!(again.ok().contains(closed), "{}", again.out);
     assert_eq!(status("/"), 0);
-    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
-    nas_sh(&["uninstall"]).ok();
+    assert_eq!(order(&["repair"]).ok(), WELL);
+    order(&["uninstall"]).ok();
     same(&before, &tree());
     drop(bare);
 }
@@ -465,7 +481,7 @@ fn what_is_asked_to_be_kept_stays_and_is_used_again() {
     let bare = Bare::installed("echo ran >>$T/ran");
     bench(&["key", "new", "--label", "guest"]).ok();
     let kept = ["config.json", "keys.json"].map(|name| fs::read(at(name)).expect(name));
-    let gone = nas_sh(&["uninstall", "--keep-config"]);
+    let gone = order(&["uninstall", "--keep-config"]);
     assert!(gone.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", gone.out);
     assert!(!Path::new(RULE).exists() && !Path::new(DROP_IN).exists());
     setup(&[]).ok();
@@ -484,38 +500,33 @@ fn what_is_in_the_way_is_named_and_left_alone() {
     symlink("/volume1", FOLDER).expect("a link");
     assert_eq!(
         refused(setup(&[])),
-        "nas.sh: /usr/local/remotetask is there and no folder: see what it is, move it away, then run this again\n"
+        "remotetask: /usr/local/remotetask is there and no folder: see what it is, move it away, then run this again."
     );
     fs::remove_file(FOLDER).expect("removed");
-    // A package that was cut off, and one for another processor.
-    for (name, content, expected) in [
-        ("remotetask-run", "", "nas.sh: this package is not complete: remotetask-run is missing\n"),
-        ("remotetask", "\x7fELF\x02\x01\x01", "nas.sh: these programs do not run on this box (*): *\n"),
-    ] {
-        unpack();
-        fs::write(format!("{PACKAGE}/{name}"), content).expect("cut off");
-        let why = refused(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]));
-        assert!(like(&why, expected), "{why}");
-        assert!(ours_in_usr_local().is_empty());
-    }
+    // A package that was cut off.
+    unpack();
+    fs::write(format!("{PACKAGE}/remotetask-run"), "").expect("cut off");
+    assert_eq!(refused(package(&["setup"])), "remotetask: this package is not complete: remotetask-run is missing.");
+    assert!(ours_in_usr_local().is_empty());
     unpack();
     fs::remove_file(format!("{PACKAGE}/remotetask-cgi")).expect("removed");
-    assert!(by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"])
-        .err
-        .contains("this package is not complete: remotetask-cgi\n"));
+    assert_eq!(refused(package(&["setup"])), "remotetask: this package is not complete: remotetask-cgi is missing.");
     // An owner's own configuration, plain: it is sealed before it can be read.
     unpack();
     let plain = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}}}}}");
     fs::write(format!("{PACKAGE}/config.json"), &plain).expect("a configuration");
-    let sealed = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]);
+    let sealed = package(&["setup"]);
     assert!(sealed.ok().contains("Sealed: 2."), "{}", sealed.out);
     assert_no_key(&fs::read(at("config.json")).expect("config.json"), "config.json");
     assert_eq!((who_and_mode("config.json"), who_and_mode("keys.json")), ((0, HTTP, 0o640), (0, 0, 0o600)));
     assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
     // A second one does not take the place of the first without a word.
     fs::write(format!("{PACKAGE}/config.json"), &plain).expect("a configuration");
-    let why = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]).err;
-    assert!(why.starts_with("nas.sh: there is a configuration already, /usr/local/remotetask/config.json: "), "{why}");
+    let why = package(&["setup"]).err;
+    assert!(
+        why.starts_with("remotetask: there is a configuration already, /usr/local/remotetask/config.json: "),
+        "{why}"
+    );
     drop(bare);
 }
 
@@ -532,16 +543,17 @@ fn an_end_in_the_middle() {
             let _ = fs::remove_file(format!("/run/effects/{name}"));
         }
         unpack();
-        let mut command = Command::new("/bin/dash");
-        command.args([&format!("{PACKAGE}/nas.sh"), "setup"]).stdout(Stdio::null()).stderr(Stdio::piped());
-        let setup = command.spawn().expect("dash");
+        let mut command = Command::new(format!("{PACKAGE}/remotetask"));
+        let setup = command.arg("setup").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("setup");
         assert_eq!(bare.nas.effect_awaited("now"), "now\n");
         setup
     };
     let setup_ended = begin();
     assert!(Command::new("kill").arg(setup_ended.id().to_string()).status().expect("kill").success());
     let done = setup_ended.wait_with_output().expect("its end");
-    assert_eq!((done.status.code(), &*String::from_utf8_lossy(&done.stderr)), (Some(143), ""));
+    let said = String::from_utf8_lossy(&done.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    let expected = "remotetask: this was interrupted; what was begun was taken back, and the next run goes on.";
+    assert_eq!((done.status.code(), &*said), (Some(1), expected));
     assert!(!Path::new(DROP_IN).exists());
     assert_eq!(ours_in_usr_local(), ["remotetask"]);
     // Nobody can take back anything: the next one finds out that nothing was proved.
@@ -554,7 +566,7 @@ fn an_end_in_the_middle() {
     fs::rename("/usr/syno/bin/manager", manager).expect("back");
     assert!(setup(&[]).ok().contains("  done   Apache answers at http://127.0.0.1:10765\n"));
     assert_eq!(setup(&[]).ok(), WELL);
-    nas_sh(&["uninstall"]).ok();
+    order(&["uninstall"]).ok();
     same(&before, &tree());
 }
 
@@ -562,15 +574,15 @@ fn an_end_in_the_middle() {
 #[test]
 fn one_at_a_time_on_the_nas() {
     let bare = Bare::new();
-    let (sync, real) = ("/usr/bin/sync", "/usr/bin/sync.real");
-    fs::rename(sync, real).expect("away");
-    let slow = format!("echo now >/run/effects/now\nuntil [ -e /run/effects/go ]; do sleep 0.05; done\nexec {real}");
-    script(Path::new(sync), &slow);
+    let (manager, real) = ("/usr/syno/bin/synosystemctl", "/usr/syno/bin/manager");
+    fs::rename(manager, real).expect("away");
+    let slow =
+        format!("echo now >/run/effects/now\nuntil [ -e /run/effects/go ]; do sleep 0.05; done\nexec {real} \"$@\"");
+    script(Path::new(manager), &slow);
     unpack();
     let begin = || {
-        let mut command = Command::new("/bin/dash");
-        command.args([&format!("{PACKAGE}/nas.sh"), "setup"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().expect("dash")
+        let mut command = Command::new(format!("{PACKAGE}/remotetask"));
+        command.arg("setup").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("setup")
     };
     let first = begin();
     assert_eq!(bare.nas.effect_awaited("now"), "now\n");
@@ -579,13 +591,13 @@ fn one_at_a_time_on_the_nas() {
     let mut words = BufReader::new(second.stdout.take().expect("its words"));
     let mut line = String::new();
     words.read_line(&mut line).expect("a line");
-    assert!(like(&line, "Another nas.sh is at work here (process *); waiting for its end ...\n"), "{line}");
+    assert!(line == "Another remotetask changes this installation; waiting for its end ...\n", "{line}");
     fs::write("/run/effects/go", "").expect("go");
     let (first, mut rest) = (finish(first), String::new());
     words.read_to_string(&mut rest).expect("the rest");
     let second = second.wait_with_output().expect("its end");
-    fs::remove_file(sync).expect("removed");
-    fs::rename(real, sync).expect("back");
+    fs::remove_file(manager).expect("removed");
+    fs::rename(real, manager).expect("back");
     assert!(first.text().ends_with("Everything is in its place.\n"), "{first:?} {second:?}");
     assert_eq!((second.status.success(), &*second.stderr, &*rest), (true, &b""[..], WELL));
     // What killed ones have left is in nobody's way, and goes.
@@ -607,37 +619,43 @@ fn ours_in_usr_local() -> Vec<String> {
 #[test]
 fn a_link_in_the_share_is_not_followed() {
     let bare = Bare::new();
-    for (tool, way) in [("chown", "--vhost"), ("chmod", "--vhost"), ("mkdir", "--vhost")] {
-        fs::create_dir_all("/run/victim").expect("a folder");
-        chown("/run/victim", Some(1026), Some(100)).expect("chown");
-        mode("/run/victim", 0o700);
-        if tool != "mkdir" {
-            fs::create_dir("/volume1/web/remotetask").expect("a folder");
-            chown("/volume1/web/remotetask", Some(HTTP), Some(HTTP)).expect("chown");
-            mode("/volume1/web/remotetask", 0o700);
+    fs::create_dir_all("/run/victim").expect("a folder");
+    chown("/run/victim", Some(1026), Some(100)).expect("chown");
+    mode("/run/victim", 0o700);
+    let (web, away) = ("/volume1/web/remotetask", "/volume1/web/away");
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut rounds = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                rounds += u32::from(fs::rename(web, away).is_ok());
+                let _ = symlink("/run/victim", web);
+                let _ = fs::remove_file(web);
+                let _ = fs::rename(away, web);
+            }
+            rounds
+        });
+        for round in 0..12 {
+            setup(&[["--vhost", "--php"][round % 2]]);
+            let _ = fs::remove_file(format!("{web}/.htaccess"));
         }
-        let (path, real) = (format!("/usr/bin/{tool}"), format!("/usr/bin/{tool}.real"));
-        fs::rename(&path, &real).expect("away");
-        let swap = "case \"$PWD $*\" in */web/remotetask*) if [ ! -e /run/effects/swapped ]; then touch /run/effects/swapped; \
-            mv /volume1/web/remotetask /volume1/web/away; ln -s /run/victim /volume1/web/remotetask; fi ;; esac";
-        script(Path::new(&path), &format!("{swap}\nexec {real} \"$@\""));
-        let said = setup(&[way]);
-        fs::remove_file(&path).expect("removed");
-        fs::rename(&real, &path).expect("back");
-        assert_eq!(bare.nas.effect("swapped"), "");
-        assert!(Path::new("/run/effects/swapped").exists(), "{tool}");
-        let meta = fs::metadata("/run/victim").expect("victim");
-        assert_eq!((meta.uid(), meta.mode() & 0o7777), (1026, 0o700), "{tool}: {}", said.out);
-        let names: Vec<_> = fs::read_dir("/run/victim").expect("names").flatten().map(|e| e.file_name()).collect();
-        assert!(names.is_empty(), "{tool}: {names:?}");
-        nas_sh(&["uninstall"]);
-        for left in ["/volume1/web/away", "/run/victim"] {
-            let _ = fs::remove_dir_all(left);
-        }
-        for left in ["/volume1/web/remotetask", "/run/effects/swapped"] {
-            let _ = fs::remove_file(left);
-        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(writer.join().expect("the writer") > 12);
+    });
+    let meta = fs::metadata("/run/victim").expect("victim");
+    assert_eq!((meta.uid(), meta.mode() & 0o7777), (1026, 0o700));
+    assert_eq!(fs::read_dir("/run/victim").expect("names").count(), 0);
+    // At its quietest: the link is there all the time.
+    let _ = fs::remove_dir_all(web);
+    symlink("/run/victim", web).expect("a link");
+    assert_eq!(setup(&["--vhost"]).code, Some(1));
+    order(&["uninstall"]).ok();
+    assert_eq!(fs::read_dir("/run/victim").expect("names").count(), 0);
+    for left in [away, "/run/victim"] {
+        let _ = fs::remove_dir_all(left);
     }
+    let _ = fs::remove_file(web);
+    drop(bare);
 }
 
 /// What lies in the virtual host's folder and is not ours is neither written over nor opened to the web server.
@@ -692,7 +710,7 @@ fn somebody_elses_folder_is_not_taken_over() {
     setup(&["--php"]).ok();
     held.write_all(b"<?php evil();").expect("into nothing");
     assert!(!fs::read_to_string(&page).expect("it").contains("evil"));
-    nas_sh(&["uninstall"]).ok();
+    order(&["uninstall"]).ok();
     drop(bare);
 }
 
@@ -708,11 +726,11 @@ fn what_is_damaged_is_mended_or_named() {
             fs::write(format!("{DROP_IN}.old"), &good).expect("set aside");
             fs::write(at("webstation/unproved"), "").expect("a mark");
         }
-        nas_sh(&["start"]).ok();
+        order(&["repair", "--boot"]).ok();
         assert_eq!(fs::read_to_string(DROP_IN).expect("the drop-in"), good, "{old}");
         assert!(!["old", "bad", "new"].iter().any(|end| Path::new(&format!("{DROP_IN}.{end}")).exists()), "{old}");
         assert_eq!(status("/"), 200);
-        assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+        assert_eq!(order(&["repair"]).ok(), WELL);
     }
     // The same where it only loads the module, for a virtual host.
     let cgid = format!("{MODULES}/cgid.conf");
@@ -721,22 +739,16 @@ fn what_is_damaged_is_mended_or_named() {
     setup(&["--vhost"]).ok();
     let good = fs::read_to_string(DROP_IN).expect("the drop-in");
     fs::write(DROP_IN, good.replace("mod_cgid", "mod_gone")).expect("moved by an update");
-    nas_sh(&["start"]).ok();
+    order(&["repair", "--boot"]).ok();
     assert_eq!(fs::read_to_string(DROP_IN).expect("the drop-in"), good);
-    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    assert_eq!(order(&["repair"]).ok(), WELL);
     fs::write(&cgid, was).expect("as it was");
-    // A text is missing: nothing empty takes its place.
-    fs::rename(at("webstation/sudoers"), at("webstation/away")).expect("away");
-    let said = nas_sh(&["repair"]);
-    fs::rename(at("webstation/away"), at("webstation/sudoers")).expect("back");
-    assert_eq!(
-        (said.code, &*said.err),
-        (
-            Some(1),
-            "nas.sh: this installation is not complete, /usr/local/remotetask/webstation/sudoers is missing: install it again, \
-             your configuration stays\n"
-        )
-    );
+    // A text is put in place anew; a program comes with a package alone.
+    fs::remove_file(at("webstation/sudoers")).expect("removed");
+    assert_eq!(order(&["repair"]).ok(), "  done   webstation/sudoers is new\n");
+    fs::remove_file(at("remotetask-keep")).expect("removed");
+    assert_eq!(the_fault(&order(&["repair"])), "/usr/local/remotetask/remotetask-keep is missing.");
+    assert!(setup(&[]).ok().contains("  done   remotetask-keep is new\n"));
     drop(bare);
 }
 
@@ -750,17 +762,17 @@ fn keys_of_a_configuration_that_was_moved_away() {
     unpack();
     let plain = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}}}}}");
     fs::write(format!("{PACKAGE}/config.json"), plain).expect("a configuration");
-    let done = by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]);
+    let done = package(&["setup"]);
     assert!(done.ok().contains("  done   the keys that were there are in keys.json.old now: "), "{}", done.out);
     assert_eq!(fs::read(at("keys.json.old")).expect("kept"), keys);
     assert_eq!(who_and_mode("keys.json.old"), (0, 0, 0o600));
     // And again.
     let second = fs::read(at("keys.json")).expect("keys.json");
     fs::rename(at("config.json"), at("moved.json")).expect("away");
-    by(SHELLS[0], &format!("{PACKAGE}/nas.sh"), &["setup"]).ok();
+    package(&["setup"]).ok();
     assert_eq!(fs::read(at("keys.json.old")).expect("kept"), keys);
     assert_eq!(fs::read(at("keys.json.old.2")).expect("kept"), second);
-    nas_sh(&["uninstall", "--keep-config"]).ok();
+    order(&["uninstall", "--keep-config"]).ok();
     assert!(fs::metadata(at("keys.json.old")).is_ok());
     drop(bare);
 }
@@ -773,7 +785,7 @@ fn a_box_without_a_way_in() {
     fs::rename("/usr/local/bin/httpd24", "/usr/local/bin/httpd24.away").expect("away");
     let refused = setup(&[]);
     fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
-    let expected = "nas.sh: this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again\n";
+    let expected = "remotetask: this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again.";
     assert_eq!((refused.code, &*refused.err, &*refused.out), (Some(1), expected, ""));
     same(&before, &tree());
     drop(bare);
@@ -798,10 +810,11 @@ fn by_php_where_nothing_better_works() {
         (done, vhost)
     };
     fs::create_dir("/var/packages/PHP8.2").expect("a package");
-    let (done, vhost) = without("\n  The way in is by PHP, for this Apache has no module that runs programs.\n");
+    let (done, vhost) =
+        without("\n  advice the entry point is by PHP, because this Apache has no module that runs programs\n");
     assert!(done.out.contains("  done   /volume1/web/remotetask is laid out\n"), "{}", done.out);
-    assert!(done.out.contains("HTTP back-end server  Apache HTTP Server 2.4\n"), "{}", done.out);
-    let expected = "this Apache has no module that runs programs: take the way by PHP, --php";
+    assert!(done.out.contains("HTTP back-end server   Apache HTTP Server 2.4\n"), "{}", done.out);
+    let expected = "this Apache has no module that runs programs: take the entry point by PHP, --php";
     assert_eq!(the_fault(&vhost), expected);
     // The owner has clicked.
     let server = super::php::by_apache("");
@@ -812,21 +825,19 @@ fn by_php_where_nothing_better_works() {
         let shipped = fs::read_to_string(format!("{}/webstation/{shipped}", env!("CARGO_MANIFEST_DIR"))).expect(name);
         assert_eq!(fs::read_to_string(format!("/volume1/web/remotetask/{name}")).expect(name), shipped);
     }
-    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
+    assert_eq!(order(&["repair"]).ok(), WELL);
     // It is a folder of either kind, and never of both.
     setup(&["--vhost"]).ok();
     assert!(!Path::new("/volume1/web/remotetask/index.php").exists());
     setup(&["--php"]).ok();
     assert!(!Path::new("/volume1/web/remotetask/remotetask.cgi").exists());
-    nas_sh(&["uninstall"]).ok();
+    order(&["uninstall"]).ok();
 
     fs::rename("/usr/local/bin/httpd24", "/usr/local/bin/httpd24.away").expect("away");
-    let (nginx, _) = without("\n  The way in is by PHP, for there is no Apache 2.4 here.\n");
+    let (nginx, _) = without("\n  advice the entry point is by PHP, because there is no Apache 2.4 here\n");
     fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
-    assert!(nginx
-        .out
-        .contains("     Then one file more, for nginx: docs/web.md, \"nginx and PHP\", from step 2 on.\n"));
-    nas_sh(&["uninstall"]).ok();
+    assert!(nginx.out.contains("     Then one file more, for nginx: docs/web.md, "));
+    order(&["uninstall"]).ok();
     fs::remove_dir("/var/packages/PHP8.2").expect("removed");
     same(&before, &tree());
     drop(bare);
@@ -846,8 +857,8 @@ fn by_a_virtual_host_where_nobody_loads_the_module() {
     let done = setup(&["--vhost"]);
     assert!(done.ok().contains("  done   Apache loads what runs programs, and has no port of its own for it\n"));
     assert_eq!(status("/"), 200);
-    assert_eq!(nas_sh(&["repair"]).ok(), WELL);
-    nas_sh(&["uninstall"]).ok();
+    assert_eq!(order(&["repair"]).ok(), WELL);
+    order(&["uninstall"]).ok();
     fs::write(&cgid, was).expect("as it was");
     fs::remove_file(format!("{MODULES}/more.conf")).expect("as it was");
     same(&before, &tree());
@@ -861,7 +872,7 @@ fn a_dry_run_says_what_is_done_then() {
     let both = |setup_again: bool, arguments: &[&str], lines: usize| {
         let run = |more: &[&str]| match setup_again {
             true => setup(&[arguments, more].concat()),
-            false => nas_sh(&[arguments, more].concat()),
+            false => order(&[arguments, more].concat()),
         };
         let before = tree();
         let dry = run(&["--dry-run"]);
@@ -899,7 +910,7 @@ fn a_dry_run_says_what_is_done_then() {
     both(true, &[], 5);
     bench(&["tasks", "add", "t", "--", "/bin/true"]).ok();
     both(false, &["uninstall", "--keep-config"], 5);
-    both(true, &[], 15);
+    both(true, &[], 14);
     both(false, &["uninstall"], 5);
     let dry = setup(&["--dry-run", "--vhost"]);
     assert!(!dry.ok().contains("Now in DSM"), "{}", dry.out);

@@ -1,7 +1,7 @@
 //! `prove`: all of the way by one live request, and nothing of it stays.
 
 use super::first_hour::bench;
-use super::install::{nas_sh, service, setup, Bare, RULE};
+use super::install::{order, service, setup, Bare, RULE};
 use super::*;
 use crate::workbench::Said;
 
@@ -100,7 +100,7 @@ fn each_part_that_does_not_work_is_named() {
     again(
         bench(&["prove"]),
         "remotetask-cgi runs, and sudo did not let it through: \"/usr/bin/sudo refuses: *a password is required*\". Put the rule \
-         back, and prove it again: sudo /usr/local/remotetask/nas.sh repair sudo remotetask prove --url 'http://127.0.0.1:10765'",
+         back, and prove it again: sudo /usr/local/remotetask/remotetask repair sudo remotetask prove --url 'http://127.0.0.1:10765'",
     );
     fs::rename("/etc/sudoers.d/remotetask.away", RULE).expect("back");
 
@@ -154,7 +154,7 @@ fn a_proof_that_is_cut_off() {
     killed();
     assert!(bench(&["prove", "--clean"]).ok().starts_with("Taken away: canary-"));
     killed();
-    assert!(nas_sh(&["repair"]).ok().contains("Taken away: canary-"));
+    assert!(order(&["repair"]).ok().contains("Taken away: canary-"));
     assert!(!canary());
     killed();
     drop(slow);

@@ -976,7 +976,7 @@ fn plain_http_from_outside() {
     only(&look(&["--url", "http://nas.example.org:10766"]), "live-in-the-clear", expected);
 }
 
-/// nas.sh has laid out the way by a virtual host, and Apache's drop-in only loads what that needs.
+/// Set up by a virtual host, and Apache's drop-in only loads what that needs.
 #[test]
 fn a_drop_in_that_only_loads_the_module() {
     let bare = super::install::Bare::new();
@@ -998,7 +998,7 @@ fn a_drop_in_that_only_loads_the_module() {
     assert!(told(&look(&[])).iter().any(|(code, _)| code == "web-changed"));
     fs::write(DROP_IN, "# nothing\n").expect("written");
     assert!(told(&look(&[])).iter().any(|(code, _)| code == "web-changed"));
-    super::install::nas_sh(&["uninstall"]).ok();
+    super::install::order(&["uninstall"]).ok();
     fs::write(&cgid, was).expect("as it was");
     fs::remove_file(format!("{PACKAGE}/modules.d/more.conf")).expect("as it was");
 }

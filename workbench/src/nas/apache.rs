@@ -13,6 +13,8 @@ use remotetask::files::Regular;
 
 /// Its program, in the places where a package may put it.
 const PROGRAMS: [&str; 2] = ["/usr/local/bin/httpd24", "/var/packages/Apache2.4/target/usr/local/bin/httpd24"];
+/// Its own file, where the package has it.
+const MAIN: &str = "/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/httpd24.conf";
 /// Files that it reads beside its own: a port of one's own has its drop-in there.
 pub const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
 
@@ -80,7 +82,11 @@ impl Apache {
     /// Conditions (`<IfModule>`, `<If>`) are taken to hold, and a file that is read inside a virtual host
     /// is taken to stand outside. A `.htaccess` is none of these files.
     pub fn directives(&self) -> Result<Vec<Directive>, String> {
-        let (files, defines) = (self.files()?, self.defines()?);
+        let (mut files, defines) = (self.files()?, self.defines()?);
+        // An Apache that does not report what it reads reads its own file at least.
+        if files.is_empty() {
+            files.push(MAIN.into());
+        }
         let mut found: Vec<Directive> = files.iter().flat_map(|path| read(path)).collect();
         for directive in &mut found {
             for text in [&mut directive.rest].into_iter().chain(&mut directive.folder) {

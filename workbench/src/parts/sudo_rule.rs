@@ -191,10 +191,10 @@ fn put_and_prove(job: &mut Job<'_>) -> Result<bool, Fault> {
     }
     .map_err(|e| Fault::of(file, &e))?;
     faults.iter().for_each(|found| job.found(found));
-    job.fault(match faults.is_empty() {
-        true => "this was interrupted; the rule was taken out again",
-        false => "the rule was taken out again; run this again when that is corrected",
-    });
+    match faults.is_empty() {
+        true => job.fault("this was interrupted; the rule was taken out again"),
+        false => job.advice("the rule was taken out again; run this again when that is corrected"),
+    }
     Ok(false)
 }
 
@@ -304,7 +304,8 @@ fn ask(sudo: &str) -> Vec<Found> {
     if answer.end.exit != Some(0) {
         return unknown(&format!("sudo says \"{complaint}\""));
     }
-    judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), &complaint)
+    let in_place = place::holds(Path::new(FILE), TEXT.as_bytes());
+    judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), in_place, &complaint)
 }
 
 /// The first words of its complaint, without its name.
@@ -318,15 +319,17 @@ fn one_line(text: &[u8]) -> String {
     String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn judge(listing: &Listing, program: &str, complaint: &str) -> Vec<Found> {
-    let (ours, others): (Vec<&String>, Vec<&String>) =
-        listing.rules.iter().partition(|rule| rule.contains(program) && !rule.contains(", "));
+/// `in_place`: our drop-in has its text, so a rule that differs stands in another file.
+fn judge(listing: &Listing, program: &str, in_place: bool, complaint: &str) -> Vec<Found> {
+    let ours = |rule: &&String| is_right(rule, program) || !in_place && rule.contains(program) && !rule.contains(", ");
+    let (ours, others): (Vec<&String>, Vec<&String>) = listing.rules.iter().partition(ours);
     let mut found = Vec::new();
     let wrong = ours.iter().find(|rule| !is_right(rule, program));
-    let is = match (wrong, ours.is_empty()) {
+    let is = match (wrong, ours.is_empty() && others.is_empty()) {
         (Some(rule), _) => Some(format!("its rule is {rule}")),
         (None, true) if complaint.is_empty() => Some("it has no rule for that".to_owned()),
         (None, true) => Some(format!("it has no rule for that, and says \"{complaint}\"")),
+        (None, false) if ours.is_empty() && !in_place => Some("it has no rule for that".to_owned()),
         (None, false) => None,
     };
     found.extend(is.map(|is| Rule { is: &is }.found()));

@@ -65,19 +65,15 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
         Some(Difference::Link) => job.found(&look::link(&path)),
         Some(Difference::Kind) => job.found(&look::wrong_kind(&path, row.is_folder())),
         Some(Difference::Changeable(_)) => match (row.if_changeable, row.content) {
-            (IfChangeable::LookFirst, _) | (IfChangeable::Reinstall, Content::Program)
-                if row.if_changeable == IfChangeable::LookFirst || job.package.is_none() =>
-            {
-                let meta = meta.as_ref();
-                meta.and_then(|meta| look::changeable(row, &path, meta, &job.accounts, job.user))
-                    .iter()
-                    .for_each(|found| job.found(found));
-            }
-            (IfChangeable::Reinstall, _) => {
+            (IfChangeable::Reinstall, _) if job.package.is_some() || row.content != Content::Program => {
                 write(job, row, &path, ids)?;
                 say(job, format!("{} is put in place anew, because others could write it", row.name));
             }
-            _ => {
+            (IfChangeable::LookFirst | IfChangeable::Reinstall, _) => {
+                let found = meta.and_then(|meta| look::changeable(row, &path, &meta, &job.accounts, job.user));
+                found.iter().for_each(|found| job.found(found));
+            }
+            (IfChangeable::Close, _) => {
                 set_attributes(job, row, &path, ids)?;
                 say(job, format!("{} is closed again: others could write it", path.display()));
             }
