@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use chrono::NaiveDate;
 
-use crate::config::{Config, MagicKey, Task};
+use crate::config::{Config, MagicKey, Starts, Task};
 use crate::key::{well_formed, Digest, Key};
 use crate::request::Flaw;
 use crate::text::Quoted;
@@ -58,8 +58,11 @@ impl<'r> Presented<'r> {
 }
 
 /// The proof that this caller may start this task now. [`judge`] alone makes one.
-pub struct Permit<'c> {
-    task: &'c Task<'c>,
+///
+/// Judged by a [glance](crate::config::glance) it is a `Permit<'_, Glanced>`. The root half can be asked with it, but
+/// nothing can be started: [`turn::take`](crate::turn::take) accepts only the permit of a task that was read in full.
+pub struct Permit<'c, S = Starts<'c>> {
+    task: &'c Task<'c, S>,
     who: Who<'c>,
     presented: Presented<'c>,
 }
@@ -130,9 +133,9 @@ impl fmt::Display for Denial {
     }
 }
 
-impl<'c> Permit<'c> {
+impl<'c, S> Permit<'c, S> {
     /// The task.
-    pub fn task(&self) -> &'c Task<'c> {
+    pub fn task(&self) -> &'c Task<'c, S> {
         self.task
     }
 
@@ -153,13 +156,15 @@ impl<'c> Permit<'c> {
 }
 
 /// Judges the keys of a request on the local day `today`, from the address `from`.
-pub fn judge<'c>(
-    config: &'c Config<'c>,
+///
+/// Both halves judge by this one function. It never looks at what a task starts.
+pub fn judge<'c, S>(
+    config: &'c Config<'c, S>,
     presented: Presented<'c>,
     flaw: Option<Flaw>,
     from: Option<IpAddr>,
     today: NaiveDate,
-) -> Result<Permit<'c>, Denied<'c>> {
+) -> Result<Permit<'c, S>, Denied<'c>> {
     let mut magic_key = None;
     for (at, entry) in config.server.magic_keys.iter().enumerate() {
         let right = presented.magickey.is(&entry.key);
@@ -202,7 +207,7 @@ fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {
     from.is_some_and(|address| net.contains(&address))
 }
 
-fn allows(key: &MagicKey<'_>, task: &Task<'_>) -> bool {
+fn allows<S>(key: &MagicKey<'_>, task: &Task<'_, S>) -> bool {
     key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
 }
 

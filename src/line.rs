@@ -48,7 +48,7 @@ pub enum Do {
 
 impl Ask {
     /// The question for a permitted request; there is no other way to one.
-    pub fn new(permit: &Permit<'_>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
+    pub fn new<S>(permit: &Permit<'_, S>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
         let (magickey, identifier) = permit.presented().text();
         Ask { v: VERSION, what, magickey, identifier, from, browser }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{flock, FlockOperation};
 
-use crate::config::{Server, Task};
+use crate::config::{Server, Starts, Task};
 use crate::judge::Permit;
 use crate::key::Digest;
 use crate::line::{Ask, Do};
@@ -37,8 +37,35 @@ pub struct Turn<'c> {
     pub magic_key: Digest,
 }
 
-/// Takes the permitted task's turn, or says what stands against it.
-pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, server: &Server<'_>, state: &Path) -> Result<Turn<'c>, Outcome> {
+/// Takes the permitted task's turn, or returns the reason against it.
+///
+/// The permit must come from a configuration that was read in full:
+///
+/// ```
+/// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
+/// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
+///     let config = config::read(content).ok()?;
+///     let permit = judge(&config, ask.presented(), None, ask.from, today).ok()?;
+///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
+/// }
+/// ```
+///
+/// The permit of a glance, which has nothing to start, does not compile here:
+///
+/// ```compile_fail,E0308
+/// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
+/// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
+///     let config = config::glance(content, ask.presented().identifier()).ok()?;
+///     let permit = judge(&config, ask.presented(), None, ask.from, today).ok()?;
+///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
+/// }
+/// ```
+pub fn take<'c>(
+    permit: &Permit<'c, Starts<'c>>,
+    ask: &Ask,
+    server: &Server<'_>,
+    state: &Path,
+) -> Result<Turn<'c>, Outcome> {
     let task = permit.task();
     let kept = server.keeps(task);
     let runs = Runs::of(state, &task.id);

@@ -6,7 +6,7 @@ use std::panic;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use remotetask::config::{self, Config};
+use remotetask::config::{self, Config, Glanced};
 use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
 use remotetask::judge::{judge, Permit, Who};
@@ -92,7 +92,7 @@ fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl std:
 }
 
 /// Over to the root half: to start, or only to look where nobody plainly asked for a start.
-fn ask(config: &Config<'_>, permit: &Permit<'_>, request: &Request, folder: &Path) -> Reply {
+fn ask(config: &Config<'_, Glanced>, permit: &Permit<'_, Glanced>, request: &Request, folder: &Path) -> Reply {
     let what = match starts(request) {
         true => Do::Start,
         false => Do::Look,
@@ -116,7 +116,7 @@ fn starts(request: &Request) -> bool {
 }
 
 /// The answer to whoever has the keys, and its line in the log.
-fn told(permit: &Permit<'_>, request: &Request, outcome: &Outcome, begun: Instant) -> Response {
+fn told(permit: &Permit<'_, Glanced>, request: &Request, outcome: &Outcome, begun: Instant) -> Response {
     let task = permit.task();
     let reference = matches!(outcome, Outcome::NotStarted { .. } | Outcome::Unknown { .. }).then(reference);
     let level = match (outcome, &reference) {
