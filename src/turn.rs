@@ -45,7 +45,7 @@ pub struct Turn<'c> {
 /// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
 /// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
 ///     let config = config::read(content).ok()?;
-///     let permit = judge(&config, ask.presented(), None, ask.from, today).ok()?;
+///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?;
 ///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
 /// }
 /// ```
@@ -55,8 +55,8 @@ pub struct Turn<'c> {
 /// ```compile_fail,E0308
 /// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
 /// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
-///     let config = config::glance(content, ask.presented().identifier()).ok()?;
-///     let permit = judge(&config, ask.presented(), None, ask.from, today).ok()?;
+///     let config = config::glance(content, ask.credentials().identifier.digest()).ok()?;
+///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?;
 ///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
 /// }
 /// ```

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use remotetask::config::{self, Config, Glanced};
+use remotetask::credentials::Flaw;
 use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
 use remotetask::judge::{judge, Permit, Who};
 use remotetask::line::{Ask, Do, Reply};
 use remotetask::log::{log_more, open_at, Caller, Whose};
 use remotetask::outcome::Outcome;
-use remotetask::request::{drain_body, Flaw, Form, Method, Request};
+use remotetask::request::{drain_body, Form, Method, Request};
 use remotetask::response::{state, Response};
 use remotetask::text::Quoted;
 
@@ -45,9 +46,9 @@ fn answer(folder: Option<&Path>) -> Response {
         Ok(content) => content,
         Err(e) => return refuse(folder, &request, None, format_args!("4a {e}")),
     };
-    let (presented, flaw) = request.presented();
+    let (credentials, flaw) = request.credentials();
     let flaw = flaw.or(broke_off.then_some(Flaw::Body));
-    let config = match config::glance(&content, presented.identifier()) {
+    let config = match config::glance(&content, credentials.identifier.digest()) {
         Ok(config) => config,
         // Its place alone: the words of a refusal may hold what was to be a key.
         Err(refusal) => return refuse(folder, &request, None, format_args!("4a {}", refusal.place())),
@@ -64,7 +65,7 @@ fn answer(folder: Option<&Path>) -> Response {
         request.unasked
     );
     let today = chrono::Local::now().date_naive();
-    let permit = match judge(&config, presented, flaw, request.from, today) {
+    let permit = match judge(&config, credentials, flaw, request.from, today) {
         Ok(permit) => permit,
         Err(denied) => return refuse(folder, &request, denied.who, denied.why),
     };

@@ -52,7 +52,7 @@ fn steps() -> Result<Outcome, Stop> {
     let ask = line.ok().and_then(|line| Ask::from_line(&line)).ok_or(Stop::Refused)?;
     let config = config::read(&content).map_err(|_| Stop::Refused)?; // 4
     let today = chrono::Local::now().date_naive();
-    let permit = judge(&config, ask.presented(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
+    let permit = judge(&config, ask.credentials(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
     let turn = turn::take(&permit, &ask, &config.server, &state)?; // 6
     let target = target::find(&turn.task.starts, &config.server)?; // 7
     Ok(target.start(turn, &home)) // 8, 9

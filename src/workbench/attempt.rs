@@ -83,9 +83,9 @@ fn way(bench: &Bench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(String)) 
     let config = config::read(&content).map_err(|refusal| refused(format!("4 {refusal}")))?;
     holds("4 the configuration is valid".into());
 
-    let (presented, flaw) = request.presented();
+    let (credentials, flaw) = request.credentials();
     let today = chrono::Local::now().date_naive();
-    let permit = judge(&config, presented, flaw, request.from, today).map_err(|Denied { why, who }| {
+    let permit = judge(&config, credentials, flaw, request.from, today).map_err(|Denied { why, who }| {
         let whose = who.map_or_else(String::new, |who| format!("; the magic key is that of {who}"));
         let address = match (why, request.from) {
             (crate::judge::Denial::Network, None) => {
