@@ -16,7 +16,7 @@ pub mod elevate; // Permit → Ask ⇒ sudo ⇒ Reply
 pub mod world; // step 0: nothing of the caller's world stays
 pub mod trust; // steps 1 and 2: who we are, and what may be believed
 pub mod turn; // step 6: lock, overlap, ceilings
-pub mod target; // steps 7 and 8: it exists; start it
+pub mod start; // steps 7 and 8: the target exists; it is started
 pub mod keep; // step 9 for a command: stays until it has ended
 pub mod record; // what is known of a run, in state/
 

@@ -12,7 +12,7 @@ use crate::judge::{judge, Denied, Permit};
 use crate::outcome::Outcome;
 use crate::request::Request;
 use crate::trust;
-use crate::{target, turn};
+use crate::{start, turn};
 
 /// Asks for a path, or a whole URL, and says where a request for it would end, and why. Whether it would
 /// come to a start is the result.
@@ -99,7 +99,7 @@ fn way(bench: &Bench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(String)) 
     turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
         .map_err(|outcome| Stop { why: "6 it runs already, or too many do".into(), answer: said(&permit, &outcome) })?;
     holds("6 nothing stands against a start now".into());
-    let target = target::find(&permit.task().starts, &config.server).map_err(fault)?;
+    let target = start::find(&permit.task().starts, &config.server).map_err(fault)?;
     Ok(format!("7 it exists: {}", target.describe()))
 }
 

@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 use super::accounts::HTTP;
 use super::finding::{Found, Kind, Level};
 use super::Subject;
-use crate::child::{gather, Gathered, Trouble};
+use crate::child::{run_captured, Captured, RunError};
 use crate::config::ELEVATE;
 
 static ELEVATE_NONE: Kind = Kind {
@@ -232,10 +232,10 @@ fn includes(main: &str) -> bool {
 
 fn ask(sudo: &str, text: &Text) -> Vec<Found> {
     let unknown = |why: &str| vec![UNKNOWN.found(&[("why", why), ("sudo", sudo)])];
-    let answer = match gather([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
+    let answer = match run_captured([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
         Ok(answer) => answer,
-        Err(Trouble::Start(e)) => return unknown(&crate::workbench::plainly(&e)),
-        Err(Trouble::Late(_)) => return unknown("sudo gave no answer within 10 s"),
+        Err(RunError::Start(e)) => return unknown(&crate::workbench::plainly(&e)),
+        Err(RunError::Late(_)) => return unknown("sudo gave no answer within 10 s"),
     };
     let complaint = first_line(&answer);
     if answer.end.exit != Some(0) {
@@ -245,7 +245,7 @@ fn ask(sudo: &str, text: &Text) -> Vec<Found> {
 }
 
 /// The first words of its complaint, without its name.
-fn first_line(answer: &Gathered) -> String {
+fn first_line(answer: &Captured) -> String {
     let text = String::from_utf8_lossy(&answer.stderr);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.strip_prefix("sudo: ").unwrap_or(line).to_owned()
