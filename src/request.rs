@@ -93,6 +93,12 @@ impl Request {
             && !self.server_error
     }
 
+    /// Returns true for a GET or POST that does not ask for the status, and that somebody plainly asked for: only such a
+    /// request may start something.
+    pub fn may_start(&self) -> bool {
+        !self.status && self.method != Method::Head && !self.unasked
+    }
+
     /// The two keys that it presents, and its flaw. A flawed request presents something as well, so that it costs the
     /// same work.
     pub fn credentials(&self) -> (Credentials<'_>, Option<Flaw>) {
