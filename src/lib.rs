@@ -31,7 +31,7 @@ pub mod workbench;
 
 // What several of them need.
 pub mod child; // a process of ours: environment, output, end
-pub mod files; // own folder, bounded reads
+pub mod files; // own folder, bounded reads, programs, locks
 pub mod streams; // bounded reads of pipes, with a deadline
 pub mod text; // escaping, for the log and for HTML
 

@@ -3,11 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-use rustix::fs::{flock, FlockOperation};
+use std::time::Duration;
 
 use crate::config::{Server, Starts, Task};
+use crate::files::lock_within;
 use crate::judge::Permit;
 use crate::key::Digest;
 use crate::line::{Ask, Do};
@@ -110,27 +109,18 @@ pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome>
 fn lock(path: &Path) -> Result<File, Outcome> {
     let fault = |e: std::io::Error| Outcome::not_started("6a", format!("{}: {e}", path.display()));
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
-                // flock(2) knows no deadline; starts are rare, and this is only waited for here.
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(Outcome::not_started("6a", "another start has not ended within 5 s"));
-            }
-            Err(e) => return Err(fault(e.into())),
-        }
+    match lock_within(&file, PATIENCE).map_err(fault)? {
+        true => Ok(file),
+        false => Err(Outcome::not_started("6a", "another start has not ended within 5 s")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{flock, FlockOperation};
 
-    /// A second one that may only look in would be a second one that decides.
+    /// Not even a shared lock may be had while the turn is held.
     #[test]
     fn who_has_the_turn_has_it_alone() {
         let folder = tempfile::tempdir().expect("a folder");

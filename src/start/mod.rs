@@ -9,12 +9,12 @@ pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
 pub mod method; // each known method by itself
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::child::{Captured, RunError};
 use crate::config::{Command, Scheduler, Server, Starts, WAIT};
+use crate::files::is_executable;
 use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
 use crate::record::{self, Record, Runs, State};
@@ -166,9 +166,9 @@ enum Begun {
 
 /// Steps 7b and 7c: a program that is to be started is an executable file.
 fn executable(step: &str, program: &Path) -> Result<(), Outcome> {
-    match std::fs::metadata(program) {
-        Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => Ok(()),
-        Ok(_) => Err(Outcome::not_started(step, format!("{} is not an executable file", program.display()))),
+    match is_executable(program) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Outcome::not_started(step, format!("{} is not an executable file", program.display()))),
         Err(e) => Err(Outcome::not_started(step, format!("{}: {e}", program.display()))),
     }
 }
