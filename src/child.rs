@@ -188,8 +188,8 @@ fn of_status(status: WaitStatus) -> End {
     End { exit: status.exit_status(), signal: status.terminating_signal() }
 }
 
-/// What a program of DSM's wrote before it ended.
-pub struct Gathered {
+/// The output of a program that has ended, and how it ended.
+pub struct Captured {
     /// How it ended.
     pub end: End,
     /// The beginning of its standard output.
@@ -198,9 +198,9 @@ pub struct Gathered {
     pub stderr: Vec<u8>,
 }
 
-/// Why a program gave no result.
+/// The reason why a program gave no result.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum RunError {
     /// It could not be started.
     Start(io::Error),
     /// It had not ended at the deadline, or when nobody wanted it any more, after this long, and was killed.
@@ -210,29 +210,33 @@ pub enum Trouble {
 /// How often is asked whether a program's result is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs `argv` to its end and gathers its output, at most `max` bytes of each. What it leaves behind
+/// Runs `argv` to its end and captures its output, at most `max` bytes of each. What it leaves behind
 /// in the background is not waited for.
-pub fn gather<'a>(argv: impl IntoIterator<Item = &'a str>, max: usize, deadline: Instant) -> Result<Gathered, Trouble> {
-    gather_until(Watched::start(argv).map_err(Trouble::Start)?, max, deadline, None)
+pub fn run_captured<'a>(
+    argv: impl IntoIterator<Item = &'a str>,
+    max: usize,
+    deadline: Instant,
+) -> Result<Captured, RunError> {
+    capture_until(Watched::start(argv).map_err(RunError::Start)?, max, deadline, None)
 }
 
 /// The same with `input` on its stdin, as long as `wanted` says so.
-pub fn gather_fed<'a>(
+pub fn run_captured_fed<'a>(
     argv: impl IntoIterator<Item = &'a str>,
     input: &[u8],
     max: usize,
     deadline: Instant,
     wanted: &dyn Fn() -> bool,
-) -> Result<Gathered, Trouble> {
-    gather_until(Watched::start_fed(argv, input).map_err(Trouble::Start)?, max, deadline, Some(wanted))
+) -> Result<Captured, RunError> {
+    capture_until(Watched::start_fed(argv, input).map_err(RunError::Start)?, max, deadline, Some(wanted))
 }
 
-fn gather_until(
+fn capture_until(
     mut watched: Watched,
     max: usize,
     deadline: Instant,
     wanted: Option<&dyn Fn() -> bool>,
-) -> Result<Gathered, Trouble> {
+) -> Result<Captured, RunError> {
     let begun = Instant::now();
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
@@ -246,13 +250,13 @@ fn gather_until(
         });
         match seen {
             Seen::Output => {}
-            Seen::Ended(end) => return Ok(Gathered { end, stdout, stderr }),
+            Seen::Ended(end) => return Ok(Captured { end, stdout, stderr }),
             Seen::Late if next < deadline && wanted.is_some_and(|wanted| wanted()) => {}
             Seen::Late | Seen::Quiet => {
                 let _ = rustix::process::kill_process_group(watched.pid, rustix::process::Signal::KILL);
                 // It is gone at once; the reaping leaves no zombie behind.
                 watched.next(Some(Instant::now() + Duration::from_secs(1)), &mut |_, _| ());
-                return Err(Trouble::Late(begun.elapsed()));
+                return Err(RunError::Late(begun.elapsed()));
             }
         }
     }
@@ -333,10 +337,10 @@ mod tests {
 
     fn exit(code: &str) -> End {
         let argv = ["/bin/sh", "-c", "echo said; exit \"$0\"", code];
-        match gather(argv, 64, Instant::now() + Duration::from_secs(60)) {
+        match run_captured(argv, 64, Instant::now() + Duration::from_secs(60)) {
             Ok(answer) if answer.stdout == b"said\n" => answer.end,
             Ok(answer) => panic!("{:?}", answer.stdout),
-            Err(trouble) => panic!("{trouble:?}"),
+            Err(error) => panic!("{error:?}"),
         }
     }
 

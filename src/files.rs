@@ -1,11 +1,14 @@
-//! The program's own folder, and reads that are bounded.
+//! The program's own folder, reads that are bounded, programs that can be started, and locks that are waited for.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use rustix::fs::{fstat, open, FileType, Mode, OFlags};
+use rustix::fs::{flock, fstat, open, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 /// config.json may be this large, in bytes.
 pub const CONFIG_MAX: usize = 1 << 20;
@@ -35,7 +38,7 @@ impl Regular {
     pub fn open(path: &Path) -> io::Result<Regular> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = open(path, flags, Mode::empty()).map_err(|e| match e {
-            rustix::io::Errno::LOOP => io::Error::other("it is a link; put the file itself there"),
+            Errno::LOOP => io::Error::other("it is a link; put the file itself there"),
             e => e.into(),
         })?;
         Regular::of(file)
@@ -59,5 +62,63 @@ impl Regular {
         let mut content = Vec::with_capacity(self.size as usize);
         self.file.take(self.size).read_to_end(&mut content)?;
         Ok(content)
+    }
+}
+
+/// Returns true for a regular file that at least one class of users may execute; links are followed.
+pub fn is_executable(path: &Path) -> io::Result<bool> {
+    let meta = std::fs::metadata(path)?;
+    Ok(meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Takes the exclusive lock (flock(2)) of an open file, which lasts as long as the file is open. Returns false where
+/// somebody else still holds it after this time.
+pub fn lock_within(file: &File, patience: Duration) -> io::Result<bool> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) if Instant::now() >= deadline => return Ok(false),
+            // flock(2) knows no deadline. It is seldom waited for, so a short sleep is good enough.
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(5)),
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_and_given_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let open = || File::options().write(true).create(true).truncate(false).open(&path).expect("the file");
+        let (held, other) = (open(), open());
+        assert!(lock_within(&held, Duration::ZERO).expect("locked"));
+        let begun = Instant::now();
+        assert!(!lock_within(&other, Duration::from_millis(50)).expect("asked"));
+        assert!(begun.elapsed() >= Duration::from_millis(50));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                std::thread::sleep(Duration::from_millis(50));
+                drop(held);
+            });
+            assert!(lock_within(&other, Duration::from_secs(60)).expect("asked"));
+        });
+    }
+
+    #[test]
+    fn programs_that_can_be_started() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("program");
+        File::create(&path).expect("the file");
+        for (mode, expected) in [(0o644, false), (0o700, true), (0o010, true), (0o001, true)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+            assert_eq!(is_executable(&path).ok(), Some(expected), "{mode:o}");
+        }
+        assert_eq!(is_executable(folder.path()).ok(), Some(false), "a folder");
+        assert_eq!(is_executable(&folder.path().join("none")).map_err(|e| e.kind()), Err(io::ErrorKind::NotFound));
     }
 }

@@ -8,60 +8,19 @@ use std::net::IpAddr;
 
 use chrono::NaiveDate;
 
-use crate::config::{Config, MagicKey, Task};
-use crate::key::{well_formed, Digest, Key};
-use crate::request::Flaw;
+use crate::config::{Config, MagicKey, Starts, Task};
+use crate::credentials::{Credentials, Flaw};
+use crate::key::Digest;
 use crate::text::Quoted;
 
-/// The two keys that a caller presents.
-#[derive(Clone, Copy)]
-pub struct Presented<'r> {
-    magickey: Claim<'r>,
-    identifier: Claim<'r>,
-}
-
-/// Bytes from outside that may be a key: what they are is found out once, whether they matter or not.
-#[derive(Clone, Copy)]
-struct Claim<'r> {
-    bytes: &'r [u8],
-    digest: Digest,
-    could_be_key: bool,
-}
-
-impl<'r> Claim<'r> {
-    fn new(bytes: &'r [u8]) -> Claim<'r> {
-        Claim { bytes, digest: Digest::of(bytes), could_be_key: well_formed(bytes).is_ok() }
-    }
-
-    /// 5g: only what could have been chosen as a key is one, whatever digest the owner wrote.
-    fn is(&self, key: &Key) -> bool {
-        key.digest.matches(&self.digest) & self.could_be_key
-    }
-}
-
-impl<'r> Presented<'r> {
-    /// What says who, and what says what.
-    pub fn new(magickey: &'r [u8], identifier: &'r [u8]) -> Presented<'r> {
-        Presented { magickey: Claim::new(magickey), identifier: Claim::new(identifier) }
-    }
-
-    /// The digest of the identifier.
-    pub fn identifier(&self) -> &Digest {
-        &self.identifier.digest
-    }
-
-    /// Both as text; [`judge`] has found them to be keys where it gave a permit.
-    pub fn text(&self) -> (String, String) {
-        let text = |claim: Claim<'_>| String::from_utf8_lossy(claim.bytes).into_owned();
-        (text(self.magickey), text(self.identifier))
-    }
-}
-
 /// The proof that this caller may start this task now. [`judge`] alone makes one.
-pub struct Permit<'c> {
-    task: &'c Task<'c>,
+///
+/// Judged by a [glance](crate::config::glance) it is a `Permit<'_, Glanced>`. The root half can be asked with it, but
+/// nothing can be started: [`turn::take`](crate::turn::take) accepts only the permit of a task that was read in full.
+pub struct Permit<'c, S = Starts<'c>> {
+    task: &'c Task<'c, S>,
     who: Who<'c>,
-    presented: Presented<'c>,
+    credentials: Credentials<'c>,
 }
 
 /// Whose magic key it was, for the log: the label, or the key's place in the list, from 1.
@@ -130,9 +89,9 @@ impl fmt::Display for Denial {
     }
 }
 
-impl<'c> Permit<'c> {
+impl<'c, S> Permit<'c, S> {
     /// The task.
-    pub fn task(&self) -> &'c Task<'c> {
+    pub fn task(&self) -> &'c Task<'c, S> {
         self.task
     }
 
@@ -143,26 +102,28 @@ impl<'c> Permit<'c> {
 
     /// The digest of its magic key.
     pub fn magic_key(&self) -> Digest {
-        self.presented.magickey.digest
+        *self.credentials.magic_key.digest()
     }
 
     /// The keys that proved it, to be proven again by the root half.
-    pub fn presented(&self) -> Presented<'c> {
-        self.presented
+    pub fn credentials(&self) -> Credentials<'c> {
+        self.credentials
     }
 }
 
 /// Judges the keys of a request on the local day `today`, from the address `from`.
-pub fn judge<'c>(
-    config: &'c Config<'c>,
-    presented: Presented<'c>,
+///
+/// Both halves judge by this one function. It never looks at what a task starts.
+pub fn judge<'c, S>(
+    config: &'c Config<'c, S>,
+    credentials: Credentials<'c>,
     flaw: Option<Flaw>,
     from: Option<IpAddr>,
     today: NaiveDate,
-) -> Result<Permit<'c>, Denied<'c>> {
+) -> Result<Permit<'c, S>, Denied<'c>> {
     let mut magic_key = None;
     for (at, entry) in config.server.magic_keys.iter().enumerate() {
-        let right = presented.magickey.is(&entry.key);
+        let right = credentials.magic_key.matches(&entry.key);
         let in_time = entry.expires.is_none_or(|last| today <= last);
         let in_network = entry.from.is_empty() || entry.from.iter().any(|net| within(net, from));
         if right {
@@ -173,7 +134,7 @@ pub fn judge<'c>(
     let mut task = None;
     for (at, entry) in config.tasks.iter().enumerate() {
         let all = entry.identifiers.iter();
-        let right = all.fold(false, |right, key| right | presented.identifier.is(key));
+        let right = all.fold(false, |right, key| right | credentials.identifier.matches(key));
         if right {
             task = Some(at);
         }
@@ -193,7 +154,7 @@ pub fn judge<'c>(
         (None, Some((_, false, _)), Some(_)) => Denial::Expired,
         (None, Some((_, _, false)), Some(_)) => Denial::Network,
         (None, Some(_), Some(_)) if !allowed => Denial::Task,
-        (None, Some((who, ..)), Some(task)) => return Ok(Permit { task: &config.tasks[task], who, presented }),
+        (None, Some((who, ..)), Some(task)) => return Ok(Permit { task: &config.tasks[task], who, credentials }),
     };
     Err(Denied { why, who: magic_key.map(|(who, ..)| who) })
 }
@@ -202,7 +163,7 @@ fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {
     from.is_some_and(|address| net.contains(&address))
 }
 
-fn allows(key: &MagicKey<'_>, task: &Task<'_>) -> bool {
+fn allows<S>(key: &MagicKey<'_>, task: &Task<'_, S>) -> bool {
     key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
 }
 

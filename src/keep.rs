@@ -34,7 +34,7 @@ struct Job {
     state: PathBuf,
     record: Record,
     argv: Vec<String>,
-    /// A file that is nothing any more when the run has ended.
+    /// The script file to delete when the run ends.
     script: Option<PathBuf>,
 }
 

@@ -5,9 +5,10 @@
 
 // The web half: `remotetask-cgi`, as the web server's user.
 pub mod request; // environment and body → Request
+pub mod credentials; // the two keys that it presents, or its flaw
 pub mod config; // config.json → Config, or a Refusal that names place and cure
 pub mod key; // what a key may look like; digests, compared in constant time
-pub mod judge; // Request or Ask, with Config → Permit (both halves; pure)
+pub mod judge; // Credentials of a Request or an Ask, and Config → Permit (both halves; pure)
 pub mod line; // the line between the halves: Ask and Reply
 pub mod elevate; // Permit → Ask ⇒ sudo ⇒ Reply
 
@@ -15,7 +16,7 @@ pub mod elevate; // Permit → Ask ⇒ sudo ⇒ Reply
 pub mod world; // step 0: nothing of the caller's world stays
 pub mod trust; // steps 1 and 2: who we are, and what may be believed
 pub mod turn; // step 6: lock, overlap, ceilings
-pub mod target; // steps 7 and 8: it exists; start it
+pub mod start; // steps 7 and 8: the target exists; it is started
 pub mod keep; // step 9 for a command: stays until it has ended
 pub mod record; // what is known of a run, in state/
 
@@ -23,10 +24,11 @@ pub mod record; // what is known of a run, in state/
 pub mod outcome; // one variant a row of the answers' table
 pub mod response; // the bytes of the answer
 pub mod log; // log.txt
+pub mod answer; // Outcome or refusal → its line in the log, and the Response
 
 // What several of them need.
 pub mod child; // a process of ours: environment, output, end
-pub mod files; // own folder, bounded reads
+pub mod files; // own folder, bounded reads, programs, locks
 pub mod streams; // bounded reads of pipes, with a deadline
 pub mod text; // escaping, for the log and for HTML
 

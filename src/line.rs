@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{Permit, Presented};
+use crate::credentials::Credentials;
+use crate::judge::Permit;
 use crate::outcome::Outcome;
 
 /// The longest question, in bytes.
@@ -48,8 +49,8 @@ pub enum Do {
 
 impl Ask {
     /// The question for a permitted request; there is no other way to one.
-    pub fn new(permit: &Permit<'_>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
-        let (magickey, identifier) = permit.presented().text();
+    pub fn new<S>(permit: &Permit<'_, S>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
+        let (magickey, identifier) = permit.credentials().text();
         Ask { v: VERSION, what, magickey, identifier, from, browser }
     }
 
@@ -66,8 +67,8 @@ impl Ask {
     }
 
     /// The keys, to be judged.
-    pub fn presented(&self) -> Presented<'_> {
-        Presented::new(self.magickey.as_bytes(), self.identifier.as_bytes())
+    pub fn credentials(&self) -> Credentials<'_> {
+        Credentials::new(self.magickey.as_bytes(), self.identifier.as_bytes())
     }
 }
 

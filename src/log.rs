@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::LevelFilter;
-use rustix::fs::{flock, open, FlockOperation, Mode, OFlags};
+use rustix::fs::{open, Mode, OFlags};
 
-use crate::files::Regular;
+use crate::files::{lock_within, Regular};
 use crate::judge::Who;
 use crate::streams;
 
@@ -94,7 +94,8 @@ fn write_line(path: &PathBuf, line: &str) {
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = open(path, flags, Mode::from_raw_mode(0o640)).map_err(Into::into).and_then(Regular::of);
     let written = opened.and_then(|Regular { mut file, size }| {
-        let locked = lock(&file);
+        // Everything that runs as the web server's user can hold this lock.
+        let locked = matches!(lock_within(&file, PATIENCE), Ok(true));
         if locked && size >= FULL {
             forget_older_half(&mut file)?;
         }
@@ -106,18 +107,6 @@ fn write_line(path: &PathBuf, line: &str) {
         let complaint = format!("remotetask-cgi: log.txt: {e}\n");
         let _ = streams::write_all(rustix::stdio::stderr(), complaint.as_bytes());
     }
-}
-
-/// Everything that runs as the web server's user can hold this lock: it is waited for briefly.
-fn lock(file: &File) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    true
 }
 
 /// In place, so that whoever reads along keeps reading the same file.

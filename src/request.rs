@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
-use crate::judge::Presented;
+use crate::credentials::{Credentials, Flaw};
 use crate::streams;
 use crate::text::cut;
 
@@ -58,21 +58,6 @@ pub enum Form {
     Plain,
 }
 
-/// What is wrong with a request before its keys are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// Not exactly two segments.
-    Segments,
-    /// Keys in the path and in the headers both, or one header of the two.
-    Mixed,
-    /// Neither GET nor HEAD nor POST.
-    Method,
-    /// The server refused it already and shows our page.
-    Server,
-    /// Its body broke off.
-    Body,
-}
-
 impl Request {
     /// Reads the variables that matter; `var` is [`std::env::var_os`], or a table in tests.
     pub fn from_variables(var: impl Fn(&str) -> Option<OsString>) -> Request {
@@ -108,14 +93,20 @@ impl Request {
             && !self.server_error
     }
 
-    /// The two keys it presents, and what is wrong with it otherwise. A flawed request presents
-    /// something as well, so that it costs the same work.
-    pub fn presented(&self) -> (Presented<'_>, Option<Flaw>) {
-        let (presented, flaw) = match self.by_headers() {
+    /// Returns true for a GET or POST that does not ask for the status, and that somebody plainly asked for: only such a
+    /// request may start something.
+    pub fn may_start(&self) -> bool {
+        !self.status && self.method != Method::Head && !self.unasked
+    }
+
+    /// The two keys that it presents, and its flaw. A flawed request presents something as well, so that it costs the
+    /// same work.
+    pub fn credentials(&self) -> (Credentials<'_>, Option<Flaw>) {
+        let (credentials, flaw) = match self.by_headers() {
             true => {
                 let [magickey, identifier] = &self.headers;
                 let mixed = magickey.is_empty() || identifier.is_empty() || self.path != b"/";
-                (Presented::new(magickey, identifier), mixed.then_some(Flaw::Mixed))
+                (Credentials::new(magickey, identifier), mixed.then_some(Flaw::Mixed))
             }
             false => self.in_path(),
         };
@@ -124,7 +115,7 @@ impl Request {
             Method::Other => Some(Flaw::Method),
             _ => flaw,
         };
-        (presented, flaw)
+        (credentials, flaw)
     }
 
     fn by_headers(&self) -> bool {
@@ -132,7 +123,7 @@ impl Request {
     }
 
     /// `/<magickey>/<identifier>`, one slash at the end tolerated.
-    fn in_path(&self) -> (Presented<'_>, Option<Flaw>) {
+    fn in_path(&self) -> (Credentials<'_>, Option<Flaw>) {
         let path = self.path.strip_prefix(b"/");
         let flaw = path.is_none().then_some(Flaw::Segments);
         let path = path.unwrap_or(&self.path);
@@ -141,8 +132,8 @@ impl Request {
         let magickey = segments.next().unwrap_or_default();
         let identifier = segments.next();
         let whole = identifier.is_some() && segments.next().is_none();
-        let presented = Presented::new(magickey, identifier.unwrap_or_default());
-        (presented, flaw.or((!whole).then_some(Flaw::Segments)))
+        let credentials = Credentials::new(magickey, identifier.unwrap_or_default());
+        (credentials, flaw.or((!whole).then_some(Flaw::Segments)))
     }
 }
 

@@ -50,8 +50,8 @@ impl Response {
 
     /// The confirm page: name, last run, one button. Always HTML.
     pub fn confirm(name: &str, last: Option<&Run>) -> Response {
-        let detail =
-            last.map_or_else(|| "It has not been started yet.".to_owned(), |run| format!("Last run: {}.", told(run)));
+        let detail = last
+            .map_or_else(|| "It has not been started yet.".to_owned(), |run| format!("Last run: {}.", summary(run)));
         let button = "<form method=\"post\"><button>Start it</button></form>\n";
         let body = page(&format!("Start {name}?"), &detail, false, button);
         Response { status: "200 OK", content_type: "text/html; charset=utf-8", retry_after: None, body }
@@ -153,13 +153,13 @@ fn detail(outcome: &Outcome, reference: Option<&str>) -> String {
         Outcome::Running(run) => format!("since {}", local(run.started)),
         Outcome::Busy { retry_after, .. } => format!("try again in {retry_after} s"),
         Outcome::Last { run: None } => "never started".into(),
-        Outcome::Last { run: Some(run) } => told(run),
-        Outcome::Again(run) => format!("you started it a moment ago: {}", told(run)),
+        Outcome::Last { run: Some(run) } => summary(run),
+        Outcome::Again(run) => format!("you started it a moment ago: {}", summary(run)),
     }
 }
 
 /// A run in a few words.
-pub fn told(run: &Run) -> String {
+pub fn summary(run: &Run) -> String {
     let since = local(run.started);
     match run.state {
         State::Starting | State::Started => format!("running since {since}"),

@@ -148,14 +148,14 @@ pub fn flaw(uid: u32, mode: u32, user: u32) -> Option<Flaw> {
 fn above(folder: &OwnedFd, path: &Path, user: u32) -> Result<(), Outcome> {
     let stat = stat(folder, path)?;
     let flaw = flaw_above(stat.st_uid, stat.st_mode, user);
-    told(flaw, "2a", path, &stat, &format!("root or uid {user}"))
+    verdict(flaw, "2a", path, &stat, &format!("root or uid {user}"))
 }
 
 fn owned(stat: &Stat, step: &'static str, path: &Path, user: u32) -> Result<(), Outcome> {
-    told(flaw(stat.st_uid, stat.st_mode, user), step, path, stat, &format!("uid {user}"))
+    verdict(flaw(stat.st_uid, stat.st_mode, user), step, path, stat, &format!("uid {user}"))
 }
 
-fn told(flaw: Option<Flaw>, step: &'static str, path: &Path, stat: &Stat, whose: &str) -> Result<(), Outcome> {
+fn verdict(flaw: Option<Flaw>, step: &'static str, path: &Path, stat: &Stat, whose: &str) -> Result<(), Outcome> {
     let why = match flaw {
         None => return Ok(()),
         Some(Flaw::Owner) => format!("it belongs to uid {}, not to {whose}", stat.st_uid),

@@ -3,11 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::fs::{flock, FlockOperation};
-
-use crate::config::{Server, Task};
+use crate::config::{Server, Starts, Task};
+use crate::files::lock_within;
 use crate::judge::Permit;
 use crate::key::Digest;
 use crate::line::{Ask, Do};
@@ -37,8 +36,35 @@ pub struct Turn<'c> {
     pub magic_key: Digest,
 }
 
-/// Takes the permitted task's turn, or says what stands against it.
-pub fn take<'c>(permit: &Permit<'c>, ask: &Ask, server: &Server<'_>, state: &Path) -> Result<Turn<'c>, Outcome> {
+/// Takes the permitted task's turn, or returns the reason against it.
+///
+/// The permit must come from a configuration that was read in full:
+///
+/// ```
+/// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
+/// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
+///     let config = config::read(content).ok()?;
+///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?;
+///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
+/// }
+/// ```
+///
+/// The permit of a glance, which has nothing to start, does not compile here:
+///
+/// ```compile_fail,E0308
+/// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
+/// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
+///     let config = config::glance(content, ask.credentials().identifier.digest()).ok()?;
+///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?;
+///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
+/// }
+/// ```
+pub fn take<'c>(
+    permit: &Permit<'c, Starts<'c>>,
+    ask: &Ask,
+    server: &Server<'_>,
+    state: &Path,
+) -> Result<Turn<'c>, Outcome> {
     let task = permit.task();
     let kept = server.keeps(task);
     let runs = Runs::of(state, &task.id);
@@ -83,27 +109,18 @@ pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome>
 fn lock(path: &Path) -> Result<File, Outcome> {
     let fault = |e: std::io::Error| Outcome::not_started("6a", format!("{}: {e}", path.display()));
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
-                // flock(2) knows no deadline; starts are rare, and this is only waited for here.
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(Outcome::not_started("6a", "another start has not ended within 5 s"));
-            }
-            Err(e) => return Err(fault(e.into())),
-        }
+    match lock_within(&file, PATIENCE).map_err(fault)? {
+        true => Ok(file),
+        false => Err(Outcome::not_started("6a", "another start has not ended within 5 s")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{flock, FlockOperation};
 
-    /// A second one that may only look in would be a second one that decides.
+    /// Not even a shared lock may be had while the turn is held.
     #[test]
     fn who_has_the_turn_has_it_alone() {
         let folder = tempfile::tempdir().expect("a folder");

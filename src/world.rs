@@ -22,11 +22,11 @@ const FILES: u64 = 1024;
 const LOCKED: u64 = 8 << 20;
 const QUEUED: u64 = 819_200;
 
-/// Makes the process its own, whoever started it; an error names what could not be set.
+/// Frees the process of all that its caller has set; an error names the thing that could not be set.
 ///
 /// Who has no right to raise what was lowered (an unprivileged installation with `elevate: []`, root in
 /// a container) goes as high as it may. Root on a NAS has it (capabilities(7), CAP_SYS_RESOURCE).
-pub fn make_own() -> Result<(), Outcome> {
+pub fn sanitize_process() -> Result<(), Outcome> {
     let fault = |step: &'static str| move |e: std::io::Error| Outcome::not_started(step, e);
     unignore_signals().map_err(fault("0a"))?;
     umask(Mode::from_raw_mode(0o077)); // 0b

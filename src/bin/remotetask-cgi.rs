@@ -4,18 +4,19 @@
 use std::env::var_os;
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use remotetask::config::{self, Config};
+use remotetask::answer::{log_and_answer, refuse};
+use remotetask::config::{self, Config, Glanced};
+use remotetask::credentials::Flaw;
 use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
-use remotetask::judge::{judge, Permit, Who};
+use remotetask::judge::{judge, Permit};
 use remotetask::line::{Ask, Do, Reply};
-use remotetask::log::{log_more, open_at, Caller, Whose};
+use remotetask::log::{log_more, open_at, Caller};
 use remotetask::outcome::Outcome;
-use remotetask::request::{drain_body, Flaw, Form, Method, Request};
-use remotetask::response::{state, Response};
-use remotetask::text::Quoted;
+use remotetask::request::{drain_body, Form, Method, Request};
+use remotetask::response::Response;
 
 fn main() {
     // Whatever happens, exactly one answer; before the keys are proven a fault is a refusal.
@@ -29,7 +30,7 @@ fn main() {
     panic::catch_unwind(answer).unwrap_or_else(|_| Response::refusal(folder.as_deref())).send(head);
 }
 
-/// The way of a request.
+/// The path of a request.
 fn answer(folder: Option<&Path>) -> Response {
     let begun = Instant::now();
     let request = Request::from_variables(|name| var_os(name));
@@ -45,9 +46,9 @@ fn answer(folder: Option<&Path>) -> Response {
         Ok(content) => content,
         Err(e) => return refuse(folder, &request, None, format_args!("4a {e}")),
     };
-    let (presented, flaw) = request.presented();
+    let (credentials, flaw) = request.credentials();
     let flaw = flaw.or(broke_off.then_some(Flaw::Body));
-    let config = match config::glance(&content, presented.identifier()) {
+    let config = match config::glance(&content, credentials.identifier.digest()) {
         Ok(config) => config,
         // Its place alone: the words of a refusal may hold what was to be a key.
         Err(refusal) => return refuse(folder, &request, None, format_args!("4a {}", refusal.place())),
@@ -64,7 +65,7 @@ fn answer(folder: Option<&Path>) -> Response {
         request.unasked
     );
     let today = chrono::Local::now().date_naive();
-    let permit = match judge(&config, presented, flaw, request.from, today) {
+    let permit = match judge(&config, credentials, flaw, request.from, today) {
         Ok(permit) => permit,
         Err(denied) => return refuse(folder, &request, denied.who, denied.why),
     };
@@ -73,7 +74,7 @@ fn answer(folder: Option<&Path>) -> Response {
     let asked = panic::catch_unwind(|| ask(&config, &permit, &request, folder));
     let reply = asked.unwrap_or_else(|_| Reply::Outcome(Outcome::Unknown { reason: "a fault of our own".into() }));
     match reply {
-        Reply::Outcome(outcome) => told(&permit, &request, &outcome, begun),
+        Reply::Outcome(outcome) => log_and_answer(&permit, &request, &outcome, begun),
         Reply::Refused => {
             log::error!("fault the root half refuses what is valid here: is config.json? remotetask check tells");
             refuse(folder, &request, Some(permit.who()), "4 5 the root half disagrees")
@@ -85,15 +86,9 @@ fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
     Regular::open(&folder.join("config.json"))?.read(CONFIG_MAX)
 }
 
-/// The neutral answer, and in the log alone why.
-fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl std::fmt::Display) -> Response {
-    log::warn!("refused {} {} why={why}", Whose(who), Caller(request.from));
-    Response::refusal(Some(folder))
-}
-
-/// Over to the root half: to start, or only to look where nobody plainly asked for a start.
-fn ask(config: &Config<'_>, permit: &Permit<'_>, request: &Request, folder: &Path) -> Reply {
-    let what = match starts(request) {
+/// Asks the root half: to start, or only to look where nobody plainly asked for a start.
+fn ask(config: &Config<'_, Glanced>, permit: &Permit<'_, Glanced>, request: &Request, folder: &Path) -> Reply {
+    let what = match request.may_start() {
         true => Do::Start,
         false => Do::Look,
     };
@@ -105,62 +100,6 @@ fn ask(config: &Config<'_>, permit: &Permit<'_>, request: &Request, folder: &Pat
         return Reply::Outcome(Outcome::not_started("sudo", e));
     }
     let program: PathBuf = folder.join("remotetask-run");
-    let wait = std::time::Duration::from_secs(config.server.wait(permit.task()));
+    let wait = Duration::from_secs(config.server.wait(permit.task()));
     elevate::ask(&config.server.elevate(), &program, &question, wait)
-}
-
-/// Whether this request may start something: a GET or POST that does not ask for the status, and
-/// that somebody asked for.
-fn starts(request: &Request) -> bool {
-    !request.status && request.method != Method::Head && !request.unasked
-}
-
-/// The answer to whoever has the keys, and its line in the log.
-fn told(permit: &Permit<'_>, request: &Request, outcome: &Outcome, begun: Instant) -> Response {
-    let task = permit.task();
-    let reference = matches!(outcome, Outcome::NotStarted { .. } | Outcome::Unknown { .. }).then(reference);
-    let level = match (outcome, &reference) {
-        (_, Some(_)) | (Outcome::Failed(_), _) => log::Level::Error,
-        _ => log::Level::Info,
-    };
-    let run = outcome.run().map(|run| format!(" run={}", run.run)).unwrap_or_default();
-    let exit = outcome.run().and_then(|run| match (run.exit, run.signal) {
-        (Some(exit), _) => Some(format!(" exit={exit}")),
-        (None, signal) => signal.map(|signal| format!(" signal={signal}")),
-    });
-    let exit = exit.unwrap_or_default();
-    let why = match (outcome, &reference) {
-        (Outcome::NotStarted { step, reason }, Some(reference)) => {
-            format!(" reference={reference} why={step} {}", Quoted(reason.as_bytes()))
-        }
-        (Outcome::Unknown { reason }, Some(reference)) => {
-            format!(" reference={reference} why={}", Quoted(reason.as_bytes()))
-        }
-        (Outcome::Busy { reason, .. }, _) => format!(" why={}", Quoted(reason.as_bytes())),
-        _ => String::new(),
-    };
-    let what = match outcome {
-        Outcome::Again(_) => "shown again ",
-        _ if starts(request) => "",
-        _ => "asked ",
-    };
-    log::log!(
-        level,
-        "{what}{} task={} who={} {}{run}{exit} took={}ms{why}",
-        state(outcome),
-        Quoted(task.id.as_bytes()),
-        permit.who(),
-        Caller(request.from),
-        begun.elapsed().as_millis(),
-    );
-    match outcome {
-        Outcome::Last { run } if !request.status => Response::confirm(task.shown(), run.as_ref()),
-        outcome => Response::outcome(task.shown(), outcome, reference.as_deref(), request.form),
-    }
-}
-
-/// A word that stands in the answer and beside the reason in the log.
-fn reference() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}-{:x}", now.as_millis(), std::process::id())
 }

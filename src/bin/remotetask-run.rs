@@ -7,7 +7,7 @@ use remotetask::config;
 use remotetask::judge::judge;
 use remotetask::line::{Ask, Reply, ASK_MAX};
 use remotetask::outcome::Outcome;
-use remotetask::{streams, target, trust, turn, world};
+use remotetask::{start, streams, trust, turn, world};
 
 /// How long the question may take.
 const ASK_TIME: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ impl From<Outcome> for Stop {
 
 /// The steps, as SECURITY.md numbers them.
 fn steps() -> Result<Outcome, Stop> {
-    world::make_own()?; // 0
+    world::sanitize_process()?; // 0
     let user = trust::identity()?; // 1
     let home = trust::home(user)?; // 2
     let (content, state) = (home.config()?, home.state()?);
@@ -52,8 +52,8 @@ fn steps() -> Result<Outcome, Stop> {
     let ask = line.ok().and_then(|line| Ask::from_line(&line)).ok_or(Stop::Refused)?;
     let config = config::read(&content).map_err(|_| Stop::Refused)?; // 4
     let today = chrono::Local::now().date_naive();
-    let permit = judge(&config, ask.presented(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
+    let permit = judge(&config, ask.credentials(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
     let turn = turn::take(&permit, &ask, &config.server, &state)?; // 6
-    let target = target::find(&turn.task.starts, &config.server)?; // 7
+    let target = start::find(&turn.task.starts, &config.server)?; // 7
     Ok(target.start(turn, &home)) // 8, 9
 }

@@ -21,12 +21,14 @@ pub use reader::as_argv;
 use reader::Reading;
 
 /// A valid configuration. It borrows from the file's text.
+///
+/// [`read`] makes one whose tasks can be started. [`glance`] makes a `Config<'_, Glanced>`, with which nothing can.
 #[derive(Debug)]
-pub struct Config<'t> {
+pub struct Config<'t, S = Starts<'t>> {
     /// The fields of `server`.
     pub server: Server<'t>,
-    /// What can be started, in the file's order.
-    pub tasks: Vec<Task<'t>>,
+    /// The tasks, in the file's order.
+    pub tasks: Vec<Task<'t, S>>,
 }
 
 /// Who may start something, and how the programs behave.
@@ -110,11 +112,11 @@ impl Server<'_> {
     }
 
     /// How long an answer waits for the end of this task, in seconds.
-    pub fn wait(&self, task: &Task<'_>) -> u64 {
-        match &task.starts {
-            Starts::Command(command) => command.wait,
-            _ if self.keeps(task) => WAIT,
-            _ => 0,
+    pub fn wait(&self, task: &Task<'_, Glanced>) -> u64 {
+        match task.starts {
+            Glanced::Command { wait } => wait,
+            Glanced::Scheduled if self.scheduler == Scheduler::Direct => WAIT,
+            Glanced::Scheduled | Glanced::Event => 0,
         }
     }
 }
@@ -136,15 +138,15 @@ pub struct MagicKey<'t> {
 
 /// One task that a URL can start.
 #[derive(Debug)]
-pub struct Task<'t> {
+pub struct Task<'t, S = Starts<'t>> {
     /// Its name in `tasks`; never empty.
     pub id: Cow<'t, str>,
     /// The keys that mean it; at least one (two while one is being replaced).
     pub identifiers: Vec<Key>,
     /// What a caller is shown instead of the id.
     pub name: Option<Cow<'t, str>>,
-    /// What it starts.
-    pub starts: Starts<'t>,
+    /// The thing that it starts, or what a glance keeps of that.
+    pub starts: S,
 }
 
 /// What a task starts.
@@ -167,7 +169,21 @@ pub struct Command<'t> {
     pub wait: u64,
 }
 
-impl Task<'_> {
+/// The part of [`Starts`] that a glance keeps: nothing that could be started.
+#[derive(Debug)]
+pub enum Glanced {
+    /// A task of DSM's Task Scheduler.
+    Scheduled,
+    /// A triggered task.
+    Event,
+    /// A command.
+    Command {
+        /// How long an answer waits for its end, in seconds.
+        wait: u64,
+    },
+}
+
+impl<S> Task<'_, S> {
     /// What a caller is shown: the name, or else the id.
     pub fn shown(&self) -> &str {
         self.name.as_ref().unwrap_or(&self.id)
@@ -198,14 +214,14 @@ impl Refusal {
     }
 }
 
-/// Reads a configuration as the web half does: who may call, and of the tasks those alone that the
-/// presented `identifier` means, without their commands' words. All identifiers are compared.
+/// Reads a configuration as the web half does: the magic keys, and of the tasks only those that the presented
+/// `identifier` means, with nothing that could be started. All identifiers are compared.
 ///
 /// A refused request pays for every task of the file, and what would be found by reading it whole
 /// costs it several times as much. A file with such a fault starts nothing all the same, because the
 /// root half reads it by [`read`].
-pub fn glance<'t>(content: &'t [u8], identifier: &Digest) -> Result<Config<'t>, Refusal> {
-    reader::read(text(content)?, &Reading::Glance(Sought::new(*identifier)))
+pub fn glance<'t>(content: &'t [u8], identifier: &Digest) -> Result<Config<'t, Glanced>, Refusal> {
+    reader::read(text(content)?, &Reading::Fields, &Sought::new(*identifier))
 }
 
 /// Reads a configuration as the root half and the workbench do: every field is judged, and the
@@ -213,9 +229,9 @@ pub fn glance<'t>(content: &'t [u8], identifier: &Digest) -> Result<Config<'t>, 
 /// `tasks` that do not exist).
 pub fn read(content: &[u8]) -> Result<Config<'_>, Refusal> {
     let text = text(content)?;
-    let fields = reader::read(text, &Reading::Fields)?;
-    let ids = fields.tasks.iter().map(|task| task.id.to_string()).collect();
-    reader::read(text, &Reading::of_whole(ids))
+    let fields = reader::read(text, &Reading::Fields, &Reading::Fields)?;
+    let whole = Reading::of_whole(fields.tasks.iter().map(|task| task.id.to_string()).collect());
+    reader::read(text, &whole, &whole)
 }
 
 fn text(content: &[u8]) -> Result<&str, Refusal> {

@@ -13,21 +13,23 @@ use ipnet::IpNet;
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Command, Config, MagicKey, Refusal, Scheduler, Server, Starts, Task};
+use super::{Command, Config, Glanced, MagicKey, Refusal, Scheduler, Server, Starts, Task};
 use super::{LISTEN, SYNOSCHEDTASK, SYNOSCHEDULE, SYNOWEBAPI, WAIT, WAIT_MAX};
 use crate::key::{Digest, Key, Sought};
 
-/// Reads `text` in one of the ways of [`Reading`].
-pub fn read<'t>(text: &'t str, reading: &Reading) -> Result<Config<'t>, Refusal> {
+/// Reads `text` in one of the ways of [`Reading`], and each task by `task_reader`.
+pub fn read<'t, R: TaskReader<'t>>(
+    text: &'t str,
+    reading: &Reading,
+    task_reader: R,
+) -> Result<Config<'t, R::Starts>, Refusal> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let top = Fields { reading, object: &mut Top::default() };
+    let top = Fields { reading, object: &mut Top::of(task_reader) };
     top.deserialize(&mut json).and_then(|config| json.end().map(|()| config)).map_err(refusal)
 }
 
 /// How thoroughly a file is read.
 pub enum Reading {
-    /// Of the tasks, only what an answer needs, and only of those that this identifier means.
-    Glance(Sought),
     /// Every field by itself.
     Fields,
     /// The places of the file compared with each other as well.
@@ -413,20 +415,26 @@ fn distinct(reading: &Reading, key: &Key) -> Result<(), String> {
 }
 
 /// The file: `server` and `tasks`, or all of `server`'s fields beside `tasks`.
-#[derive(Default)]
-struct Top<'de> {
+struct Top<'de, R: TaskReader<'de>> {
+    task_reader: R,
     nested: Option<Server<'de>>,
     flat: ServerFields<'de>,
     flat_field: Option<String>,
-    tasks: Option<Vec<Task<'de>>>,
+    tasks: Option<Vec<Task<'de, R::Starts>>>,
 }
 
-impl<'de> Object<'de> for Top<'de> {
-    type Value = Config<'de>;
+impl<'de, R: TaskReader<'de>> Top<'de, R> {
+    fn of(task_reader: R) -> Self {
+        Top { task_reader, nested: None, flat: ServerFields::default(), flat_field: None, tasks: None }
+    }
+}
+
+impl<'de, R: TaskReader<'de>> Object<'de> for Top<'de, R> {
+    type Value = Config<'de, R::Starts>;
     const EXPECTING: &'static str = "an object { … } with \"server\" and \"tasks\"";
     fn take<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A, reading: &Reading) -> Result<(), A::Error> {
         match name {
-            "tasks" => return once(map, name, &mut self.tasks, Tasks(reading)),
+            "tasks" => return once(map, name, &mut self.tasks, Tasks(self.task_reader)),
             "server" => once(map, name, &mut self.nested, Fields { reading, object: &mut ServerFields::default() })?,
             _ => {
                 self.flat.beside = "server, tasks, ";
@@ -442,7 +450,7 @@ impl<'de> Object<'de> for Top<'de> {
             _ => Ok(()),
         }
     }
-    fn finish(&mut self) -> Result<Config<'de>, String> {
+    fn finish(&mut self) -> Result<Self::Value, String> {
         let server = match self.nested.take() {
             Some(server) => server,
             None => self.flat.finish()?,
@@ -629,18 +637,60 @@ impl<'de> Object<'de> for EntryFields<'de> {
     }
 }
 
-/// `tasks`: ids and what each starts.
-struct Tasks<'w>(&'w Reading);
+/// Reads one task into the list. The reader decides how much of the task is kept.
+pub trait TaskReader<'de>: Copy {
+    /// The part of a task that says what it starts.
+    type Starts;
+    /// Reads the value of `id`.
+    fn read<A: MapAccess<'de>>(
+        self,
+        id: &Cow<'de, str>,
+        map: &mut A,
+        list: &mut Vec<Task<'de, Self::Starts>>,
+    ) -> Result<(), A::Error>;
+}
 
-impl<'de> DeserializeSeed<'de> for Tasks<'_> {
-    type Value = Vec<Task<'de>>;
+/// Every task with all that it starts.
+impl<'de> TaskReader<'de> for &Reading {
+    type Starts = Starts<'de>;
+    fn read<A: MapAccess<'de>>(
+        self,
+        id: &Cow<'de, str>,
+        map: &mut A,
+        list: &mut Vec<Task<'de>>,
+    ) -> Result<(), A::Error> {
+        match self.whole() {
+            Some(whole) if !whole.seen_tasks.borrow_mut().insert(id.to_string()) => Err(A::Error::custom(TWICE)),
+            _ => map.next_value_seed(Fields { reading: self, object: &mut TaskFields::of(id.clone(), list) }),
+        }
+    }
+}
+
+/// Only the tasks that this identifier means, and of those only the part that an answer needs.
+impl<'de> TaskReader<'de> for &Sought {
+    type Starts = Glanced;
+    fn read<A: MapAccess<'de>>(
+        self,
+        id: &Cow<'de, str>,
+        map: &mut A,
+        list: &mut Vec<Task<'de, Glanced>>,
+    ) -> Result<(), A::Error> {
+        map.next_value_seed(Fields { reading: &Reading::Fields, object: &mut Glimpse::of(self, id.clone(), list) })
+    }
+}
+
+/// `tasks`: the ids, and the value of each by the task reader.
+struct Tasks<R>(R);
+
+impl<'de, R: TaskReader<'de>> DeserializeSeed<'de> for Tasks<R> {
+    type Value = Vec<Task<'de, R::Starts>>;
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
         json.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Tasks<'_> {
-    type Value = Vec<Task<'de>>;
+impl<'de, R: TaskReader<'de>> Visitor<'de> for Tasks<R> {
+    type Value = Vec<Task<'de, R::Starts>>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object { … } with a task a line, such as \"7\": { \"identifier\": … }")
     }
@@ -651,20 +701,7 @@ impl<'de> Visitor<'de> for Tasks<'_> {
             if id.is_empty() {
                 return refuse("\"\"", "a task's id cannot be empty; give it a number or a name").map(|()| tasks);
             }
-            let read = match self.0 {
-                Reading::Glance(wanted) => {
-                    let object = &mut Glimpse::of(wanted, id.clone(), &mut tasks);
-                    map.next_value_seed(Fields { reading: self.0, object })
-                }
-                Reading::Whole(whole) if !whole.seen_tasks.borrow_mut().insert(id.to_string()) => {
-                    Err(A::Error::custom(TWICE))
-                }
-                _ => {
-                    let object = &mut TaskFields::of(id.clone(), &mut tasks);
-                    map.next_value_seed(Fields { reading: self.0, object })
-                }
-            };
-            read.map_err(|e| under(format_args!("\"{id}\""), e))?;
+            self.0.read(&id, &mut map, &mut tasks).map_err(|e| under(format_args!("\"{id}\""), e))?;
         }
         Ok(tasks)
     }
@@ -756,16 +793,17 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
 struct Glimpse<'l, 'de> {
     wanted: &'l Sought,
     id: Cow<'de, str>,
-    list: &'l mut Vec<Task<'de>>,
+    list: &'l mut Vec<Task<'de, Glanced>>,
     identifier: Option<Key>,
     name: Option<Cow<'de, str>>,
     command: bool,
+    event: bool,
     wait: u64,
 }
 
 impl<'l, 'de> Glimpse<'l, 'de> {
-    fn of(wanted: &'l Sought, id: Cow<'de, str>, list: &'l mut Vec<Task<'de>>) -> Self {
-        Glimpse { wanted, id, list, identifier: None, name: None, command: false, wait: WAIT }
+    fn of(wanted: &'l Sought, id: Cow<'de, str>, list: &'l mut Vec<Task<'de, Glanced>>) -> Self {
+        Glimpse { wanted, id, list, identifier: None, name: None, command: false, event: false, wait: WAIT }
     }
 }
 
@@ -778,6 +816,10 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
             "name" => self.name = Some(map.next_value_seed(Str("a name in quotes", Ok))?),
             "command" => self.command = map.next_value_seed(IsCommand)?,
             "wait" => self.wait = map.next_value_seed(Number("seconds", 0, WAIT_MAX))?,
+            "event" => {
+                map.next_value::<IgnoredAny>()?;
+                self.event = true;
+            }
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
         Ok(())
@@ -785,9 +827,10 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
     fn finish(&mut self) -> Result<(), String> {
         if let Some(identifier) = self.identifier {
             let (id, name) = (std::mem::take(&mut self.id), self.name.take());
-            let starts = match self.command {
-                true => Starts::Command(Command { argv: Vec::new(), wait: self.wait }),
-                false => Starts::Scheduled(task_number(&id).unwrap_or(0)),
+            let starts = match (self.command, self.event) {
+                (true, _) => Glanced::Command { wait: self.wait },
+                (false, true) => Glanced::Event,
+                (false, false) => Glanced::Scheduled,
             };
             self.list.push(Task { id, identifiers: vec![identifier], name, starts });
         }

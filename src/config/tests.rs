@@ -19,6 +19,15 @@ fn accepted(text: &str) -> Config<'_> {
     }
 }
 
+/// How long the answer for this identifier waits.
+#[track_caller]
+fn wait(text: &str, identifier: &str) -> u64 {
+    match glance(text.as_bytes(), &Digest::of(identifier.as_bytes())) {
+        Ok(Config { server, tasks }) => server.wait(&tasks[0]),
+        Err(refusal) => panic!("{refusal}: {text}"),
+    }
+}
+
 #[test]
 fn the_originals_file_nested_and_flat() {
     let nested = r#"{"server": {"debug": true, "port": 10001, "listen": "0.0.0.0", "magickey": "76sdf7678fds687"},
@@ -42,7 +51,9 @@ fn what_is_not_said_has_its_default() {
     let server = &config.server;
     assert_eq!((&*server.synoschedtask, &*server.synowebapi), (SYNOSCHEDTASK, SYNOWEBAPI));
     assert_eq!((server.scheduler, &*server.synoschedule), (Scheduler::Synoschedtask, SYNOSCHEDULE));
-    assert_eq!((config.tasks[0].shown(), server.wait(&config.tasks[0])), ("a", 2));
+    assert_eq!(config.tasks[0].shown(), "a");
+    assert!(matches!(&config.tasks[0].starts, Starts::Command(command) if command.wait == 2));
+    assert_eq!(wait(&text, "key-of-a"), 2);
     assert!(accepted(&text.replace("\"magickey\"", "\"elevate\": [], \"magickey\"")).server.elevate().is_empty());
 }
 
@@ -68,7 +79,8 @@ fn every_field_that_there_is() {
     );
     assert!(config.server.magic_keys[1].key.sealed && !config.server.magic_keys[0].key.sealed);
     assert_eq!(config.tasks[0].identifiers.len(), 2);
-    assert_eq!(config.server.wait(&config.tasks[1]), 30);
+    assert!(matches!(&config.tasks[1].starts, Starts::Command(command) if command.wait == 30));
+    assert_eq!(wait(&text, "plain-key-5"), 30);
     let paths = [&*config.server.synoschedtask, &*config.server.synowebapi, &*config.server.synoschedule];
     assert_eq!((config.server.scheduler, paths), (Scheduler::Synowebapi, ["/opt/s", "/opt/w", "/opt/d"]));
     assert!(matches!(&config.tasks[2].starts, Starts::Event(name) if name == "Ör \"x\"\n"));
@@ -79,7 +91,7 @@ fn every_field_that_there_is() {
 fn what_is_kept() {
     let tasks = r#""7": {"identifier": "plain-key-3"}, "e": {"identifier": "plain-key-4", "event": "E"},
         "c": {"identifier": "plain-key-5", "command": ["/x"]}"#;
-    for (scheduler, kept, wait) in [
+    for (scheduler, kept, waits) in [
         ("synoschedtask", [false, false, true], [0, 0, 2]),
         ("synowebapi", [false, false, true], [0, 0, 2]),
         ("direct", [true, false, true], [2, 0, 2]),
@@ -87,7 +99,8 @@ fn what_is_kept() {
         let text = file(&format!("\"magickey\": \"key-of-me\", \"scheduler\": \"{scheduler}\""), tasks);
         let Config { server, tasks } = accepted(&text);
         assert_eq!(tasks.iter().map(|task| server.keeps(task)).collect::<Vec<_>>(), kept, "{scheduler}");
-        assert_eq!(tasks.iter().map(|task| server.wait(task)).collect::<Vec<_>>(), wait, "{scheduler}");
+        let keys = ["plain-key-3", "plain-key-4", "plain-key-5"];
+        assert_eq!(keys.map(|key| wait(&text, key)), waits, "{scheduler}");
     }
 }
 

@@ -30,8 +30,8 @@ fn the_path() {
         (b"/ma\xffgic/ta\nsk", keys("ma\u{fffd}gic", "ta\nsk"), None),
     ] {
         let request = get(path);
-        let (presented, found) = request.presented();
-        assert_eq!((presented.text(), found), (expected, flaw), "{}", path.escape_ascii());
+        let (credentials, found) = request.credentials();
+        assert_eq!((credentials.text(), found), (expected, flaw), "{}", path.escape_ascii());
         assert!(!request.is_doorstep(), "{}", path.escape_ascii());
     }
     assert!(get(b"/").is_doorstep() && get(b"").is_doorstep());
@@ -60,8 +60,8 @@ fn keys_in_headers() {
             ("HTTP_X_MAGIC_KEY", magic),
             ("HTTP_X_TASK_KEY", task),
         ]);
-        let (presented, flaw) = request.presented();
-        (presented.text(), flaw)
+        let (credentials, flaw) = request.credentials();
+        (credentials.text(), flaw)
     };
     let keys = |magic: &str, task: &str| (magic.to_owned(), task.to_owned());
     for (path, magic, task, expected, flaw) in [
@@ -80,7 +80,7 @@ fn keys_in_headers() {
 #[test]
 fn methods_and_the_servers_own_refusals() {
     let flaw = |method: &'static [u8], status: &'static [u8]| {
-        request(&[("REQUEST_METHOD", method), ("PATH_INFO", b"/m/t"), ("REDIRECT_STATUS", status)]).presented().1
+        request(&[("REQUEST_METHOD", method), ("PATH_INFO", b"/m/t"), ("REDIRECT_STATUS", status)]).credentials().1
     };
     for (method, status, expected) in [
         (&b"GET"[..], &b""[..], None),

@@ -103,25 +103,25 @@ fn by_the_web_api() {
 /// As the workbench tries them out.
 #[test]
 fn each_way_by_itself() {
-    use remotetask::target::{get, Way};
+    use remotetask::start::{get, StartMethod};
     let nas = Nas::new();
     let config = format!("{{\"magickey\": \"{MAGIC}\", \"tasks\": {{}}}}");
     let server = remotetask::config::read(config.as_bytes()).expect("valid").server;
     let home = || remotetask::trust::at(Path::new(FOLDER), 0).unwrap_or_else(|e| panic!("{e:?}"));
     let soon = || std::time::Instant::now() + Duration::from_secs(10);
     nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
-    let run = |way: Way| {
+    let run = |way: StartMethod| {
         let task = get(&server.synoschedtask, 7, soon()).expect("an answer").expect("a task");
         way.run(&server, &task, &home(), "probe")
     };
     // What this box starts, and what another does; which it was the caller sees by what the task did.
     for (how, starting) in [
-        ("", &[Way::AnyTimeAnyState, Way::WebApi, Way::Script][..]),
-        ("deaf", &[Way::WebApi, Way::Script]),
-        ("webapi-idle", &[Way::AnyTimeAnyState, Way::Script]),
+        ("", &[StartMethod::AnyTimeAnyState, StartMethod::WebApi, StartMethod::Script][..]),
+        ("deaf", &[StartMethod::WebApi, StartMethod::Script]),
+        ("webapi-idle", &[StartMethod::AnyTimeAnyState, StartMethod::Script]),
     ] {
         box_is(how);
-        for way in Way::ALL {
+        for way in StartMethod::ALL {
             assert_eq!(run(way), Ok(()), "{how} {way:?}");
             if starting.contains(&way) {
                 assert_eq!(nas.effect_awaited("seven"), "ran\n", "{how} {way:?}");
@@ -133,13 +133,13 @@ fn each_way_by_itself() {
     }
     nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");
     box_is("plain-runs");
-    assert_eq!(run(Way::OnSchedule), Ok(()));
+    assert_eq!(run(StartMethod::OnSchedule), Ok(()));
     assert_eq!(nas.effect_awaited("seven"), "ran\n");
 }
 
 #[test]
 fn the_list_of_tasks() {
-    use remotetask::target::{list, Listed};
+    use remotetask::start::{list, Listed};
     let nas = Nas::new();
     let soon = || std::time::Instant::now() + Duration::from_secs(10);
     let store = Path::new(remotetask::config::SYNOSCHEDULE);

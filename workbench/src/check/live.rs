@@ -17,7 +17,7 @@ use crate::owner::edit::digests;
 use crate::owner::fault::Fault;
 use crate::owner::finding::{Found, Kind, Level};
 use crate::owner::secrets::new_key;
-use remotetask::child::{gather, gather_fed, Gathered, Trouble};
+use remotetask::child::{run_captured, run_captured_fed, Captured, RunError};
 use remotetask::files::Regular;
 use remotetask::key::Digest;
 use remotetask::log::FULL;
@@ -427,25 +427,25 @@ impl<'u> Live<'u> {
         let url = format!("{}{path}", self.url);
         let careless: &[&str] = if self.careless { &["--insecure"] } else { &[] };
         let argv = [&[CURL], &WORDS[..], careless, words, &["--", &url]].concat();
-        self.answer(gather(argv, ANSWER_MAX, Instant::now() + CURL_TIME))
+        self.answer(run_captured(argv, ANSWER_MAX, Instant::now() + CURL_TIME))
     }
 
     /// One request whose path is a secret: curl reads it from its stdin, for everybody can read its arguments.
     pub fn send_secretly(&self, path: &str, wanted: &dyn Fn() -> bool) -> Result<Answer, Found> {
         let config = format!("url = \"{}{path}\"\nheader = \"Accept: application/json\"\n", self.url);
         let argv = [&[CURL], &WORDS[..], &["--config", "-"]].concat();
-        self.answer(gather_fed(argv, config.as_bytes(), ANSWER_MAX, Instant::now() + CURL_TIME, wanted))
+        self.answer(run_captured_fed(argv, config.as_bytes(), ANSWER_MAX, Instant::now() + CURL_TIME, wanted))
     }
 
-    fn answer(&self, gathered: Result<Gathered, Trouble>) -> Result<Answer, Found> {
+    fn answer(&self, gathered: Result<Captured, RunError>) -> Result<Answer, Found> {
         let found = |kind: &'static Kind, why: &str| {
             kind.found(&[("url", self.url), ("why", why.trim_end_matches('.')), ("host", host(self.url))])
         };
         match gathered {
-            Ok(Gathered { end, stdout, .. }) if end.exit == Some(0) => {
+            Ok(Captured { end, stdout, .. }) if end.exit == Some(0) => {
                 parse(&stdout).ok_or_else(|| found(&FAILED, "the answer is no answer of HTTP"))
             }
-            Ok(Gathered { end, stderr, .. }) => {
+            Ok(Captured { end, stderr, .. }) => {
                 let words = String::from_utf8_lossy(&stderr);
                 let why = words.lines().next().unwrap_or_default().trim_start_matches("curl: ");
                 // curl(1), EXIT CODES.
@@ -459,8 +459,8 @@ impl<'u> Live<'u> {
                 };
                 Err(found(kind, why))
             }
-            Err(Trouble::Start(e)) => Err(found(&NO_CURL, &crate::owner::fault::plainly(&e))),
-            Err(Trouble::Late(_)) => Err(found(&LATE, "curl itself did not end")),
+            Err(RunError::Start(e)) => Err(found(&NO_CURL, &crate::owner::fault::plainly(&e))),
+            Err(RunError::Late(_)) => Err(found(&LATE, "curl itself did not end")),
         }
     }
 

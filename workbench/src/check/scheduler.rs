@@ -10,7 +10,7 @@ use crate::nas::installation::Installation;
 use crate::owner::finding::{Found, Kind, Level};
 use remotetask::config::{Scheduler, Server, Starts, Task};
 use remotetask::outcome::Outcome;
-use remotetask::target;
+use remotetask::start;
 
 static MISSING: Kind = Kind {
     code: "scheduler-missing",
@@ -112,7 +112,7 @@ fn is_there(path: &Path) -> bool {
 
 fn known(number: u32, program: &str, deadline: Instant) -> Option<Found> {
     let shown = number.to_string();
-    match target::get(program, number, deadline) {
+    match start::get(program, number, deadline) {
         Ok(Some(_)) => None,
         Ok(None) => Some(UNKNOWN.found(&[("number", &shown)])),
         Err(why) => Some(SILENT.found(&[("why", &why), ("program", program), ("number", &shown)])),
@@ -120,7 +120,7 @@ fn known(number: u32, program: &str, deadline: Instant) -> Option<Found> {
 }
 
 fn script(task: &Task<'_>, number: u32, server: &Server<'_>) -> Option<Found> {
-    match target::find(&task.starts, server) {
+    match start::find(&task.starts, server) {
         Err(Outcome::NotStarted { reason, .. }) => {
             Some(NO_SCRIPT.found(&[("number", &number.to_string()), ("why", &reason)]))
         }

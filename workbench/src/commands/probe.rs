@@ -20,7 +20,7 @@ use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
 use remotetask::config::{Scheduler, Server};
 use remotetask::outcome::Outcome;
-use remotetask::target::{self, Listed, Way};
+use remotetask::start::{self, Listed, StartMethod};
 use remotetask::trust;
 
 /// What `probe` is asked for.
@@ -93,7 +93,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
         "Task {number} ({}) will be started up to {} times, each known way once, and watched for {} s at most each time. It \
          must be one that may run as often as you like.",
         task.name,
-        Way::ALL.len(),
+        StartMethod::ALL.len(),
         wanted.watch.as_secs()
     ));
     if !wanted.yes && !screen.ask("Is it?")? {
@@ -102,7 +102,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     }
 
     let mut verdicts = Vec::new();
-    for way in Way::ALL {
+    for way in StartMethod::ALL {
         let verdict = probe(bench, server, &task, way, &marker, wanted.watch)?;
         let tone = if matches!(verdict, Verdict::Ran(_)) { Tone::Good } else { Tone::Advice };
         screen.mark(tone, &format!("{way}:"), &verdict);
@@ -111,7 +111,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     let ran = |way| verdicts.iter().any(|(tried, verdict)| *tried == way && matches!(verdict, Verdict::Ran(_)));
     // What a request would do with this task.
     let known = [Scheduler::Synoschedtask, Scheduler::Synowebapi, Scheduler::Direct];
-    let choice = known.into_iter().find(|scheduler| ran(Way::of(*scheduler, &task)));
+    let choice = known.into_iter().find(|scheduler| ran(StartMethod::of(*scheduler, &task)));
 
     screen.gap();
     match choice {
@@ -124,7 +124,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
                 "set ",
                 format_args!("\"scheduler\": \"{}\" is in config.json now.", scheduler.word()),
             );
-            if ran(Way::OnSchedule) {
+            if ran(StartMethod::OnSchedule) {
                 screen.say("A plain --run works here too.");
             }
         }
@@ -162,7 +162,7 @@ fn how_to(bench: &Workbench, marker: &Path) {
 }
 
 fn known(server: &Server<'_>, number: u32) -> Result<Listed, Fault> {
-    let found = target::get(&server.synoschedtask, number, Instant::now() + DSM_TIME).map_err(Fault)?;
+    let found = start::get(&server.synoschedtask, number, Instant::now() + DSM_TIME).map_err(Fault)?;
     found.ok_or_else(|| {
         Fault(format!("the Task Scheduler has no task {number}; remotetask tasks shows the numbers that it has"))
     })
@@ -194,7 +194,7 @@ fn probe(
     bench: &Workbench,
     server: &Server<'_>,
     task: &Listed,
-    way: Way,
+    way: StartMethod,
     marker: &Path,
     watch: Duration,
 ) -> Result<Verdict, Fault> {
@@ -202,7 +202,7 @@ fn probe(
     let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
     let mut own_run = false;
     match trust::home(owner).and_then(|home| way.run(server, task, &home, "probe")) {
-        Ok(()) => own_run = way == Way::Script,
+        Ok(()) => own_run = way == StartMethod::Script,
         Err(Outcome::NotStarted { reason, .. }) => return Ok(refusal(reason)),
         // It may have been started all the same: it is watched like the others.
         Err(_) => {}

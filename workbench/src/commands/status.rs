@@ -49,7 +49,8 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
     screen.say(format_args!("Keys: {}", names.join(", ")));
     for task in &config.tasks {
         let last = Runs::of(&bench.path("state"), &task.id).last();
-        let last = last.map_or_else(|| "never started by URL".into(), |run| remotetask::response::told(&(&run).into()));
+        let last =
+            last.map_or_else(|| "never started by URL".into(), |run| remotetask::response::summary(&(&run).into()));
         screen.say(format_args!("Task {}: {last}", task.id));
     }
 

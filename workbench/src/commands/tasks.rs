@@ -18,7 +18,7 @@ use crate::owner::workbench::Workbench;
 use remotetask::config::{Config, Starts, Task, SYNOSCHEDTASK, SYNOSCHEDULE};
 use remotetask::key::Digest;
 use remotetask::record::Runs;
-use remotetask::target::{self, Listed};
+use remotetask::start::{self, Listed};
 
 /// What the scheduler gets to answer: each of its tasks is asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -52,7 +52,7 @@ pub fn show(bench: &Workbench) -> Result<(), Fault> {
     let store = Path::new(server.map_or(SYNOSCHEDULE, |server| &server.synoschedule));
 
     screen.heading("In DSM's Task Scheduler");
-    match target::list(program, store, Instant::now() + PATIENCE) {
+    match start::list(program, store, Instant::now() + PATIENCE) {
         Ok((tasks, 0)) if tasks.is_empty() => screen.say("  none"),
         Ok((tasks, left)) => {
             tasks.iter().for_each(|task| scheduled_one(screen, task, config.as_ref()));
@@ -72,7 +72,7 @@ pub fn show(bench: &Workbench) -> Result<(), Fault> {
             let runs = Runs::of(&bench.path("state"), &task.id);
             let last = runs
                 .last()
-                .map_or_else(|| "never started by URL".into(), |run| remotetask::response::told(&(&run).into()));
+                .map_or_else(|| "never started by URL".into(), |run| remotetask::response::summary(&(&run).into()));
             screen.say(format_args!("      {}; {last}", may_start(config, &task.id)));
         }),
     }
@@ -256,12 +256,12 @@ fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault>
         (1..=9).contains(&wanted.len()) && wanted.bytes().all(|b| b.is_ascii_digit()) && !wanted.starts_with('0');
     if number {
         let number = wanted.parse().map_err(Fault::new)?;
-        let found = target::get(program, number, Instant::now() + PATIENCE).map_err(ask)?;
+        let found = start::get(program, number, Instant::now() + PATIENCE).map_err(ask)?;
         return found.ok_or_else(|| {
             Fault(format!("the Task Scheduler has no task {wanted}; remotetask tasks shows the numbers that it has"))
         });
     }
-    let (there, left) = target::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
+    let (there, left) = start::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
     let there_are = there_are(&there);
     let mut named: Vec<Listed> = there.into_iter().filter(|task| task.name == wanted).collect();
     match named.len() {

@@ -13,7 +13,7 @@ use remotetask::judge::{judge, Denied, Permit};
 use remotetask::outcome::Outcome;
 use remotetask::request::Request;
 use remotetask::trust;
-use remotetask::{target, turn};
+use remotetask::{start, turn};
 
 /// Asks for a path, or a whole URL, and says where a request for it would end, and why. Whether it would
 /// come to a start is the result.
@@ -84,9 +84,9 @@ fn way(bench: &Workbench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(Strin
     let config = config::read(&content).map_err(|refusal| refused(format!("4 {refusal}")))?;
     holds("4 the configuration is valid".into());
 
-    let (presented, flaw) = request.presented();
+    let (credentials, flaw) = request.credentials();
     let today = chrono::Local::now().date_naive();
-    let permit = judge(&config, presented, flaw, request.from, today).map_err(|Denied { why, who }| {
+    let permit = judge(&config, credentials, flaw, request.from, today).map_err(|Denied { why, who }| {
         let whose = who.map_or_else(String::new, |who| format!("; the magic key is that of {who}"));
         let address = match (why, request.from) {
             (remotetask::judge::Denial::Network, None) => {
@@ -100,7 +100,7 @@ fn way(bench: &Workbench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(Strin
     turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
         .map_err(|outcome| Stop { why: "6 it runs already, or too many do".into(), answer: said(&permit, &outcome) })?;
     holds("6 nothing stands against a start now".into());
-    let target = target::find(&permit.task().starts, &config.server).map_err(fault)?;
+    let target = start::find(&permit.task().starts, &config.server).map_err(fault)?;
     Ok(format!("7 it exists: {}", target.describe()))
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{open, Mode, OFlags};
 
 use crate::owner::fault::plainly;
-use remotetask::child::{gather, Trouble};
+use remotetask::child::{run_captured, RunError};
 use remotetask::files::Regular;
 
 /// Its program, in the places where a package may put it.
@@ -159,9 +159,9 @@ impl Apache {
 
     fn ask(&self, words: &[&str]) -> Result<String, String> {
         let argv = [&[self.program], words].concat();
-        let answer = gather(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|trouble| match trouble {
-            Trouble::Start(e) => format!("{} cannot be started: {}", self.program, plainly(&e)),
-            Trouble::Late(_) => format!("{} gives no answer within {} s", self.program, PATIENCE.as_secs()),
+        let answer = run_captured(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|trouble| match trouble {
+            RunError::Start(e) => format!("{} cannot be started: {}", self.program, plainly(&e)),
+            RunError::Late(_) => format!("{} gives no answer within {} s", self.program, PATIENCE.as_secs()),
         })?;
         match answer.end.exit {
             Some(0) => Ok(String::from_utf8_lossy(&answer.stdout).into_owned()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::nas::apache::Apache;
-use remotetask::child::gather;
+use remotetask::child::run_captured;
 
 /// What a program gets to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ fn cgi() -> String {
 }
 
 fn sudo() -> String {
-    let answer = gather(["/usr/bin/sudo", "-V"], 4096, Instant::now() + PATIENCE).ok();
+    let answer = run_captured(["/usr/bin/sudo", "-V"], 4096, Instant::now() + PATIENCE).ok();
     let text = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
     let version = text.lines().next().and_then(|line| line.strip_prefix("Sudo version "));
     version.unwrap_or("none").to_owned()

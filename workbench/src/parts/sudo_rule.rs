@@ -16,7 +16,7 @@ use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::finding::{findings, Found, Level};
-use remotetask::child::{gather, Gathered, Trouble};
+use remotetask::child::{run_captured, Captured, RunError};
 use remotetask::config::ELEVATE;
 
 findings! {
@@ -208,7 +208,7 @@ fn refused_by_visudo() -> Result<Option<String>, Fault> {
     let _ = fs::remove_file(&new);
     place::write(&new, TEXT.as_bytes(), MODE)?;
     let name = new.display().to_string();
-    let answer = gather([visudo, "-cf", &name], ANSWER_MAX, Instant::now() + PATIENCE);
+    let answer = run_captured([visudo, "-cf", &name], ANSWER_MAX, Instant::now() + PATIENCE);
     let _ = fs::remove_file(&new);
     Ok(match answer {
         Ok(answer) if answer.end.exit == Some(0) => None,
@@ -219,7 +219,7 @@ fn refused_by_visudo() -> Result<Option<String>, Fault> {
 
 /// The effect of the rule among all others, as sudo tells it. Advice is no fault of the rule.
 fn proof() -> Vec<Found> {
-    let mut found = match gather([SUDO, "-n", "true"], ANSWER_MAX, Instant::now() + PATIENCE) {
+    let mut found = match run_captured([SUDO, "-n", "true"], ANSWER_MAX, Instant::now() + PATIENCE) {
         Ok(answer) if answer.end.exit == Some(0) => ask(SUDO),
         Ok(answer) => vec![RootRefused { why: &first_line(&answer) }.found()],
         Err(_) => vec![RootRefused { why: &"it gives no answer" }.found()],
@@ -295,10 +295,10 @@ fn includes(main: &str) -> bool {
 /// The findings about the effect of all rules together.
 fn ask(sudo: &str) -> Vec<Found> {
     let unknown = |why: &str| vec![Unknown { why: &why, sudo: &sudo }.found()];
-    let answer = match gather([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
+    let answer = match run_captured([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
         Ok(answer) => answer,
-        Err(Trouble::Start(e)) => return unknown(&plainly(&e)),
-        Err(Trouble::Late(_)) => return unknown("sudo gave no answer within 10 s"),
+        Err(RunError::Start(e)) => return unknown(&plainly(&e)),
+        Err(RunError::Late(_)) => return unknown("sudo gave no answer within 10 s"),
     };
     let complaint = first_line(&answer);
     if answer.end.exit != Some(0) {
@@ -309,7 +309,7 @@ fn ask(sudo: &str) -> Vec<Found> {
 }
 
 /// The first words of its complaint, without its name.
-fn first_line(answer: &Gathered) -> String {
+fn first_line(answer: &Captured) -> String {
     let text = String::from_utf8_lossy(&answer.stderr);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.strip_prefix("sudo: ").unwrap_or(line).to_owned()

@@ -9,7 +9,7 @@ use crate::nas::apache::{Apache, DROP_INS};
 use crate::owner::fault::{plainly, Fault};
 use crate::parts::job::Job;
 use crate::parts::{made, place};
-use remotetask::child::{gather, Trouble};
+use remotetask::child::{run_captured, RunError};
 
 /// Its mode.
 const MODE: u32 = 0o644;
@@ -209,7 +209,7 @@ fn answered(listen: Listen) -> Option<String> {
             "%{http_code}",
             &url,
         ];
-        let answer = gather(argv, OUTPUT_MAX, Instant::now() + Duration::from_secs(10)).ok();
+        let answer = run_captured(argv, OUTPUT_MAX, Instant::now() + Duration::from_secs(10)).ok();
         let status = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned());
         match status.filter(|status| status != "000" && !status.is_empty()) {
             Some(status) => return Some(status),
@@ -231,14 +231,14 @@ pub fn restart() -> Result<(), String> {
     let Some((program, words)) = programs.into_iter().find(|(program, _)| Path::new(program).is_file()) else {
         return Err("there is neither synosystemctl nor synoservice to restart it with".into());
     };
-    match gather([program].into_iter().chain(words), OUTPUT_MAX, Instant::now() + RESTART_TIME) {
+    match run_captured([program].into_iter().chain(words), OUTPUT_MAX, Instant::now() + RESTART_TIME) {
         Ok(answer) if answer.end.exit == Some(0) => Ok(()),
         Ok(answer) => {
             let words = [answer.stdout, answer.stderr].concat();
             Err(String::from_utf8_lossy(&words).split_whitespace().collect::<Vec<_>>().join(" "))
         }
-        Err(Trouble::Start(e)) => Err(format!("{program}: {}", plainly(&e))),
-        Err(Trouble::Late(_)) => Err(format!("{program} did not end within {} s", RESTART_TIME.as_secs())),
+        Err(RunError::Start(e)) => Err(format!("{program}: {}", plainly(&e))),
+        Err(RunError::Late(_)) => Err(format!("{program} did not end within {} s", RESTART_TIME.as_secs())),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{said, summary, Listed};
-use crate::child::{gather, Trouble};
+use crate::child::{run_captured, RunError};
 use crate::outcome::Outcome;
 
 /// What of a reply is read, in bytes.
@@ -41,11 +41,11 @@ struct Fault {
 
 fn call(argv: &[&str], deadline: Instant) -> Result<(), Outcome> {
     let program = argv[0];
-    let answer = match gather(argv.iter().copied(), REPLY_MAX, deadline) {
+    let answer = match run_captured(argv.iter().copied(), REPLY_MAX, deadline) {
         Ok(answer) => answer,
-        Err(trouble @ Trouble::Start(_)) => return Err(Outcome::not_started("8b", said(program, "--exec", trouble))),
+        Err(error @ RunError::Start(_)) => return Err(Outcome::not_started("8b", said(program, "--exec", error))),
         // The call may have reached DSM before the program was killed.
-        Err(trouble @ Trouble::Late(_)) => return Err(Outcome::Unknown { reason: said(program, "--exec", trouble) }),
+        Err(error @ RunError::Late(_)) => return Err(Outcome::Unknown { reason: said(program, "--exec", error) }),
     };
     let why = match serde_json::from_slice(&answer.stdout) {
         Ok(Reply { success: true, .. }) => return Ok(()),

@@ -1,4 +1,4 @@
-//! The known ways to start a scheduled task, each by itself. Which of them work, only the box shows.
+//! The known methods of starting a scheduled task, each by itself. Only the NAS shows which of them work there.
 
 use std::fmt;
 use std::path::Path;
@@ -10,9 +10,9 @@ use crate::outcome::Outcome;
 use crate::record::{Record, Runs};
 use crate::trust::Home;
 
-/// A way to start a scheduled task.
+/// A method of starting a scheduled task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum StartMethod {
     /// `synoschedtask --run id=N`: DSM judges the task's schedule again.
     OnSchedule,
     /// The same with `check_time=0`: at any time, if the task is enabled.
@@ -25,37 +25,43 @@ pub enum Way {
     Script,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for StartMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Way::OnSchedule => "--run",
-            Way::AnyTime => "--run check_time=0",
-            Way::AnyTimeAnyState => "--run check_time=0 check_status=0",
-            Way::WebApi => "its web API",
-            Way::Script => "its own script",
+            StartMethod::OnSchedule => "--run",
+            StartMethod::AnyTime => "--run check_time=0",
+            StartMethod::AnyTimeAnyState => "--run check_time=0 check_status=0",
+            StartMethod::WebApi => "its web API",
+            StartMethod::Script => "its own script",
         })
     }
 }
 
-impl Way {
+impl StartMethod {
     /// All of them.
-    pub const ALL: [Way; 5] = [Way::OnSchedule, Way::AnyTime, Way::AnyTimeAnyState, Way::WebApi, Way::Script];
+    pub const ALL: [StartMethod; 5] = [
+        StartMethod::OnSchedule,
+        StartMethod::AnyTime,
+        StartMethod::AnyTimeAnyState,
+        StartMethod::WebApi,
+        StartMethod::Script,
+    ];
 
-    /// The way that the configuration means for this task.
-    pub fn of(scheduler: Scheduler, task: &Listed) -> Way {
+    /// The method that the configuration means for this task.
+    pub fn of(scheduler: Scheduler, task: &Listed) -> StartMethod {
         match scheduler {
-            Scheduler::Synoschedtask if task.enabled => Way::AnyTime,
-            Scheduler::Synoschedtask => Way::AnyTimeAnyState,
-            Scheduler::Synowebapi => Way::WebApi,
-            Scheduler::Direct => Way::Script,
+            Scheduler::Synoschedtask if task.enabled => StartMethod::AnyTime,
+            Scheduler::Synoschedtask => StartMethod::AnyTimeAnyState,
+            Scheduler::Synowebapi => StartMethod::WebApi,
+            Scheduler::Direct => StartMethod::Script,
         }
     }
 
-    /// Starts the task this way, without a turn. Of what was handed to DSM nobody knows here whether it ran;
-    /// its own script has begun, and is recorded as a run by `who`.
+    /// Starts the task by this method, without a turn. A task that was handed to DSM may have run or not: nobody knows it
+    /// here. Its own script has begun, and is recorded as a run by `who`.
     pub fn run(self, server: &Server<'_>, task: &Listed, home: &Home, who: &str) -> Result<(), Outcome> {
         let deadline = Instant::now() + DSM_TIME;
-        if self != Way::Script {
+        if self != StartMethod::Script {
             return self.hand_over(server, task, deadline);
         }
         let script = store::find(Path::new(&*server.synoschedule), task.id)?;
@@ -73,11 +79,11 @@ impl Way {
     pub(super) fn hand_over(self, server: &Server<'_>, task: &Listed, deadline: Instant) -> Result<(), Outcome> {
         let run = |words: &[&str]| synoschedtask::run(&server.synoschedtask, task.id, words, deadline);
         match self {
-            Way::OnSchedule => run(&[]),
-            Way::AnyTime => run(&["check_time=0"]),
-            Way::AnyTimeAnyState => run(&["check_time=0", "check_status=0"]),
-            Way::WebApi => synowebapi::run_task(&server.synowebapi, task, deadline),
-            Way::Script => Err(Outcome::not_started("8b", "its own script is not handed to DSM")),
+            StartMethod::OnSchedule => run(&[]),
+            StartMethod::AnyTime => run(&["check_time=0"]),
+            StartMethod::AnyTimeAnyState => run(&["check_time=0", "check_status=0"]),
+            StartMethod::WebApi => synowebapi::run_task(&server.synowebapi, task, deadline),
+            StartMethod::Script => Err(Outcome::not_started("8b", "its own script is not handed to DSM")),
         }
     }
 }

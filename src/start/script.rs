@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::process::geteuid;
 
 use super::{executable, said, summary};
-use crate::child::gather;
+use crate::child::run_captured;
 use crate::config::ELEVATE;
 use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
@@ -40,11 +40,11 @@ pub struct Script {
     pub bytes: Vec<u8>,
 }
 
-/// A script in its file.
-pub struct Laid {
+/// A script in a file of its own, ready to be started.
+pub struct ScriptFile {
     /// The file.
     pub path: PathBuf,
-    /// What starts it as its owner.
+    /// The words that start it as its owner.
     pub argv: Vec<String>,
 }
 
@@ -67,28 +67,28 @@ impl Script {
         // A later refusal of sudo could not be told from the script's own end. And a uid that no account has
         // would get root's group from a sudo that takes it.
         let argv = become_owner.iter().map(String::as_str).chain([SHELL, "-c", "test \"$(id -g)\" != 0"]);
-        match gather(argv, OUTPUT_MAX, deadline.min(Instant::now() + SUDO_TIME)) {
+        match run_captured(argv, OUTPUT_MAX, deadline.min(Instant::now() + SUDO_TIME)) {
             Ok(answer) if answer.end.exit == Some(0) => Ok(()),
             Ok(answer) => Err(Outcome::not_started("7e", format!("{}: {}", ELEVATE[0], summary(&answer)))),
-            Err(trouble) => Err(Outcome::not_started("7e", said(ELEVATE[0], "-u", trouble))),
+            Err(error) => Err(Outcome::not_started("7e", said(ELEVATE[0], "-u", error))),
         }
     }
 
-    /// Steps 8e and 8f, and 8: laid into its file, and started by the keeper, which takes the file away.
+    /// Steps 8e and 8f, and 8: written into a file, and started by the keeper, which removes that file.
     pub fn begin(&self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Kept, Outcome> {
         let scripts = home.scripts()?;
         sweep(&scripts, state);
-        let laid = self.lay(&scripts, &record.run)?;
-        let kept = keep::start(&home.keeper(), runs.folder(), record, &laid.argv, Some(&laid.path));
+        let file = self.write_script(&scripts, &record.run)?;
+        let kept = keep::start(&home.keeper(), runs.folder(), record, &file.argv, Some(&file.path));
         // Where nobody knows, the keeper may still need it; a later start sweeps it away.
         if matches!(kept, Err(Outcome::NotStarted { .. })) {
-            laid.remove();
+            file.remove();
         }
         kept
     }
 
-    /// Step 8f: lays it into a file of its own, which its owner alone can read.
-    pub fn lay(&self, folder: &Path, run: &str) -> Result<Laid, Outcome> {
+    /// Step 8f: writes it into a file of its own, which its owner alone can read.
+    pub fn write_script(&self, folder: &Path, run: &str) -> Result<ScriptFile, Outcome> {
         let path = folder.join(format!("{}-{run}.sh", self.number));
         let fault = |e: &dyn std::fmt::Display| Outcome::not_started("8f", format!("{}: {e}", path.display()));
         let Some(name) = path.to_str() else { return Err(fault(&"its name is not UTF-8")) };
@@ -97,15 +97,15 @@ impl Script {
             argv.push(SHELL.into());
         }
         argv.push(name.into());
-        let laid = Laid { path: path.clone(), argv };
-        self.write(&path).map_err(|e| {
-            laid.remove();
+        let file = ScriptFile { path: path.clone(), argv };
+        self.write_to(&path).map_err(|e| {
+            file.remove();
             fault(&e)
         })?;
-        Ok(laid)
+        Ok(file)
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
+    fn write_to(&self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(&self.bytes)?;
         // Not the other way round: the owner could open it to write meanwhile, and it could not be executed.
@@ -134,8 +134,8 @@ impl Script {
     }
 }
 
-impl Laid {
-    /// Takes the file away.
+impl ScriptFile {
+    /// Removes the file.
     pub fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }

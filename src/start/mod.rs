@@ -7,23 +7,23 @@ pub mod script; // a scheduled task's own script, run without DSM
 pub mod store; // where DSM keeps it
 pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
-pub mod way; // each known way by itself
+pub mod method; // each known method by itself
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::child::{Gathered, Trouble};
+use crate::child::{Captured, RunError};
 use crate::config::{Command, Scheduler, Server, Starts, WAIT};
+use crate::files::is_executable;
 use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
 use crate::record::{self, Record, Runs, State};
 use crate::text::{cut, Quoted};
 use crate::trust::Home;
 use crate::turn::Turn;
+pub use method::StartMethod;
 pub use script::Script;
 pub use synoschedtask::{get, list, Listed};
-pub use way::Way;
 
 /// What DSM's programs get in all, from the first question to the start.
 const DSM_TIME: Duration = Duration::from_secs(10);
@@ -38,8 +38,8 @@ pub enum Target<'c> {
     Scheduled {
         /// The task.
         task: Listed,
-        /// How DSM is told.
-        way: Way,
+        /// The method by which DSM is told.
+        method: StartMethod,
         /// Where DSM's programs are.
         server: &'c Server<'c>,
         /// When DSM's time is over.
@@ -71,11 +71,11 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
         }
         (Starts::Scheduled(number), _) => {
             let task = synoschedtask::find(&server.synoschedtask, *number, deadline)?;
-            let way = Way::of(server.scheduler, &task);
-            if way == Way::WebApi {
+            let method = StartMethod::of(server.scheduler, &task);
+            if method == StartMethod::WebApi {
                 executable("7c", Path::new(&*server.synowebapi))?;
             }
-            Ok(Target::Scheduled { task, way, server, deadline })
+            Ok(Target::Scheduled { task, method, server, deadline })
         }
         (Starts::Event(name), _) => {
             executable("7c", Path::new(&*server.synowebapi))?;
@@ -90,8 +90,8 @@ impl Target<'_> {
         match self {
             Target::Command(command) => format!("the command {}", command.argv[0]),
             Target::Script(script) => format!("the script of task {}, without DSM", script.number),
-            Target::Scheduled { task, way, .. } => {
-                format!("task {} of the Task Scheduler, {}, handed to DSM by {way}", task.id, task.name)
+            Target::Scheduled { task, method, .. } => {
+                format!("task {} of the Task Scheduler, {}, handed to DSM by {method}", task.id, task.name)
             }
             Target::Event { name, .. } => format!("the triggered task {name}, handed to DSM by its web API"),
         }
@@ -146,8 +146,8 @@ impl Target<'_> {
                 let kept = script.begin(runs, record, state, home)?;
                 Ok(Begun::Kept(kept, Duration::from_secs(WAIT)))
             }
-            Target::Scheduled { task, way, server, deadline } => {
-                way.hand_over(server, &task, deadline).map(|()| Begun::Handed)
+            Target::Scheduled { task, method, server, deadline } => {
+                method.hand_over(server, &task, deadline).map(|()| Begun::Handed)
             }
             Target::Event { name, program, deadline } => {
                 synowebapi::run_event(program, name, deadline).map(|()| Begun::Handed)
@@ -166,23 +166,23 @@ enum Begun {
 
 /// Steps 7b and 7c: a program that is to be started is an executable file.
 fn executable(step: &str, program: &Path) -> Result<(), Outcome> {
-    match std::fs::metadata(program) {
-        Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => Ok(()),
-        Ok(_) => Err(Outcome::not_started(step, format!("{} is not an executable file", program.display()))),
+    match is_executable(program) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Outcome::not_started(step, format!("{} is not an executable file", program.display()))),
         Err(e) => Err(Outcome::not_started(step, format!("{}: {e}", program.display()))),
     }
 }
 
-/// Why a program gave no result.
-fn said(program: &str, what: &str, trouble: Trouble) -> String {
-    match trouble {
-        Trouble::Start(e) => format!("{program}: {e}"),
-        Trouble::Late(after) => format!("{program} {what} had not ended after {:.0} s", after.as_secs_f64()),
+/// The reason why a program gave no result, in words.
+fn said(program: &str, what: &str, error: RunError) -> String {
+    match error {
+        RunError::Start(e) => format!("{program}: {e}"),
+        RunError::Late(after) => format!("{program} {what} had not ended after {:.0} s", after.as_secs_f64()),
     }
 }
 
-/// How a program ended, and its first words.
-fn summary(answer: &Gathered) -> String {
+/// The end of a program, and its first words.
+fn summary(answer: &Captured) -> String {
     let first = |output: &[u8]| cut(output.trim_ascii().split(|&b| b == b'\n').next().unwrap_or_default()).to_owned();
     let words = match first(&answer.stderr) {
         words if words.is_empty() => first(&answer.stdout),

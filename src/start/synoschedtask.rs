@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{said, store, summary};
-use crate::child::{gather, Gathered, Trouble};
+use crate::child::{run_captured, Captured, RunError};
 use crate::outcome::Outcome;
 
 /// What of an answer is read, in bytes: larger than any script that DSM keeps.
@@ -54,7 +54,8 @@ pub fn get(program: &str, number: u32, deadline: Instant) -> Result<Option<Liste
 /// A script in the list may look like any number of tasks, so each is asked for by itself: all that have a file in
 /// DSM's store, which no script can forge, and of the rest, for a store that is elsewhere, the first [`FEW`].
 pub fn list(program: &str, store: &Path, deadline: Instant) -> Result<(Vec<Listed>, usize), String> {
-    let answer = gather([program, "--get"], ANSWER_MAX, deadline).map_err(|trouble| said(program, "--get", trouble))?;
+    let answer =
+        run_captured([program, "--get"], ANSWER_MAX, deadline).map_err(|error| said(program, "--get", error))?;
     if answer.end.exit != Some(0) {
         return Err(format!("{program} --get: {}", summary(&answer)));
     }
@@ -85,22 +86,22 @@ pub fn find(program: &str, number: u32, deadline: Instant) -> Result<Listed, Out
 pub fn run(program: &str, number: u32, words: &[&str], deadline: Instant) -> Result<(), Outcome> {
     let filter = format!("id={number}");
     let argv = [program, "--run", &filter].into_iter().chain(words.iter().copied());
-    match gather(argv, ANSWER_MAX, deadline) {
+    match run_captured(argv, ANSWER_MAX, deadline) {
         Ok(answer) if answer.end.exit == Some(0) => Ok(()),
         Ok(answer) if answer.end.signal.is_some() => {
             Err(Outcome::Unknown { reason: format!("{program} --run: {}", summary(&answer)) })
         }
         Ok(answer) => Err(Outcome::not_started("8b", format!("{program} --run: {}", summary(&answer)))),
-        Err(trouble @ Trouble::Start(_)) => Err(Outcome::not_started("8b", said(program, "--run", trouble))),
+        Err(error @ RunError::Start(_)) => Err(Outcome::not_started("8b", said(program, "--run", error))),
         // It may have reached the scheduler before it was killed.
-        Err(trouble @ Trouble::Late(_)) => Err(Outcome::Unknown { reason: said(program, "--run", trouble) }),
+        Err(error @ RunError::Late(_)) => Err(Outcome::Unknown { reason: said(program, "--run", error) }),
     }
 }
 
-fn ask(program: &str, number: u32, deadline: Instant) -> Result<(Option<Listed>, Gathered), String> {
+fn ask(program: &str, number: u32, deadline: Instant) -> Result<(Option<Listed>, Captured), String> {
     let filter = format!("id={number}");
-    let answer = gather([program, "--get", &filter], ANSWER_MAX, deadline);
-    let answer = answer.map_err(|trouble| said(program, "--get", trouble))?;
+    let answer = run_captured([program, "--get", &filter], ANSWER_MAX, deadline);
+    let answer = answer.map_err(|error| said(program, "--get", error))?;
     // What is not the whole answer has no end to read.
     let whole = answer.stdout.len() < ANSWER_MAX;
     let task = parse(&String::from_utf8_lossy(&answer.stdout), whole).filter(|task| task.id == number);
@@ -134,16 +135,16 @@ fn parse(answer: &str, whole: bool) -> Option<Listed> {
         let found = fields.iter().find(|field| field.0 == name)?;
         found.1.map(str::to_owned)
     };
-    let told = |name: &str| first(&head, name).or_else(|| first(&tail, name)).filter(|value| !value.is_empty());
+    let shown = |name: &str| first(&head, name).or_else(|| first(&tail, name)).filter(|value| !value.is_empty());
     Some(Listed {
         id: number(&first(&head, "ID")?)?,
         name: first(&head, "Name").unwrap_or_default(),
         enabled: first(&head, "State")? == "enabled",
         owner: first(&head, "Owner").unwrap_or_default(),
         user: first(&head, "User"),
-        next: told("Next Trigger"),
-        last: told("Last Run Time"),
-        status: told("Status"),
+        next: shown("Next Trigger"),
+        last: shown("Last Run Time"),
+        status: shown("Status"),
     })
 }
 
@@ -227,13 +228,13 @@ mod tests {
 
     #[test]
     fn what_stands_behind_the_script_is_read_from_the_end() {
-        let told = |status: Option<&str>, last: Option<&str>, next: Option<&str>| {
+        let shown = |status: Option<&str>, last: Option<&str>, next: Option<&str>| {
             let own = |text: Option<&str>| text.map(str::to_owned);
             Some(Listed { status: own(status), last: own(last), next: own(next), ..seven() })
         };
         let times = "    Last Run Time: [2026-11-24 9:01]\n     Next Trigger: [2026-11-25 1:00]\n";
         let behind = format!("{NEW}{times}");
-        let all = told(Some("Not Available"), Some("2026-11-24 9:01"), Some("2026-11-25 1:00"));
+        let all = shown(Some("Not Available"), Some("2026-11-24 9:01"), Some("2026-11-25 1:00"));
         let status = "           Status: [Not Available]\n";
         let before = NEW.replace(status, "").replace("          Command", &format!("{status}{times}          Command"));
         // Scripts that look like what DSM shows.
@@ -246,20 +247,20 @@ mod tests {
             (behind.replace("[/bin/true]", fooling), all.clone()),
             (before.replace("[/bin/true]", fooling), all.clone()),
             (before.replace("[/bin/true]", to_the_end), all.clone()),
-            (NEW.replace("[/bin/true]", fooling), told(Some("Not Available"), None, None)),
-            (NEW.replace(status, "").replace("[/bin/true]", fooling), told(None, None, None)),
-            (NEW.replace(status, "           Status: [Error(1)]\n"), told(Some("Error(1)"), None, None)),
-            (NEW.replace(status, "           Status: []\n"), told(None, None, None)),
+            (NEW.replace("[/bin/true]", fooling), shown(Some("Not Available"), None, None)),
+            (NEW.replace(status, "").replace("[/bin/true]", fooling), shown(None, None, None)),
+            (NEW.replace(status, "           Status: [Error(1)]\n"), shown(Some("Error(1)"), None, None)),
+            (NEW.replace(status, "           Status: []\n"), shown(None, None, None)),
             // Without a Command what follows is another record.
             (format!("{}\n{behind}", before.split("          Command").next().unwrap_or_default()), all.clone()),
             (
                 NEW.split("          Command").next().map(|head| format!("{head}\n{NEW}")).unwrap_or_default(),
-                told(None, None, None),
+                shown(None, None, None),
             ),
         ] {
             assert_eq!(parse(&answer, true), expected, "{answer}");
         }
-        assert_eq!(parse(&behind, false), told(None, None, None), "an answer without its end");
+        assert_eq!(parse(&behind, false), shown(None, None, None), "an answer without its end");
     }
 
     #[test]
