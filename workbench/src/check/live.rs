@@ -669,7 +669,7 @@ fn headers(answer: &Answer, found: &mut Vec<Found>) {
     }
     let added = NEVER.into_iter().filter(|name| answer.header(name).next().is_some());
     new.extend(added.map(|name| ADDED.found(&[("header", name)])));
-    new.retain(|new| found.iter().all(|known| known.says != new.says));
+    new.retain(|new| found.iter().all(|known| known.sentence != new.sentence));
     found.append(&mut new);
 }
 

@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found};
 use crate::owner::workbench::Workbench;
 use remotetask::config::{self, ELEVATE};
 use remotetask::elevate;
@@ -20,25 +20,19 @@ use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::line::Reply;
 use remotetask::outcome::Outcome;
 
-static BLOCKED: Kind = Kind {
-    code: "way-blocked",
-    level: Level::Fault,
-    places: &[],
-    says: "The web server's user does not get through to remotetask-run: <why>.",
-    cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | \
-           sudo -u http <sudo> -n <program>`",
-};
-
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] = &[&BLOCKED];
+findings! {
+    Blocked { why, sudo, program }: "way-blocked", Fault,
+        "The web server's user does not get through to remotetask-run: <why>.",
+        "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | sudo -u \
+         http <sudo> -n <program>`";
+}
 
 /// Tries it, where there is such a user and root to become it.
 pub fn look(nas: &Installation<'_>) -> Option<Found> {
     let elevate = nas.believed()?.server.elevate();
     let why = blocked(nas, &elevate)?;
     let (sudo, program) = (elevate.first().copied().unwrap_or_default(), nas.path("remotetask-run"));
-    Some(BLOCKED.found(&[("why", &why), ("sudo", sudo), ("program", &program.display().to_string())]))
+    Some(Blocked { why: &why, sudo: &sudo, program: &program.display() }.found())
 }
 
 /// `passage`: the same alone, for nas.sh; whether nothing is in the way.

@@ -377,7 +377,7 @@ impl Way {
 fn on_this_dsm(found: &mut [Found]) {
     let version = fs::read_to_string(VERSION).unwrap_or_default();
     if version.lines().any(|line| line == "majorversion=\"6\"") {
-        for part in found.iter_mut().flat_map(|found| &mut found.cure) {
+        for part in found.iter_mut().flat_map(|found| &mut found.fix) {
             if let Part::Typed(text) = part {
                 *text = text.replace("synosystemctl restart ", "synoservice --restart ");
             }
