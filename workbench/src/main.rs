@@ -2,6 +2,8 @@
 //!
 //! Imports point down the list of modules.
 
+#[cfg(test)]
+mod catalogue; // all findings, compared with the documentation and the tests
 mod commands; // a module each
 mod check; // does everything work?
 mod nas; // facts of this machine
