@@ -86,7 +86,7 @@ fn apache() -> Server {
 }
 
 /// A web server of nginx's that does this with each request.
-fn nginx(server: &str) -> Server {
+pub(super) fn nginx(server: &str) -> Server {
     let folder = "/run/proxy";
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder).expect("a folder");
@@ -107,8 +107,8 @@ fn nginx(server: &str) -> Server {
     Server::new(vec![child], 10766)
 }
 
-const PROXIED: &str = "http://192.168.1.20:10766";
-const PASS: &str = "proxy_pass http://127.0.0.1:10765; proxy_set_header X-Real-IP $remote_addr;";
+pub(super) const PROXIED: &str = "http://192.168.1.20:10766";
+pub(super) const PASS: &str = "proxy_pass http://127.0.0.1:10765; proxy_set_header X-Real-IP $remote_addr;";
 
 const LONG: &str = "A path whose part is longer than 255 characters gets a page of the web server's own (status 403), so a stranger sees what serves there. No key is as long.";
 
