@@ -101,7 +101,7 @@ fn cannot_start(task: &dyn Display, argv: &[&str], config: &dyn Display) -> Opti
     }
 }
 
-/// How a file begins, as far as execve(2) cares.
+/// The beginning of a file, as far as execve(2) cares.
 #[derive(Debug, PartialEq, Eq)]
 enum Beginning {
     /// A binary.

@@ -133,7 +133,7 @@ findings! {
         "Let DSM put https in front: Control Panel, Login Portal, Advanced, Reverse Proxy; docs/web.md says how.";
 }
 
-/// How long a line may take to the log.
+/// Time that a line may take to the log.
 const LOG_TIME: Duration = Duration::from_secs(2);
 /// Characters of an address that a stranger's server names.
 const LOCATION_MAX: usize = 200;
@@ -148,7 +148,7 @@ pub fn look(nas: &Installation<'_>, url: &str) -> Result<Vec<Found>, Fault> {
     let mut live = Live { url: &url, log: nas.path("log.txt"), page, careless: false };
     let mut found = Vec::new();
     let mut doorstep = live.send(&[], "/");
-    // What else is wrong can be seen all the same: no key of anybody's is sent.
+    // Other faults can be seen all the same: no key of anybody's is sent.
     if doorstep.as_ref().is_err_and(|failed| failed.code == Certificate::KIND.code) {
         found.extend(doorstep.err());
         live.careless = true;
@@ -235,7 +235,7 @@ impl<'u> Live<'u> {
         }
     }
 
-    /// Whether this is what a stranger gets.
+    /// Returns true if this is the answer that a stranger gets.
     pub fn is_refusal(&self, answer: &Answer) -> bool {
         answer.status == 404 && answer.body == self.page
     }

@@ -34,7 +34,7 @@ findings! {
          way.";
 }
 
-/// How long the scheduler may take for all of them.
+/// Time that the scheduler may take for all of them.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks at each task that DSM is to start, or whose script it keeps.
@@ -70,7 +70,7 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     found
 }
 
-/// What of DSM's a task cannot be started without, and its place.
+/// The programs and folders of DSM's that a task cannot be started without, and their places.
 fn needs<'c>(task: &Task<'_>, server: &'c Server<'_>) -> Vec<(&'static str, &'c str)> {
     let program = ("synoschedtask", &*server.synoschedtask);
     let web_api = ("synowebapi", &*server.synowebapi);

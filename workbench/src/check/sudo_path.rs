@@ -1,7 +1,7 @@
 //! Does the web server's user get through to the root half? Tried as that user, in the way of a request,
 //! with a question that holds no keys: the answer is a refusal, and nothing is started or recorded.
 //!
-//! What runs as that user can be stopped by anything else that does, from the moment on at which it became that user. So
+//! A process of that user's can be stopped by anything else that does, from the moment on at which it became that user. So
 //! it is a program by then, which can be waited for, and killed.
 
 use std::os::unix::process::CommandExt;
@@ -44,14 +44,14 @@ pub fn run(bench: &Workbench) -> bool {
     };
     let config = config::read(&content).ok();
     let nas = Installation::new(&bench.folder, &content, config.as_ref());
-    // What config.json has wrong is not looked at here.
+    // A fault in config.json is not looked at here.
     let elevate = nas.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
     let why = blocked(&nas, &elevate);
     why.iter().for_each(|why| bench.screen.literal(why));
     why.is_none()
 }
 
-/// What is in the way, where it can be tried.
+/// The reason that the way is blocked, if it can be tried and is.
 fn blocked(nas: &Installation<'_>, elevate: &[&str]) -> Option<String> {
     let http = nas.accounts.http().filter(|_| !nas.trial && geteuid().is_root())?;
     let (own, program) = (nas.path("remotetask").display().to_string(), nas.path("remotetask-run"));

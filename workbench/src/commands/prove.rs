@@ -129,7 +129,7 @@ fn known(bench: &Workbench) -> Result<String, Fault> {
     })
 }
 
-/// Where a server that listens there is called from its own machine.
+/// The address by which a server that listens there is called from its own machine.
 fn reached(address: SocketAddr) -> SocketAddr {
     let ip = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
@@ -227,7 +227,7 @@ fn is_canary(name: &str) -> bool {
     name.strip_prefix(NAME).is_some_and(|rest| rest.len() == DIGITS && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// What a run leaves in state/.
+/// Deletes what a run leaves in state/.
 fn forget(bench: &Workbench, id: &str, magic_key: Option<Digest>) {
     let state = bench.path("state");
     let _ = fs::remove_dir_all(Runs::of(&state, id).folder());

@@ -147,7 +147,7 @@ pub fn host(url: &str) -> &str {
 const HOME: [&str; 8] =
     [".local", ".lan", ".home", ".internal", ".home.arpa", ".localdomain", ".fritz.box", ".localhost"];
 
-/// Whether this is this machine, or an address that no router leads out.
+/// Returns true for this machine, or an address that no router leads out.
 pub fn at_home(host: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::owner::names::quoted;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-/// How bad it is.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -20,7 +20,7 @@ pub enum Level {
 pub struct Kind {
     /// A short name, for programs and for docs/workbench.md.
     pub code: &'static str,
-    /// How bad it is.
+    /// Its weight.
     pub level: Level,
     /// The fault, in a sentence.
     pub says: &'static str,

@@ -241,7 +241,7 @@ fn has(text: &[u8], wanted: &[u8]) -> bool {
 /// Looks for the modules that our entry points need.
 fn modules(conf: &Configuration, entry_points: &[EntryPoint]) -> Vec<Found> {
     let mut found = Vec::new();
-    // Whichever is there; the first is the one that is meant for its kind of processes.
+    // Either will do; the first is the one that is meant for its kind of processes.
     let cgi = match conf.loads("mpm_prefork_module") {
         true => ["cgi", "cgid"],
         false => ["cgid", "cgi"],

@@ -41,7 +41,7 @@ pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -
         found.push(NotRead { dropin, main: &main }.found());
     }
     let own = apache::read(path);
-    // Who includes the drop-in may define the two names first.
+    // A file that includes the drop-in may define the two names first.
     let defined = |name: &str| {
         let all = conf.map_or(&own, |conf| &conf.directives);
         let mut named = all.iter().chain(&own).filter(|d| d.is("Define") && d.word(0) == Some(name));
