@@ -210,7 +210,7 @@ const ROWS: &[Row<Sandbox>] = &[
             sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
             mode(sandbox, "config.json", 0o640);
         },
-        says: "Keys stand in config.json as they are, 2 of them. Every web application of this machine can read them there.",
+        says: "config.json holds 2 keys in plain text. Every web application of this machine can read them there.",
         cure: "Make them digests, which tell nothing; the URLs stay the same. If one of those applications may have been broken into, take new keys then (remotetask key rotate, for each): `sudo FOLDER/remotetask seal`",
         along: &[],
         cured: true,

@@ -3,6 +3,8 @@
 //! Imports point down the list of modules.
 
 mod install; // orders over the parts: set up, repair, uninstall
+#[cfg(test)]
+mod catalogue; // all findings, compared with the documentation and the tests
 mod commands; // a module each
 mod check; // does everything work?
 mod parts; // an installation, part by part: look, put, take away

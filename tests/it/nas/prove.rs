@@ -2,6 +2,7 @@
 
 use super::first_hour::bench;
 use super::install::{order, service, setup, Bare, RULE};
+use super::web_check::{nginx, PASS, PROXIED};
 use super::*;
 use crate::workbench::Said;
 
@@ -17,20 +18,25 @@ fn traces() -> (Vec<Option<Vec<u8>>>, Vec<String>) {
     (files.into(), names)
 }
 
-/// In curl's place a script that is curl in the end.
-struct Curl;
+/// A program with a script in its place, until this is dropped.
+struct Replaced(&'static str);
 
-impl Curl {
-    fn first(line: &str) -> Curl {
-        fs::rename("/usr/bin/curl", "/usr/bin/curl.real").expect("away");
-        script(Path::new("/usr/bin/curl"), &format!("{line}\nexec /usr/bin/curl.real \"$@\""));
-        Curl
+impl Replaced {
+    fn by(program: &'static str, line: &str) -> Replaced {
+        fs::rename(program, format!("{program}.real")).expect("away");
+        script(Path::new(program), line);
+        Replaced(program)
+    }
+
+    /// In curl's place a script that is curl in the end.
+    fn curl(first: &str) -> Replaced {
+        Replaced::by("/usr/bin/curl", &format!("{first}\nexec /usr/bin/curl.real \"$@\""))
     }
 }
 
-impl Drop for Curl {
+impl Drop for Replaced {
     fn drop(&mut self) {
-        let _ = fs::rename("/usr/bin/curl.real", "/usr/bin/curl");
+        let _ = fs::rename(format!("{}.real", self.0), self.0);
     }
 }
 
@@ -47,7 +53,8 @@ fn the_fault(said: &Said, expected: &str) {
 fn a_proof_of_all_that_works() {
     let bare = Bare::installed("echo ran >>$T/ran");
     let before = traces();
-    let curl = Curl::first("echo \"$*\" >>/run/effects/words; tr '\\0' '\\n' </proc/$$/environ >>/run/effects/words");
+    let curl =
+        Replaced::curl("echo \"$*\" >>/run/effects/words; tr '\\0' '\\n' </proc/$$/environ >>/run/effects/words");
     let proof = bench(&["prove"]);
     drop(curl);
     assert!(
@@ -117,6 +124,32 @@ fn each_part_that_does_not_work_is_named() {
         "remotetask-cgi runs, and took the canary's keys for wrong: 4a Permission denied (os error 13). See what hands *",
     );
     mode(&at("config.json"), 0o640);
+
+    let not_true = Replaced::by("/usr/bin/true", "exit 3");
+    again(
+        bench(&["prove"]),
+        "The command /bin/true did not end well: exit 3, signal null. See what is wrong with this machine: sudo remotetask check",
+    );
+    drop(not_true);
+
+    let proxy = nginx(&format!("location / {{ rewrite ^ / break; {PASS} }}"));
+    again(
+        bench(&["prove", "--url", PROXIED]),
+        "Something else came than an answer to the canary's request: status 200. See who answers in between: sudo \
+         remotetask check --url 'http://192.168.1.20:10766'",
+    );
+    drop(proxy);
+    let proxy = nginx(&format!(
+        "location = / {{ {PASS} }} location = /page {{ internal; rewrite ^ / break; {PASS} }} \
+         location / {{ error_page 404 /page; return 404; }}"
+    ));
+    again(
+        bench(&["prove", "--url", PROXIED]),
+        "The start page came, and /usr/local/remotetask/log.txt says nothing of the request: another installation answers at \
+         http://192.168.1.20:10766, or the log cannot be written. Look at both: sudo remotetask check --url \
+         'http://192.168.1.20:10766'",
+    );
+    drop(proxy);
     bench(&["prove"]).ok();
     let wrong = bench(&["prove", "--url", "http://nas\" output = /etc/x"]);
     assert!(wrong.refused().contains("is no address; write one such as https://nas.example.org"), "{wrong:?}");
@@ -130,7 +163,7 @@ fn a_proof_that_is_cut_off() {
     let canary = || fs::read_to_string(at("config.json")).expect("config.json").contains("\"canary-");
     let begin = || Command::new(at("remotetask")).arg("prove").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     // The request itself hangs; the doorstep's does not.
-    let slow = Curl::first("case \"$*\" in *--config*) sleep 60 ;; esac");
+    let slow = Replaced::curl("case \"$*\" in *--config*) sleep 60 ;; esac");
     for signal in ["-INT", "-TERM", "-HUP"] {
         let proof = begin().expect("it starts");
         until("the canary", || canary().then_some(()));
@@ -163,7 +196,7 @@ fn a_proof_that_is_cut_off() {
     assert!(!canary() && traces().1 == before.1);
     assert_eq!(bench(&["prove", "--clean"]).ok(), "Nothing of a proof was left.\n");
     // Somebody else's change meanwhile stays.
-    let curl = Curl::first(
+    let curl = Replaced::curl(
         "case \"$*\" in *--config*) /usr/local/remotetask/remotetask key new --label guest >/dev/null ;; esac",
     );
     bench(&["prove"]).ok();

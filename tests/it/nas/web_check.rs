@@ -86,7 +86,7 @@ fn apache() -> Server {
 }
 
 /// A web server of nginx's that does this with each request.
-fn nginx(server: &str) -> Server {
+pub(super) fn nginx(server: &str) -> Server {
     let folder = "/run/proxy";
     let _ = fs::remove_dir_all(folder);
     fs::create_dir(folder).expect("a folder");
@@ -107,8 +107,8 @@ fn nginx(server: &str) -> Server {
     Server::new(vec![child], 10766)
 }
 
-const PROXIED: &str = "http://192.168.1.20:10766";
-const PASS: &str = "proxy_pass http://127.0.0.1:10765; proxy_set_header X-Real-IP $remote_addr;";
+pub(super) const PROXIED: &str = "http://192.168.1.20:10766";
+pub(super) const PASS: &str = "proxy_pass http://127.0.0.1:10765; proxy_set_header X-Real-IP $remote_addr;";
 
 const LONG: &str = "A path whose part is longer than 255 characters gets a page of the web server's own (status 403), so a stranger sees what serves there. No key is as long.";
 
@@ -690,12 +690,12 @@ const PROXIES: &[(&str, &str, &str)] = &[
     (
         "live-other-page",
         "proxy_intercept_errors on; error_page 404 = @own; location @own { return 404 'gone'; } location / { PASS }",
-        "To a wrong pair of keys another page comes than the start page (status 404): a proxy or DSM puts its own error page in the place of ours, so a stranger sees that there is something.",
+        "A request with a wrong pair of keys gets a different page than the start page (status 404): a proxy or DSM puts its own error page in the place of ours, so a stranger sees that there is something.",
     ),
     (
         "live-other-page",
         "location / { if ($args ~ --) { return 403; } PASS }",
-        "To a query that looks like an option another page comes than the start page (status 403): a proxy or DSM puts *",
+        "A request with a query that looks like an option gets a different page than the start page (status 403): a proxy or DSM puts *",
     ),
     (
         "live-method",
@@ -821,7 +821,7 @@ fn a_certificate_that_nobody_believes() {
     let codes: Vec<String> =
         told(&look(&["--url", "https://localhost:10768"])).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, ["live-certificate", "live-added"]);
-    let expected = "No https comes about with https://localhost:10766: (35) *.";
+    let expected = "The TLS handshake with https://localhost:10766 failed: (35) *.";
     only(&look(&["--url", "https://localhost:10766"]), "live-no-tls", expected);
 }
 

@@ -7,28 +7,18 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Datelike, Local};
 
 use crate::nas::installation::Installation;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found};
 
-static PAST: Kind = Kind {
-    code: "clock-past",
-    level: Level::Advice,
-    places: &[],
-    says: "The clock says <now>, which is long ago: keys that have expired would be accepted.",
-    cure: "Let DSM fetch the time from the network: Control Panel, Regional Options, Time, \"Synchronize with NTP \
-           server\".",
-};
-static FUTURE: Kind = Kind {
-    code: "clock-future",
-    level: Level::Advice,
-    places: &[],
-    says: "<file> was written at <then>, and the clock says <now>: it is wrong, or it was.",
-    cure: "See whether the clock is right now. If it is, give the file today's time, and all is well: `date` `sudo \
-           touch <file>`",
-};
-
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] = &[&PAST, &FUTURE];
+findings! {
+    Past { now }: "clock-past", Advice,
+        "The clock says <now>, which is long ago: keys that have expired would be accepted.",
+        "Let DSM fetch the time from the network: Control Panel, Regional Options, Time, \"Synchronize with NTP \
+         server\".";
+    Future { file, then, now }: "clock-future", Advice,
+        "<file> was written at <then>, and the clock says <now>: it is wrong, or it was.",
+        "See whether the clock is right now. If it is, give the file today's time, and all is well: `date` `sudo touch \
+         <file>`";
+}
 
 /// Before this year there was no such program.
 const FIRST_YEAR: i32 = 2024;
@@ -61,11 +51,10 @@ fn judge(now: SystemTime, newest: Option<(&Path, SystemTime)>) -> Vec<Found> {
     let shown = |time| local(time).format("%Y-%m-%d %H:%M").to_string();
     let mut found = Vec::new();
     if local(now).year() < FIRST_YEAR {
-        found.push(PAST.found(&[("now", &shown(now))]));
+        found.push(Past { now: &shown(now) }.found());
     }
     if let Some((path, time)) = newest.filter(|(_, time)| *time > now + TOLERANCE) {
-        let file = path.display().to_string();
-        found.push(FUTURE.found(&[("file", &file), ("then", &shown(time)), ("now", &shown(now))]));
+        found.push(Future { file: &path.display(), then: &shown(time), now: &shown(now) }.found());
     }
     found
 }
@@ -93,6 +82,10 @@ mod tests {
         }
         let found = judge(at("2000-01-02"), None).remove(0);
         let says = "which is long ago: keys that have expired would be accepted.";
-        assert!(found.says.starts_with("The clock says 2000-01-02 ") && found.says.ends_with(says), "{}", found.says);
+        assert!(
+            found.sentence.starts_with("The clock says 2000-01-02 ") && found.sentence.ends_with(says),
+            "{}",
+            found.sentence
+        );
     }
 }

@@ -1,97 +1,55 @@
 //! The programs that tasks start: there, fit to be started, and nobody else's to change.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::nas::installation::Installation;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found};
 use remotetask::child;
 use remotetask::config::{as_argv, Starts};
 use remotetask::trust::{flaw_above, Flaw};
 
-static MISSING: Kind = Kind {
-    code: "command-missing",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: there is no program <program>.",
-    cure: "Put it there, write its right place at the task's \"command\" in config.json, or take the task's URLs \
-           back: `sudo vi <config>` `sudo remotetask tasks remove <task>`",
-};
-static LINE: Kind = Kind {
-    code: "command-is-line",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: a whole line stands in the place of its program's name, and nothing is called \"<program>\".",
-    cure: "In config.json write the line word by word: `\"command\": <argv>`",
-};
-static NO_FILE: Kind = Kind {
-    code: "command-no-file",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: <program> is a folder or the like, no program.",
-    cure: "Write the program's whole path at the task's \"command\" in config.json: `sudo vi <config>`",
-};
-static NOT_EXECUTABLE: Kind = Kind {
-    code: "command-not-executable",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: <program> is not allowed to be started (mode <mode>).",
-    cure: "Allow it: `sudo chmod a+x <program>`",
-};
-static NO_FIRST_LINE: Kind = Kind {
-    code: "script-first-line",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: <program> does not begin with #!, so the system does not know what to start it with.",
-    cure: "If it is a shell script, put that in front of its first line: `sudo sed -i '1i #!/bin/sh' <program>`",
-};
-static WINDOWS: Kind = Kind {
-    code: "script-windows-lines",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: the lines of <program> end as on Windows, so the system looks for a program whose name \
-           ends in a carriage return.",
-    cure: "Make them end as they do here: `sudo sed -i 's/\\r$//' <program>`",
-};
-static INTERPRETER: Kind = Kind {
-    code: "script-interpreter",
-    level: Level::Fault,
-    places: &[],
-    says: "Task <task>: <program> is to be run by <interpreter>, which is not on this machine.",
-    cure: "Install it, or name another program in the script's first line: `sudo vi <program>`",
-};
-static WRITABLE: Kind = Kind {
-    code: "command-writable",
-    level: Level::Advice,
-    places: &[],
-    says: "Others than <wanted> can change <path> (mode <mode>), and with it what task <task> does as <wanted>.",
-    cure: "Take that away: `sudo chmod go-w <path>`",
-};
-static SHARED: Kind = Kind {
-    code: "command-shared",
-    level: Level::Advice,
-    places: &[],
-    says: "Others than <wanted> can perhaps change <path> (mode <mode>), and with it what task <task> does as \
-           <wanted>. On a share of DSM's the mode shows 777 whatever its permissions say.",
-    cure: "Leave it if only people whom you trust may write in that share. Else put the script where root alone \
-           can write, such as /usr/local/bin, and name it there in config.json: `sudo cp <program> \
-           /usr/local/bin/` `sudo vi <config>`",
-};
-static OWNER: Kind = Kind {
-    code: "command-owner",
-    level: Level::Advice,
-    places: &[],
-    says: "<path> belongs to the user <user>, who can change what task <task> does as <wanted>.",
-    cure: "Give it to <wanted>, unless that user may do everything anyway: `sudo chown <wanted> <path>`",
-};
-
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] =
-    &[&MISSING, &LINE, &NO_FILE, &NOT_EXECUTABLE, &NO_FIRST_LINE, &WINDOWS, &INTERPRETER, &WRITABLE, &SHARED, &OWNER];
+findings! {
+    Missing { task, program, config }: "command-missing", Fault,
+        "Task <task>: there is no program <program>.",
+        "Put it there, write its right place at the task's \"command\" in config.json, or take the task's URLs back: \
+         `sudo vi <config>` `sudo remotetask tasks remove <task>`";
+    WholeLine { task, program, argv }: "command-is-line", Fault,
+        "Task <task>: a whole line stands in the place of its program's name, and nothing is called \"<program>\".",
+        "In config.json write the line word by word: `\"command\": <argv>`";
+    NoFile { task, program, config }: "command-no-file", Fault,
+        "Task <task>: <program> is a folder or the like, no program.",
+        "Write the program's whole path at the task's \"command\" in config.json: `sudo vi <config>`";
+    NotExecutable { task, program, mode }: "command-not-executable", Fault,
+        "Task <task>: <program> is not allowed to be started (mode <mode>).",
+        "Allow it: `sudo chmod a+x <program>`";
+    NoFirstLine { task, program }: "script-first-line", Fault,
+        "Task <task>: <program> does not begin with #!, so the system does not know what to start it with.",
+        "If it is a shell script, put that in front of its first line: `sudo sed -i '1i #!/bin/sh' <program>`";
+    WindowsLines { task, program }: "script-windows-lines", Fault,
+        "Task <task>: the lines of <program> end as on Windows, so the system looks for a program whose name ends in a \
+         carriage return.",
+        "Make them end as they do here: `sudo sed -i 's/\\r$//' <program>`";
+    NoInterpreter { task, program, interpreter }: "script-interpreter", Fault,
+        "Task <task>: <program> is to be run by <interpreter>, which is not on this machine.",
+        "Install it, or name another program in the script's first line: `sudo vi <program>`";
+    Writable { wanted, path, mode, task }: "command-writable", Advice,
+        "Others than <wanted> can change <path> (mode <mode>), and with it what task <task> does as <wanted>.",
+        "Take that away: `sudo chmod go-w <path>`";
+    Shared { wanted, path, mode, task, program, config }: "command-shared", Advice,
+        "Others than <wanted> can perhaps change <path> (mode <mode>), and with it what task <task> does as <wanted>. \
+         On a share of DSM's the mode shows 777 whatever its permissions say.",
+        "Leave it if only people whom you trust may write in that share. Else put the script where root alone can \
+         write, such as /usr/local/bin, and name it there in config.json: `sudo cp <program> /usr/local/bin/` `sudo vi \
+         <config>`";
+    OtherOwner { path, user, task, wanted }: "command-owner", Advice,
+        "<path> belongs to the user <user>, who can change what task <task> does as <wanted>.",
+        "Give it to <wanted>, unless that user may do everything anyway: `sudo chown <wanted> <path>`";
+}
 
 /// Programs that are given a script to run as their first word.
 const INTERPRETERS: [&str; 10] = ["sh", "bash", "ash", "dash", "zsh", "python", "python3", "perl", "php", "node"];
@@ -99,15 +57,15 @@ const INTERPRETERS: [&str; 10] = ["sh", "bash", "ash", "dash", "zsh", "python", 
 /// Looks at each command.
 pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     let Some(config) = nas.believed() else { return Vec::new() };
-    let file = nas.path("config.json").display().to_string();
+    let path = nas.path("config.json");
+    let file = path.display();
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for task in &config.tasks {
         let Starts::Command(command) = &task.starts else { continue };
         let argv: Vec<&str> = command.argv.iter().map(AsRef::as_ref).collect();
         let [program, ..] = argv[..] else { continue };
-        let names = [("task", &*task.id), ("program", program), ("config", &*file)];
-        found.extend(cannot_start(&argv, &names));
+        found.extend(cannot_start(&task.id, &argv, &file));
         // The same program in two tasks is one finding.
         for path in [Some(program), script(&argv)].into_iter().flatten() {
             found.extend(others(nas, Path::new(path), &task.id, &file, &mut seen));
@@ -116,36 +74,34 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     found
 }
 
-type Names<'n> = [(&'n str, &'n str); 3];
-
-fn cannot_start(argv: &[&str], names: &Names<'_>) -> Option<Found> {
-    let program = argv[0];
-    let with = |kind: &'static Kind, more: (&str, &str)| Some(kind.found(&[&names[..], &[more]].concat()));
-    let meta = match fs::metadata(program) {
+fn cannot_start(task: &dyn Display, argv: &[&str], config: &dyn Display) -> Option<Found> {
+    let name = argv[0];
+    let program = &name;
+    let meta = match fs::metadata(name) {
         Ok(meta) => meta,
-        Err(_) if program.contains(char::is_whitespace) => {
-            return with(&LINE, ("argv", &as_argv(&argv.join(" "))));
+        Err(_) if name.contains(char::is_whitespace) => {
+            return Some(WholeLine { task, program, argv: &as_argv(&argv.join(" ")) }.found());
         }
-        Err(_) => return Some(MISSING.found(names)),
+        Err(_) => return Some(Missing { task, program, config }.found()),
     };
     if !meta.is_file() {
-        return Some(NO_FILE.found(names));
+        return Some(NoFile { task, program, config }.found());
     }
     if meta.permissions().mode() & 0o111 == 0 {
-        return with(&NOT_EXECUTABLE, ("mode", &mode(meta.mode())));
+        return Some(NotExecutable { task, program, mode: &mode(meta.mode()) }.found());
     }
-    match first_line(Path::new(program)) {
-        Some(Beginning::Neither) => Some(NO_FIRST_LINE.found(names)),
-        Some(Beginning::Windows) => Some(WINDOWS.found(names)),
+    match first_line(Path::new(name)) {
+        Some(Beginning::Neither) => Some(NoFirstLine { task, program }.found()),
+        Some(Beginning::Windows) => Some(WindowsLines { task, program }.found()),
         Some(Beginning::Script(words)) => {
-            let missing = missing_interpreter(&words)?;
-            with(&INTERPRETER, ("interpreter", &missing))
+            let interpreter = &missing_interpreter(&words)?;
+            Some(NoInterpreter { task, program, interpreter }.found())
         }
         Some(Beginning::Binary) | None => None,
     }
 }
 
-/// How a file begins, as far as execve(2) cares.
+/// The beginning of a file, as far as execve(2) cares.
 #[derive(Debug, PartialEq, Eq)]
 enum Beginning {
     /// A binary.
@@ -203,8 +159,14 @@ fn script<'a>(argv: &[&'a str]) -> Option<&'a str> {
     Path::new(script).is_file().then_some(script)
 }
 
-/// Who else could change the program: itself, and the folders that lead to it.
-fn others(nas: &Installation<'_>, program: &Path, task: &str, file: &str, seen: &mut HashSet<PathBuf>) -> Vec<Found> {
+/// Users other than the wanted one who could change the program: itself, or the folders that lead to it.
+fn others(
+    nas: &Installation<'_>,
+    program: &Path,
+    task: &dyn Display,
+    config: &dyn Display,
+    seen: &mut HashSet<PathBuf>,
+) -> Vec<Found> {
     let real = fs::canonicalize(program);
     let mut paths: Vec<&Path> = program.ancestors().collect();
     paths.extend(real.iter().flat_map(|real| real.ancestors()));
@@ -215,23 +177,14 @@ fn others(nas: &Installation<'_>, program: &Path, task: &str, file: &str, seen: 
         if !seen.insert(path.to_owned()) {
             continue;
         }
-        let (path, program) = (path.display().to_string(), program.display().to_string());
-        let (user, wanted) = (nas.accounts.user(meta.uid()), nas.accounts.user(nas.user));
-        let names = [
-            ("task", task),
-            ("config", file),
-            ("program", &program),
-            ("path", &path),
-            ("mode", &mode(meta.mode())),
-            ("user", &user),
-            ("wanted", &wanted),
-        ];
-        let kind = match flaw {
-            Flaw::Owner => &OWNER,
-            Flaw::Writable if path.starts_with("/volume") => &SHARED,
-            Flaw::Writable => &WRITABLE,
-        };
-        found.push(kind.found(&names));
+        let (user, wanted) = (&nas.accounts.user(meta.uid()), &nas.accounts.user(nas.user));
+        let (mode, on_a_share) = (&mode(meta.mode()), path.display().to_string().starts_with("/volume"));
+        let (path, program) = (&path.display(), &program.display());
+        found.push(match flaw {
+            Flaw::Owner => OtherOwner { path, user, task, wanted }.found(),
+            Flaw::Writable if on_a_share => Shared { wanted, path, mode, task, program, config }.found(),
+            Flaw::Writable => Writable { wanted, path, mode, task }.found(),
+        });
     }
     found
 }

@@ -1,311 +1,143 @@
-//! Live requests through the web server, as a stranger sends them: with keys that nobody has. What comes
-//! back must be the one neutral answer, and log.txt must tell that it was ours, and why.
+//! Live requests through the web server, as a stranger sends them: with keys that nobody has. Each must get
+//! the one neutral answer, and log.txt must report that it was ours, and why.
 //!
 //! The log holds no key to find a request's own line by: what was written since it was sent, with the
 //! reason that it should have, is taken for it. Others may call meanwhile.
 
-use crate::owner::addresses::address;
-use crate::owner::names::who;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::nas::http::{self, at_home, host, Answer, Failed, Failure};
 use crate::nas::installation::Installation;
+use crate::owner::addresses::address;
 use crate::owner::edit::digests;
 use crate::owner::fault::Fault;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found, Level};
+use crate::owner::names::who;
 use crate::owner::secrets::new_key;
-use remotetask::child::{run_captured, run_captured_fed, Captured, RunError};
 use remotetask::files::Regular;
 use remotetask::key::Digest;
 use remotetask::log::FULL;
 use remotetask::response::{promised, start_page, START_PAGE};
 
-static NO_CURL: Kind = Kind {
-    code: "live-no-curl",
-    level: Level::Fault,
-    places: &[],
-    says: "There is no curl on this machine to make a request with: <why>.",
-    cure: "Open <url> in a browser: it must show the start page.",
-};
-static NO_NAME: Kind = Kind {
-    code: "live-no-name",
-    level: Level::Fault,
-    places: &[],
-    says: "The name in <url> is not known here: <why>.",
-    cure: "Look for a slip of the pen in the name; or see whether it is known: `nslookup <host>`",
-};
-static REFUSED: Kind = Kind {
-    code: "live-refused",
-    level: Level::Fault,
-    places: &[],
-    says: "Nothing answers at <url>: <why>.",
-    cure: "See that the web server runs, and that the port is the one that it listens on: `sudo netstat -tln`",
-};
-static LATE: Kind = Kind {
-    code: "live-late",
-    level: Level::Fault,
-    places: &[],
-    says: "No answer came from <url> in time: <why>.",
-    cure:
+findings! {
+    NoCurl { why, url }: "live-no-curl", Fault,
+        "There is no curl on this machine to make a request with: <why>.",
+        "Open <url> in a browser: it must show the start page.";
+    NoName { url, why, host }: "live-no-name", Fault,
+        "The name in <url> is not known here: <why>.",
+        "Check the name for typos; or see whether it is known: `nslookup <host>`";
+    Refused { url, why }: "live-refused", Fault,
+        "Nothing answers at <url>: <why>.",
+        "See that the web server runs, and that the port is the one that it listens on: `sudo netstat -tln`";
+    Late { url, why }: "live-late", Fault,
+        "No answer came from <url> in time: <why>.",
         "See whether a firewall keeps requests away; and from the NAS itself many routers lead no request to their own \
-           outside address: try that from a phone without WLAN.",
-};
-static NO_TLS: Kind = Kind {
-    code: "live-no-tls",
-    level: Level::Fault,
-    places: &[],
-    says: "No https comes about with <url>: <why>.",
-    cure: "That port speaks plain http, or a kind of https that is too old or too new. In DSM https is on the port that the \
-           virtual host or the reverse proxy has for it, 443 as a rule; docs/web.md says how to set it up.",
-};
-static CERTIFICATE: Kind = Kind {
-    code: "live-certificate",
-    level: Level::Fault,
-    places: &[],
-    says: "The certificate of <url> is not believed: <why>.",
-    cure: "Choose a certificate for that name in Control Panel, Security, Certificate; it must not have expired, and must \
-           name the host as you call it.",
-};
-static FAILED: Kind = Kind {
-    code: "live-failed",
-    level: Level::Fault,
-    places: &[],
-    says: "The request to <url> failed: <why>.",
-    cure: "See what curl says about it in full: `curl -v <url>/`",
-};
-static LED_AWAY: Kind = Kind {
-    code: "live-led-away",
-    level: Level::Fault,
-    places: &[],
-    says: "Whoever asks <url> for / is sent on to <location> (status <status>).",
-    cure: "If that is the same address with https, call it by that. If it is DSM's own login (port 5000 or 5001), host or \
-           port are DSM's, not those of the virtual host or the reverse proxy; docs/web.md says how to set them up.",
-};
-static FORBIDDEN: Kind = Kind {
-    code: "live-forbidden",
-    level: Level::Fault,
-    places: &[],
-    says: "The web server refuses even to answer /: status 403.",
-    cure:
+         outside address: try that from a phone without WLAN.";
+    NoTls { url, why }: "live-no-tls", Fault,
+        "The TLS handshake with <url> failed: <why>.",
+        "That port speaks plain http, or a kind of https that is too old or too new. In DSM https is on the port that \
+         the virtual host or the reverse proxy has for it, 443 as a rule; docs/web.md says how to set it up.";
+    Certificate { url, why }: "live-certificate", Fault,
+        "The certificate of <url> is not believed: <why>.",
+        "Choose a certificate for that name in Control Panel, Security, Certificate; it must not have expired, and \
+         must name the host as you call it.";
+    RequestFailed { url, why }: "live-failed", Fault,
+        "The request to <url> failed: <why>.",
+        "See what curl says about it in full: `curl -v <url>/`";
+    LedAway { url, location, status }: "live-led-away", Fault,
+        "Whoever asks <url> for / is sent on to <location> (status <status>).",
+        "If that is the same address with https, call it by that. If it is DSM's own login (port 5000 or 5001), host \
+         or port are DSM's, not those of the virtual host or the reverse proxy; docs/web.md says how to set them up.";
+    Forbidden {}: "live-forbidden", Fault,
+        "The web server refuses even to answer /: status 403.",
         "It may not run the program or not get to it: look for the document root's .htaccess, the modes of folders and \
-           programs (remotetask check without --url), and what Apache's error log says: `sudo tail \
-           /var/log/httpd/apache24-error_log`",
-};
-static BACK_END: Kind = Kind {
-    code: "live-back-end",
-    level: Level::Fault,
-    places: &[],
-    says: "A proxy answers, but the web server behind it does not: status <status> to a request of /.",
-    cure:
+         programs (remotetask check without --url), and what Apache's error log says: `sudo tail \
+         /var/log/httpd/apache24-error_log`";
+    BackEnd { status }: "live-back-end", Fault,
+        "A proxy answers, but the web server behind it does not: status <status> to a request of /.",
         "See that Apache runs, and that the proxy leads to the port on which it listens: `sudo synosystemctl restart \
-           pkgctl-Apache2.4` `sudo netstat -tln`",
-};
-static BROKEN: Kind = Kind {
-    code: "live-broken",
-    level: Level::Fault,
-    places: &[],
-    says: "The web server cannot run the program: status <status> to a request of /.",
-    cure: "Its error log says why: `sudo tail /var/log/httpd/apache24-error_log`",
-};
-static ELSEWHERE: Kind = Kind {
-    code: "live-elsewhere",
-    level: Level::Fault,
-    places: &[],
-    says: "Something else answers at <url>: status <status> to a request of /, not the start page.",
-    cure:
+         pkgctl-Apache2.4` `sudo netstat -tln`";
+    Broken { status }: "live-broken", Fault,
+        "The web server cannot run the program: status <status> to a request of /.",
+        "Its error log says why: `sudo tail /var/log/httpd/apache24-error_log`";
+    Elsewhere { url, status }: "live-elsewhere", Fault,
+        "Something else answers at <url>: status <status> to a request of /, not the start page.",
         "Is it the right host and port? Where DSM's own login or another page comes, the virtual host or the reverse \
-           proxy leads somewhere else; docs/web.md says how to set it up.",
-};
-static OWN_PAGE: Kind = Kind {
-    code: "live-own-page",
-    level: Level::Advice,
-    places: &[],
-    says: "Your own start page, <file>, is not shown: the web server's user cannot read it.",
-    cure: "Let it: `sudo chmod 0644 <file>`",
-};
-static OTHER_PAGE: Kind = Kind {
-    code: "live-other-page",
-    level: Level::Fault,
-    places: &[],
-    says:
-        "To <what> another page comes than the start page (status <status>): a proxy or DSM puts its own error page in \
-           the place of ours, so a stranger sees that there is something.",
-    cure: "Take its own error pages out: in Web Station's page for error pages none for this host; in nginx \
-           proxy_intercept_errors off and no error_page.",
-};
-static METHOD: Kind = Kind {
-    code: "live-method",
-    level: Level::Fault,
-    places: &[],
-    says: "To <what> something else answers (status <status>), so those who send one start nothing.",
-    cure:
+         proxy leads somewhere else; docs/web.md says how to set it up.";
+    OwnPage { file }: "live-own-page", Advice,
+        "Your own start page, <file>, is not shown: the web server's user cannot read it.",
+        "Let it: `sudo chmod 0644 <file>`";
+    OtherPage { what, status }: "live-other-page", Fault,
+        "A request with <what> gets a different page than the start page (status <status>): a proxy or DSM puts its \
+         own error page in the place of ours, so a stranger sees that there is something.",
+        "Take its own error pages out: in Web Station's page for error pages none for this host; in nginx \
+         proxy_intercept_errors off and no error_page.";
+    OtherToMethod { what, status }: "live-method", Fault,
+        "To <what> something else answers (status <status>), so those who send one start nothing.",
         "Let the web server and what stands in front of it hand on GET, HEAD and POST: look for Limit, LimitExcept or \
-           limit_except in their files.",
-};
-static OTHER_STATUS: Kind = Kind {
-    code: "live-other-status",
-    level: Level::Fault,
-    places: &[],
-    says: "The answer to <what> has the status <status>, where it should be <wanted>.",
-    cure: "Something between changes it: look for rules about answers in the proxy or in .htaccess, and take them out for \
-           this host.",
-};
-static HEADER: Kind = Kind {
-    code: "live-header",
-    level: Level::Advice,
-    places: &[],
-    says: "The header <header> does not arrive as it was sent: it is <there>, and should be <wanted>.",
-    cure: "Look for it in the proxy's or Apache's configuration (Header, proxy_hide_header, add_header), and take that out \
-           for this host.",
-};
-static ADDED: Kind = Kind {
-    code: "live-added",
-    level: Level::Advice,
-    places: &[],
-    says: "Something between adds the header <header> to the answers.",
-    cure: "Look for it in the proxy's or Apache's configuration, and take that out for this host.",
-};
-static NOT_OURS: Kind = Kind {
-    code: "live-not-logged",
-    level: Level::Fault,
-    places: &[],
-    says: "The right page came, but <log> has no line for the request (<what>): another installation answers there, or \
-           the log cannot be written.",
-    cure: "Look for another remotetask-cgi in the web server's configuration; remotetask check without --url looks at the log.",
-};
-static PATH: Kind = Kind {
-    code: "live-path",
-    level: Level::Fault,
-    places: &[],
-    says: "The path does not arrive as it was sent (<what>): the log says \"<why>\", where \"<wanted>\" should stand.",
-    cure: "Something between rewrites it: the proxy must hand the path on as it is, without a part of its own in front; in \
-           nginx proxy_pass without a path.",
-};
-static PATH_LOST: Kind = Kind {
-    code: "live-path-lost",
-    level: Level::Fault,
-    places: &[],
-    says: "The path does not arrive at all: <what> is answered as if it were a request of /.",
-    cure: "Something between takes it away. The way to the program must be one of those in the folder webstation: \
-           FallbackResource and ErrorDocument hand no path on, and a proxy must hand it on as it is.",
-};
-static HEADERS_LOST: Kind = Kind {
-    code: "live-keys-in-headers",
-    level: Level::Advice,
-    places: &[],
-    says: "Keys in headers (X-Magic-Key, X-Task-Key) do not arrive: the log says \"<why>\".",
-    cure: "Something between takes them out. Use keys in the path, or let it hand on all headers.",
-};
-static NO_ADDRESS: Kind = Kind {
-    code: "live-no-address",
-    level: Level::Advice,
-    places: &[],
-    says: "The caller's address does not arrive: the log says from=unknown. No key with \"from\" would work.",
-    cure: "Let the proxy tell it, and nothing else that contradicts it: X-Real-IP $remote_addr; in Control Panel's reverse \
-           proxy it is there by itself.",
-};
-static NO_ADDRESS_NEEDED: Kind = Kind {
-    code: "live-no-address-for-from",
-    level: Level::Fault,
-    places: &[],
-    says: "The caller's address does not arrive: the log says from=unknown. So the keys with \"from\" are refused: \
-           <labels>.",
-    cure: "Let the proxy tell it (X-Real-IP $remote_addr), or give these people keys without --from.",
-};
-static OTHER_ADDRESS: Kind = Kind {
-    code: "live-other-address",
-    level: Level::Advice,
-    places: &[],
-    says: "The request went out from <own>, and the log says from=<from>: something between, a router or a proxy of \
-           another machine's, puts its own address in the place of the caller's. A \"from\" would see that one.",
-    cure: "From outside it may be otherwise: send a request from there, and see what the log says: `sudo tail <log>` If it \
-           is the same, let callers come straight to this NAS, or use no \"from\".",
-};
-static TRACE: Kind = Kind {
-    code: "live-trace",
-    level: Level::Advice,
-    places: &[],
-    says: "Apache answers TRACE by itself and sends the request back, so a stranger sees that there is an Apache.",
-    cure: "Switch it off for the whole of Apache, and restart it: `echo 'TraceEnable off' | sudo tee \
-           /usr/local/etc/apache24/sites-enabled/trace.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
-};
-static LONG: Kind = Kind {
-    code: "live-long-path",
-    level: Level::Advice,
-    places: &[],
-    says:
+         limit_except in their files.";
+    OtherStatus { what, status, wanted }: "live-other-status", Fault,
+        "The answer to <what> has the status <status>, where it should be <wanted>.",
+        "Something between changes it: look for rules about answers in the proxy or in .htaccess, and take them out \
+         for this host.";
+    OtherHeader { header, there, wanted }: "live-header", Advice,
+        "The header <header> does not arrive as it was sent: it is <there>, and should be <wanted>.",
+        "Look for it in the proxy's or Apache's configuration (Header, proxy_hide_header, add_header), and take that \
+         out for this host.";
+    AddedHeader { header }: "live-added", Advice,
+        "Something between adds the header <header> to the answers.",
+        "Look for it in the proxy's or Apache's configuration, and take that out for this host.";
+    NotLogged { log, what }: "live-not-logged", Fault,
+        "The right page came, but <log> has no line for the request (<what>): another installation answers there, or \
+         the log cannot be written.",
+        "Look for another remotetask-cgi in the web server's configuration; remotetask check without --url looks at \
+         the log.";
+    OtherPath { what, why, wanted }: "live-path", Fault,
+        "The path does not arrive as it was sent (<what>): the log says \"<why>\", where \"<wanted>\" should stand.",
+        "Something between rewrites it: the proxy must hand the path on as it is, without a part of its own in front; \
+         in nginx proxy_pass without a path.";
+    PathLost { what }: "live-path-lost", Fault,
+        "The path does not arrive at all: <what> is answered as if it were a request of /.",
+        "Something between takes it away. The way to the program must be one of those in the folder webstation: \
+         FallbackResource and ErrorDocument hand no path on, and a proxy must hand it on as it is.";
+    HeadersLost { why }: "live-keys-in-headers", Advice,
+        "Keys in headers (X-Magic-Key, X-Task-Key) do not arrive: the log says \"<why>\".",
+        "Something between takes them out. Use keys in the path, or let it hand on all headers.";
+    NoAddress {}: "live-no-address", Advice,
+        "The caller's address does not arrive: the log says from=unknown. No key with \"from\" would work.",
+        "Let the proxy tell it, and nothing else that contradicts it: X-Real-IP $remote_addr; in Control Panel's \
+         reverse proxy it is there by itself.";
+    NoAddressForFrom { labels }: "live-no-address-for-from", Fault,
+        "The caller's address does not arrive: the log says from=unknown. So the keys with \"from\" are refused: \
+         <labels>.",
+        "Let the proxy tell it (X-Real-IP $remote_addr), or give these people keys without --from.";
+    OtherAddress { own, from, log }: "live-other-address", Advice,
+        "The request went out from <own>, and the log says from=<from>: something between, a router or a proxy of \
+         another machine's, puts its own address in the place of the caller's. A \"from\" would see that one.",
+        "From outside it may be otherwise: send a request from there, and see what the log says: `sudo tail <log>` If \
+         it is the same, let callers come straight to this NAS, or use no \"from\".";
+    AnswersTrace {}: "live-trace", Advice,
+        "Apache answers TRACE by itself and sends the request back, so a stranger sees that there is an Apache.",
+        "Switch it off for the whole of Apache, and restart it: `echo 'TraceEnable off' | sudo tee \
+         /usr/local/etc/apache24/sites-enabled/trace.conf` `sudo synosystemctl restart pkgctl-Apache2.4`";
+    LongPath { status }: "live-long-path", Advice,
         "A path whose part is longer than 255 characters gets a page of the web server's own (status <status>), so a \
-           stranger sees what serves there. No key is as long.",
-    cure:
-        "Leave it; or take the way by a port of its own, where the start page comes for that too, as docs/web.md says.",
-};
-static IN_THE_CLEAR: Kind = Kind {
-    code: "live-in-the-clear",
-    level: Level::Advice,
-    places: &[],
-    says: "<url> is not https: everybody on the way can read the keys, and use them.",
-    cure: "Let DSM put https in front: Control Panel, Login Portal, Advanced, Reverse Proxy; docs/web.md says how.",
-};
+         stranger sees what serves there. No key is as long.",
+        "Leave it; or take the way by a port of its own, where the start page comes for that too, as docs/web.md says.";
+    InTheClear { url }: "live-in-the-clear", Advice,
+        "<url> is not https: everybody on the way can read the keys, and use them.",
+        "Let DSM put https in front: Control Panel, Login Portal, Advanced, Reverse Proxy; docs/web.md says how.";
+}
 
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] = &[
-    &NO_CURL,
-    &NO_NAME,
-    &REFUSED,
-    &LATE,
-    &NO_TLS,
-    &CERTIFICATE,
-    &FAILED,
-    &LED_AWAY,
-    &FORBIDDEN,
-    &BACK_END,
-    &BROKEN,
-    &ELSEWHERE,
-    &OWN_PAGE,
-    &OTHER_PAGE,
-    &METHOD,
-    &OTHER_STATUS,
-    &HEADER,
-    &ADDED,
-    &NOT_OURS,
-    &PATH,
-    &PATH_LOST,
-    &HEADERS_LOST,
-    &NO_ADDRESS,
-    &NO_ADDRESS_NEEDED,
-    &OTHER_ADDRESS,
-    &TRACE,
-    &LONG,
-    &IN_THE_CLEAR,
-];
-
-const CURL: &str = "/usr/bin/curl";
-/// What every request is sent with; the last word shows from which address it went out.
-const WORDS: [&str; 11] = [
-    "-q",
-    "--silent",
-    "--show-error",
-    "--include",
-    "--path-as-is",
-    "--globoff",
-    "--http1.1",
-    "--max-time",
-    "20",
-    "--write-out",
-    "\n%{local_ip}",
-];
-/// What curl as a whole may take.
-const CURL_TIME: Duration = Duration::from_secs(30);
-const ANSWER_MAX: usize = 256 << 10;
-/// How long a line may take to the log.
+/// Time that a line may take to the log.
 const LOG_TIME: Duration = Duration::from_secs(2);
 /// Characters of an address that a stranger's server names.
 const LOCATION_MAX: usize = 200;
-/// What the log says of a pair of wrong keys.
+/// The log's words about a pair of wrong keys.
 const BOTH: &str = "5b 5c wrong magic key and identifier";
 
 /// Sends requests to `url` and looks at the answers, and at what the log says of them.
@@ -316,13 +148,11 @@ pub fn look(nas: &Installation<'_>, url: &str) -> Result<Vec<Found>, Fault> {
     let mut live = Live { url: &url, log: nas.path("log.txt"), page, careless: false };
     let mut found = Vec::new();
     let mut doorstep = live.send(&[], "/");
-    // What else is wrong can be seen all the same: no key of anybody's is sent.
-    if let Err(failed) = doorstep.as_ref().map_err(|failed| failed.code) {
-        if failed == CERTIFICATE.code {
-            found.extend(doorstep.err());
-            live.careless = true;
-            doorstep = live.send(&[], "/");
-        }
+    // Other faults can be seen all the same: no key of anybody's is sent.
+    if doorstep.as_ref().is_err_and(|failed| failed.code == Certificate::KIND.code) {
+        found.extend(doorstep.err());
+        live.careless = true;
+        doorstep = live.send(&[], "/");
     }
     let doorstep = match doorstep {
         Ok(doorstep) => doorstep,
@@ -336,8 +166,7 @@ pub fn look(nas: &Installation<'_>, url: &str) -> Result<Vec<Found>, Fault> {
         return Ok(found);
     }
     if doorstep.body != live.page {
-        let file = nas.path("start.html").display().to_string();
-        found.push(OWN_PAGE.found(&[("file", &file)]));
+        found.push(OwnPage { file: &nas.path("start.html").display() }.found());
         live.page = doorstep.body.clone();
     }
     headers(&doorstep, &mut found);
@@ -346,7 +175,7 @@ pub fn look(nas: &Installation<'_>, url: &str) -> Result<Vec<Found>, Fault> {
         found.extend(live.answered_by_itself()?);
     }
     if url.starts_with("http://") && !at_home(host(&url)) {
-        found.push(IN_THE_CLEAR.found(&[("url", &url)]));
+        found.push(InTheClear { url: &url }.found());
     }
     Ok(found)
 }
@@ -375,17 +204,6 @@ pub struct Live<'u> {
     careless: bool,
 }
 
-/// An answer, its headers' names in small letters.
-pub struct Answer {
-    /// Its status.
-    pub status: u16,
-    headers: Vec<(String, String)>,
-    /// What came with it.
-    pub body: Vec<u8>,
-    /// The address from which it was asked for.
-    own: Option<IpAddr>,
-}
-
 /// A request that must be refused, and what the log must say of it.
 struct Wrong<'w> {
     what: &'static str,
@@ -394,7 +212,7 @@ struct Wrong<'w> {
     why: &'static str,
 }
 
-/// What a log line says of a refusal.
+/// A log line of a refusal.
 struct Line {
     why: String,
     from: String,
@@ -417,72 +235,54 @@ impl<'u> Live<'u> {
         }
     }
 
-    /// Whether this is what a stranger gets.
+    /// Returns true if this is the answer that a stranger gets.
     pub fn is_refusal(&self, answer: &Answer) -> bool {
         answer.status == 404 && answer.body == self.page
     }
 
-    /// One request with curl. Its keys are nobody's, so they may stand among its arguments.
+    /// Sends one request whose keys are nobody's.
     fn send(&self, words: &[&str], path: &str) -> Result<Answer, Found> {
-        let url = format!("{}{path}", self.url);
         let careless: &[&str] = if self.careless { &["--insecure"] } else { &[] };
-        let argv = [&[CURL], &WORDS[..], careless, words, &["--", &url]].concat();
-        self.answer(run_captured(argv, ANSWER_MAX, Instant::now() + CURL_TIME))
+        let answer = http::send(&format!("{}{path}", self.url), &[careless, words].concat());
+        answer.map_err(|failed| self.no_answer(&failed))
     }
 
-    /// One request whose path is a secret: curl reads it from its stdin, for everybody can read its arguments.
+    /// Sends one request whose path is a secret.
     pub fn send_secretly(&self, path: &str, wanted: &dyn Fn() -> bool) -> Result<Answer, Found> {
-        let config = format!("url = \"{}{path}\"\nheader = \"Accept: application/json\"\n", self.url);
-        let argv = [&[CURL], &WORDS[..], &["--config", "-"]].concat();
-        self.answer(run_captured_fed(argv, config.as_bytes(), ANSWER_MAX, Instant::now() + CURL_TIME, wanted))
+        http::send_secretly(&format!("{}{path}", self.url), wanted).map_err(|failed| self.no_answer(&failed))
     }
 
-    fn answer(&self, gathered: Result<Captured, RunError>) -> Result<Answer, Found> {
-        let found = |kind: &'static Kind, why: &str| {
-            kind.found(&[("url", self.url), ("why", why.trim_end_matches('.')), ("host", host(self.url))])
-        };
-        match gathered {
-            Ok(Captured { end, stdout, .. }) if end.exit == Some(0) => {
-                parse(&stdout).ok_or_else(|| found(&FAILED, "the answer is no answer of HTTP"))
-            }
-            Ok(Captured { end, stderr, .. }) => {
-                let words = String::from_utf8_lossy(&stderr);
-                let why = words.lines().next().unwrap_or_default().trim_start_matches("curl: ");
-                // curl(1), EXIT CODES.
-                let kind = match end.exit {
-                    Some(6) => &NO_NAME,
-                    Some(7) => &REFUSED,
-                    Some(28) => &LATE,
-                    Some(35) => &NO_TLS,
-                    Some(51 | 60) => &CERTIFICATE,
-                    _ => &FAILED,
-                };
-                Err(found(kind, why))
-            }
-            Err(RunError::Start(e)) => Err(found(&NO_CURL, &crate::owner::fault::plainly(&e))),
-            Err(RunError::Late(_)) => Err(found(&LATE, "curl itself did not end")),
+    fn no_answer(&self, failed: &Failed) -> Found {
+        let (url, why) = (&self.url, &failed.why);
+        match failed.kind {
+            Failure::NoCurl => NoCurl { why, url }.found(),
+            Failure::NoName => NoName { url, why, host: &host(url) }.found(),
+            Failure::Refused => Refused { url, why }.found(),
+            Failure::Late => Late { url, why }.found(),
+            Failure::NoTls => NoTls { url, why }.found(),
+            Failure::Certificate => Certificate { url, why }.found(),
+            Failure::Other => RequestFailed { url, why }.found(),
         }
     }
 
-    /// What answers at the doorstep, if it is not the program.
+    /// Judges an answer at the doorstep that is not the program's.
     fn not_ours(&self, answer: &Answer) -> Option<Found> {
-        let status = answer.status.to_string();
-        let names = [("url", self.url), ("status", &*status)];
+        let (url, status) = (&self.url, &answer.status);
         Some(match answer.status {
             200 if answer.body == self.page || answer.body == START_PAGE.as_bytes() => return None,
             300..=399 => {
                 let location = answer.header("location").next().unwrap_or("nowhere");
                 let location: String = location.chars().take(LOCATION_MAX).collect();
-                LED_AWAY.found(&[("url", self.url), ("status", &status), ("location", &location)])
+                LedAway { url, location: &location, status }.found()
             }
-            403 => FORBIDDEN.found(&names),
-            502..=504 => BACK_END.found(&names),
-            500..=599 => BROKEN.found(&names),
-            _ => ELSEWHERE.found(&names),
+            403 => Forbidden.found(),
+            502..=504 => BackEnd { status }.found(),
+            500..=599 => Broken { status }.found(),
+            _ => Elsewhere { url, status }.found(),
         })
     }
 
-    /// The kinds of a wrong request: each must get the same answer, and its own reason in the log.
+    /// Sends each kind of a wrong request: all must get the same answer, and each its own reason in the log.
     fn refusals(&self, nas: &Installation<'_>, found: &mut Vec<Found>) -> Result<(), Fault> {
         // As long as a key can be, with each of its special characters.
         let one = format!("{}-._~", new_key()?);
@@ -533,33 +333,26 @@ impl<'u> Live<'u> {
         Ok(())
     }
 
-    /// What is wrong with one of them.
+    /// Judges the answer to one of them, and its line in the log.
     fn judge(&self, wrong: &Wrong<'_>, answer: &Answer, lines: &[Line]) -> Option<Found> {
-        let (status, log) = (answer.status.to_string(), self.log.display().to_string());
         // The one with the wanted reason, or else the last.
         let line = lines.iter().find(|line| line.why == wrong.why).or(lines.last());
-        let why = line.map_or("nothing", |line| &line.why);
-        let names = [
-            ("what", wrong.what),
-            ("status", &*status),
-            ("wanted", if answer.status == 404 { wrong.why } else { "404" }),
-            ("why", why),
-            ("log", &log),
-        ];
+        let (what, status) = (&wrong.what, &answer.status);
+        let why = &line.map_or("nothing", |line| &line.why);
         let page = answer.body == self.page || wrong.what == "a HEAD";
         let method = matches!(wrong.what, "a POST" | "a HEAD");
         Some(match (answer.status, line) {
             // As at the doorstep.
-            (200, None) if page && wrong.path == "/" => HEADERS_LOST.found(&names),
-            (200, None) if page => PATH_LOST.found(&names),
-            _ if method && !(page && answer.status == 404) => METHOD.found(&names),
-            _ if !page => OTHER_PAGE.found(&names),
-            (404, None) => NOT_OURS.found(&names),
+            (200, None) if page && wrong.path == "/" => HeadersLost { why }.found(),
+            (200, None) if page => PathLost { what }.found(),
+            _ if method && !(page && answer.status == 404) => OtherToMethod { what, status }.found(),
+            _ if !page => OtherPage { what, status }.found(),
+            (404, None) => NotLogged { log: &self.log.display(), what }.found(),
             // It cannot read or refuses config.json; that is found without a request.
             (404, Some(line)) if line.why == wrong.why || line.why.starts_with("4a ") => return None,
-            (404, _) if wrong.path == "/" => HEADERS_LOST.found(&names),
-            (404, _) => PATH.found(&names),
-            _ => OTHER_STATUS.found(&names),
+            (404, _) if wrong.path == "/" => HeadersLost { why }.found(),
+            (404, _) => OtherPath { what, why, wanted: &wrong.why }.found(),
+            _ => OtherStatus { what, status, wanted: &404 }.found(),
         })
     }
 
@@ -568,10 +361,7 @@ impl<'u> Live<'u> {
         let own = own.map(|own| own.to_canonical()).filter(|own| !own.is_loopback())?;
         match from.parse::<IpAddr>() {
             Ok(from) if from == own => None,
-            Ok(from) => {
-                let (own, from, log) = (own.to_string(), from.to_string(), self.log.display().to_string());
-                Some(OTHER_ADDRESS.found(&[("own", &own), ("from", &from), ("log", &log)]))
-            }
+            Ok(from) => Some(OtherAddress { own: &own, from: &from, log: &self.log.display() }.found()),
             Err(_) => Some(no_address(nas)),
         }
     }
@@ -581,13 +371,13 @@ impl<'u> Live<'u> {
         let mut found = Vec::new();
         let long = format!("/{}/{}", new_key()?.repeat(12), new_key()?);
         match self.send(&["--request", "TRACE"], "/") {
-            Ok(answer) if answer.status == 200 && answer.body.starts_with(b"TRACE ") => found.push(TRACE.found(&[])),
+            Ok(answer) if answer.status == 200 && answer.body.starts_with(b"TRACE ") => {
+                found.push(AnswersTrace.found())
+            }
             _ => {}
         }
         match self.send(&[], &long) {
-            Ok(answer) if answer.body != self.page => {
-                found.push(LONG.found(&[("status", &answer.status.to_string())]));
-            }
+            Ok(answer) if answer.body != self.page => found.push(LongPath { status: &answer.status }.found()),
             _ => {}
         }
         Ok(found)
@@ -624,39 +414,10 @@ fn refusals(log: &Path, before: u64) -> Vec<Line> {
     text.lines().filter_map(line).collect()
 }
 
-impl Answer {
-    fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
-        named.map(|(_, value)| &**value)
-    }
-}
-
-/// The last of the answers that curl shows: those before it only announce one (100, a proxy's CONNECT).
-/// Behind it stands a line with our own address.
-fn parse(shown: &[u8]) -> Option<Answer> {
-    let end = shown.iter().rposition(|&b| b == b'\n')?;
-    let (mut rest, own) = (&shown[..end], String::from_utf8_lossy(&shown[end + 1..]));
-    loop {
-        let end = rest.windows(4).position(|window| window == b"\r\n\r\n")?;
-        let head = String::from_utf8_lossy(&rest[..end]).into_owned();
-        rest = &rest[end + 4..];
-        let mut lines = head.lines();
-        let status: u16 = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        if status >= 200 {
-            let header = |line: &str| {
-                let (name, value) = line.split_once(':')?;
-                Some((name.to_ascii_lowercase(), value.trim().to_owned()))
-            };
-            let (headers, body, own) = (lines.filter_map(header).collect(), rest.to_vec(), own.parse().ok());
-            return Some(Answer { status, headers, body, own });
-        }
-    }
-}
-
 /// Headers that no answer may have: they lead a caller on, mark one, or let other sites read along.
 const NEVER: [&str; 5] = ["location", "refresh", "set-cookie", "www-authenticate", "access-control-allow-origin"];
 
-/// What is wrong with the headers of an answer, and was not found with another.
+/// Judges the headers of an answer; nothing that was found already is found again.
 fn headers(answer: &Answer, found: &mut Vec<Found>) {
     let mut new = Vec::new();
     for (name, wanted) in promised() {
@@ -664,12 +425,12 @@ fn headers(answer: &Answer, found: &mut Vec<Found>) {
         // Twice the same is the same.
         if there.is_empty() || there.iter().any(|value| *value != wanted) {
             let there = if there.is_empty() { "missing".to_owned() } else { format!("\"{}\"", there.join("\", \"")) };
-            new.push(HEADER.found(&[("header", name), ("there", &there), ("wanted", &format!("\"{wanted}\""))]));
+            new.push(OtherHeader { header: &name, there: &there, wanted: &format_args!("\"{wanted}\"") }.found());
         }
     }
     let added = NEVER.into_iter().filter(|name| answer.header(name).next().is_some());
-    new.extend(added.map(|name| ADDED.found(&[("header", name)])));
-    new.retain(|new| found.iter().all(|known| known.says != new.says));
+    new.extend(added.map(|name| AddedHeader { header: &name }.found()));
+    new.retain(|new| found.iter().all(|known| known.sentence != new.sentence));
     found.append(&mut new);
 }
 
@@ -678,67 +439,7 @@ fn no_address(nas: &Installation<'_>) -> Found {
     let limited = people.filter(|(_, key)| !key.from.is_empty());
     let labels: Vec<String> = limited.map(|(number, key)| who(number, key.label.as_deref())).collect();
     match labels.is_empty() {
-        true => NO_ADDRESS.found(&[]),
-        false => NO_ADDRESS_NEEDED.found(&[("labels", &labels.join(", "))]),
-    }
-}
-
-/// The host of a URL, without its port.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split('/').next().unwrap_or_default();
-    match host.strip_prefix('[') {
-        Some(literal) => literal.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    }
-}
-
-/// Ends of names that are known in a home's own network alone.
-const HOME: [&str; 8] =
-    [".local", ".lan", ".home", ".internal", ".home.arpa", ".localdomain", ".fritz.box", ".localhost"];
-
-/// This machine, or an address that no router leads out.
-fn at_home(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        Ok(IpAddr::V6(address)) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-        Err(_) => !host.contains('.') || HOME.iter().any(|end| host.ends_with(end)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_and_whether_it_is_at_home() {
-        for (url, expected, home) in [
-            ("http://127.0.0.1:10765", "127.0.0.1", true),
-            ("http://[fd00::1]:80/x", "fd00::1", true),
-            ("http://nas:80", "nas", true),
-            ("http://nas.local", "nas.local", true),
-            ("http://nas.fritz.box", "nas.fritz.box", true),
-            ("http://192.168.1.20", "192.168.1.20", true),
-            ("http://nas.example.org/x", "nas.example.org", false),
-            ("http://[2001:db8::1]", "2001:db8::1", false),
-            ("http://203.0.113.7", "203.0.113.7", false),
-        ] {
-            assert_eq!((host(url), at_home(host(url))), (expected, home), "{url}");
-        }
-    }
-
-    #[test]
-    fn the_answer_behind_what_announces_it() {
-        let shown =
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 \r\nX-One: a: b\r\nDate: x\r\n\r\nbody\r\n\r\nmore\n\n::1";
-        let answer = parse(shown).expect("an answer");
-        assert_eq!((answer.status, &*answer.body), (404, &b"body\r\n\r\nmore\n"[..]));
-        assert_eq!(answer.own, "::1".parse().ok());
-        assert_eq!(answer.headers[0], ("x-one".to_owned(), "a: b".to_owned()));
-        for nothing in [&b""[..], b"HTTP/1.1 200 OK\r\n", b"nonsense\r\n\r\n"] {
-            assert!(parse(nothing).is_none());
-        }
+        true => NoAddress.found(),
+        false => NoAddressForFrom { labels: &labels.join(", ") }.found(),
     }
 }

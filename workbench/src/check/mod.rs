@@ -26,28 +26,21 @@ use crate::parts::{self, Part};
 use remotetask::config::{self, Config, Refusal};
 use remotetask::files::{Regular, CONFIG_MAX};
 
-/// Every kind of finding, in the order in which they are looked for.
+/// The findings of all modules, in the order in which they are looked for.
 #[cfg(test)]
-fn catalogue() -> impl Iterator<Item = &'static crate::owner::finding::Kind> {
+pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
     [
         configuration::KINDS,
         keys::KINDS,
-        parts::files::look::KINDS,
-        parts::files::log_file::KINDS,
-        parts::sudo_rule::KINDS,
-        parts::link::KINDS,
-        parts::boot_script::KINDS,
         sudo_path::KINDS,
         scheduler::KINDS,
         commands::KINDS,
         disk_space::KINDS,
         clock::KINDS,
-        web::KINDS,
+        &web::kinds(),
         live::KINDS,
     ]
-    .into_iter()
-    .flatten()
-    .copied()
+    .concat()
 }
 
 /// Looks at everything and shows what it found; whether everything would work.
@@ -116,59 +109,5 @@ fn show(bench: &Workbench, found: &[Found]) {
         (faults, advice) => {
             screen.mark(Tone::Fault, "faults", format_args!("{faults}, and something would not work; advice: {advice}"))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::owner::finding::{parts, Kind, Part};
-
-    /// A text in a cell of a Markdown table. Between backticks nothing but the bar means anything.
-    fn cell(text: &'static str) -> String {
-        let parts = parts(text).map(|part| match part {
-            Part::Prose(text) => text.replace('<', "\\<"),
-            Part::Typed(text) => format!("`{text}`"),
-        });
-        parts.collect::<String>().replace('|', "\\|")
-    }
-
-    #[test]
-    fn the_documentation_shows_the_whole_catalogue() {
-        let mut table = "| code | level | what it says | cure |\n|---|---|---|---|\n".to_owned();
-        for Kind { code, level, says, cure, .. } in catalogue() {
-            let level = if *level == Level::Fault { "fault" } else { "advice" };
-            table.push_str(&format!("| `{code}` | {level} | {} | {} |\n", cell(says), cell(cure)));
-        }
-        let text = include_str!("../../../docs/workbench.md");
-        let shown = text.split_once("<!-- findings -->\n").and_then(|(_, rest)| rest.split_once("<!-- /findings -->"));
-        let (shown, _) = shown.expect("two markers");
-        assert!(shown.trim() == table.trim(), "docs/workbench.md must show between its markers:\n{table}");
-    }
-
-    #[test]
-    fn each_kind_has_its_own_code() {
-        let mut codes: Vec<&str> = catalogue().map(|kind| kind.code).collect();
-        codes.sort_unstable();
-        let all = codes.len();
-        codes.dedup();
-        assert_eq!(codes.len(), all);
-        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')), "{codes:?}");
-    }
-
-    /// Each row of the tests' tables demands that its code is found, and in which words.
-    #[test]
-    fn each_kind_is_provoked_by_a_test() {
-        let rows = [include_str!("../../../tests/it/check.rs"), include_str!("../../../tests/it/nas/check.rs")];
-        // Nobody can set the clock; its judgement has a table beside it.
-        let (_, clock) = include_str!("clock.rs").split_once("mod tests").expect("tests");
-        let in_a_row =
-            |code: &str| rows.iter().any(|text| text.contains(&format!("code: \"{code}\",\n        plant:")));
-        // The web server's findings stand in tuples, each beside its words.
-        let web = include_str!("../../../tests/it/nas/web_check.rs");
-        let provoked =
-            |code: &str| in_a_row(code) || [clock, web].iter().any(|text| text.contains(&format!("\"{code}\"")));
-        let forgotten: Vec<&str> = catalogue().map(|kind| kind.code).filter(|code| !provoked(code)).collect();
-        assert!(forgotten.is_empty(), "no test provokes {forgotten:?}");
     }
 }

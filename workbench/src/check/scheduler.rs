@@ -7,56 +7,34 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::nas::installation::Installation;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found};
 use remotetask::config::{Scheduler, Server, Starts, Task};
 use remotetask::outcome::Outcome;
 use remotetask::start;
 
-static MISSING: Kind = Kind {
-    code: "scheduler-missing",
-    level: Level::Fault,
-    places: &[],
-    says: "There is no program <program> that could be started, and without it these tasks cannot: <tasks>.",
-    cure: "If it lies elsewhere on this machine, write its place into config.json: `find / -name <name> 2>/dev/null` \
-           `\"<name>\": \"/usr/syno/bin/<name>\"`",
-};
-static ELSEWHERE: Kind = Kind {
-    code: "scheduler-elsewhere",
-    level: Level::Advice,
-    places: &[],
-    says: "This machine has no Task Scheduler of DSM's. On a Synology NAS these tasks can be started, here they \
-           cannot: <tasks>.",
-    cure: "Nothing is to be done for a trial.",
-};
-static SILENT: Kind = Kind {
-    code: "scheduler-silent",
-    level: Level::Fault,
-    places: &[],
-    says: "The Task Scheduler gives no answer: <why>.",
-    cure: "See what it says by itself: `sudo <program> --get id=<number>`",
-};
-static UNKNOWN: Kind = Kind {
-    code: "task-unknown",
-    level: Level::Fault,
-    places: &[],
-    says: "The Task Scheduler knows no task <number>, so nobody can start it.",
-    cure: "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo remotetask \
-           tasks` `sudo remotetask tasks remove <number>`",
-};
-static NO_SCRIPT: Kind = Kind {
-    code: "task-script",
-    level: Level::Fault,
-    places: &[],
-    says: "The script of task <number> cannot be started without DSM, as \"scheduler\": \"direct\" demands: <why>.",
-    cure: "Look at the task in DSM's Task Scheduler and save it there once more; or let remotetask probe find another \
-           way.",
-};
+findings! {
+    Missing { program, tasks, name }: "scheduler-missing", Fault,
+        "There is no program <program> that could be started, and without it these tasks cannot: <tasks>.",
+        "If it lies elsewhere on this machine, write its place into config.json: `find / -name <name> 2>/dev/null` \
+         `\"<name>\": \"/usr/syno/bin/<name>\"`";
+    Elsewhere { tasks }: "scheduler-elsewhere", Advice,
+        "This machine has no Task Scheduler of DSM's. On a Synology NAS these tasks can be started, here they cannot: \
+         <tasks>.",
+        "Nothing is to be done for a trial.";
+    Silent { why, program, number }: "scheduler-silent", Fault,
+        "The Task Scheduler gives no answer: <why>.",
+        "See what it says by itself: `sudo <program> --get id=<number>`";
+    Unknown { number }: "task-unknown", Fault,
+        "The Task Scheduler knows no task <number>, so nobody can start it.",
+        "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo remotetask \
+         tasks` `sudo remotetask tasks remove <number>`";
+    NoScript { number, why }: "task-script", Fault,
+        "The script of task <number> cannot be started without DSM, as \"scheduler\": \"direct\" demands: <why>.",
+        "Look at the task in DSM's Task Scheduler and save it there once more; or let remotetask probe find another \
+         way.";
+}
 
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] = &[&MISSING, &ELSEWHERE, &SILENT, &UNKNOWN, &NO_SCRIPT];
-
-/// How long the scheduler may take for all of them.
+/// Time that the scheduler may take for all of them.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks at each task that DSM is to start, or whose script it keeps.
@@ -67,14 +45,14 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
         config.tasks.iter().filter(|task| !matches!(task.starts, Starts::Command(_))).collect();
     let lacking = |task: &Task<'_>| needs(task, server).iter().copied().find(|(_, place)| !is_there(Path::new(place)));
     if nas.trial && !theirs.is_empty() && theirs.iter().all(|task| lacking(task).is_some()) {
-        return vec![ELSEWHERE.found(&[("tasks", &ids(&theirs))])];
+        return vec![Elsewhere { tasks: &ids(&theirs) }.found()];
     }
     let mut found = Vec::new();
     for name in ["synoschedtask", "synowebapi"] {
         let without = |task: &&&Task<'_>| lacking(task).is_some_and(|(lacks, _)| lacks == name);
         let without: Vec<&Task<'_>> = theirs.iter().filter(without).copied().collect();
         if let Some((_, program)) = without.first().and_then(|task| lacking(task)) {
-            found.push(MISSING.found(&[("name", name), ("program", program), ("tasks", &ids(&without))]));
+            found.push(Missing { program: &program, tasks: &ids(&without), name: &name }.found());
         }
     }
     let deadline = Instant::now() + PATIENCE;
@@ -88,11 +66,11 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
         }
     }
     // One that gives no answer gives none to the next question either.
-    found.dedup_by(|one, other| one.code == SILENT.code && other.code == SILENT.code);
+    found.dedup_by(|one, other| one.code == Silent::KIND.code && other.code == Silent::KIND.code);
     found
 }
 
-/// What of DSM's a task cannot be started without, and its place.
+/// The programs and folders of DSM's that a task cannot be started without, and their places.
 fn needs<'c>(task: &Task<'_>, server: &'c Server<'_>) -> Vec<(&'static str, &'c str)> {
     let program = ("synoschedtask", &*server.synoschedtask);
     let web_api = ("synowebapi", &*server.synowebapi);
@@ -111,19 +89,16 @@ fn is_there(path: &Path) -> bool {
 }
 
 fn known(number: u32, program: &str, deadline: Instant) -> Option<Found> {
-    let shown = number.to_string();
     match start::get(program, number, deadline) {
         Ok(Some(_)) => None,
-        Ok(None) => Some(UNKNOWN.found(&[("number", &shown)])),
-        Err(why) => Some(SILENT.found(&[("why", &why), ("program", program), ("number", &shown)])),
+        Ok(None) => Some(Unknown { number: &number }.found()),
+        Err(why) => Some(Silent { why: &why, program: &program, number: &number }.found()),
     }
 }
 
 fn script(task: &Task<'_>, number: u32, server: &Server<'_>) -> Option<Found> {
     match start::find(&task.starts, server) {
-        Err(Outcome::NotStarted { reason, .. }) => {
-            Some(NO_SCRIPT.found(&[("number", &number.to_string()), ("why", &reason)]))
-        }
+        Err(Outcome::NotStarted { reason, .. }) => Some(NoScript { number: &number, why: &reason }.found()),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Does the web server's user get through to the root half? Tried as that user, in the way of a request,
 //! with a question that holds no keys: the answer is a refusal, and nothing is started or recorded.
 //!
-//! What runs as that user can be stopped by anything else that does, from the moment on at which it became that user. So
+//! A process of that user's can be stopped by anything else that does, from the moment on at which it became that user. So
 //! it is a program by then, which can be waited for, and killed.
 
 use std::os::unix::process::CommandExt;
@@ -12,25 +12,19 @@ use rustix::process::geteuid;
 
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
-use crate::owner::finding::{Found, Kind, Level};
+use crate::owner::finding::{findings, Found};
 use remotetask::config::{self, ELEVATE};
 use remotetask::elevate;
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::line::Reply;
 use remotetask::outcome::Outcome;
 
-static BLOCKED: Kind = Kind {
-    code: "way-blocked",
-    level: Level::Fault,
-    places: &[],
-    says: "The web server's user does not get through to remotetask-run: <why>.",
-    cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | \
-           sudo -u http <sudo> -n <program>`",
-};
-
-/// The findings of this module.
-#[cfg(test)]
-pub static KINDS: &[&Kind] = &[&BLOCKED];
+findings! {
+    Blocked { why, sudo, program }: "way-blocked", Fault,
+        "The web server's user does not get through to remotetask-run: <why>.",
+        "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | sudo -u \
+         http <sudo> -n <program>`";
+}
 
 /// Tries it, where there is such a user and root to become it.
 pub fn look(nas: &Installation<'_>) -> Option<Found> {
@@ -38,7 +32,7 @@ pub fn look(nas: &Installation<'_>) -> Option<Found> {
     let elevate = nas.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
     let why = blocked(nas, &elevate)?;
     let (sudo, program) = (elevate.first().copied().unwrap_or_default(), nas.path("remotetask-run"));
-    Some(BLOCKED.found(&[("why", &why), ("sudo", sudo), ("program", &program.display().to_string())]))
+    Some(Blocked { why: &why, sudo: &sudo, program: &program.display() }.found())
 }
 
 /// The same for the installation in this folder; nothing where there is no configuration yet.
@@ -51,7 +45,7 @@ pub fn of(folder: &Path) -> Option<Found> {
     look(&Installation::new(folder, &content, config.as_ref()))
 }
 
-/// What is in the way, where it can be tried.
+/// The reason that the way is blocked, if it can be tried and is.
 fn blocked(nas: &Installation<'_>, elevate: &[&str]) -> Option<String> {
     let http = nas.accounts.http().filter(|_| !nas.trial && geteuid().is_root())?;
     let (own, program) = (nas.path("remotetask").display().to_string(), nas.path("remotetask-run"));

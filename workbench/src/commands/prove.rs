@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::check::live::Live;
 use crate::owner::edit::{listen_address, Edit};
 use crate::owner::fault::Fault;
-use crate::owner::finding::{Found, Kind as FindingKind, Level};
+use crate::owner::finding::{findings, Found};
 use crate::owner::report::show;
 use crate::owner::screen::Tone;
 use crate::owner::secrets::{new_key, Secrets};
@@ -26,50 +26,27 @@ use remotetask::key::Digest;
 use remotetask::log::FULL;
 use remotetask::record::{self, Runs};
 
-static REFUSED: FindingKind = FindingKind {
-    code: "prove-refused",
-    level: Level::Fault,
-    places: &[],
-    says: "remotetask-cgi runs, and took the canary's keys for wrong: <why>.",
-    cure: "See what hands the path on, and what else is wrong: `sudo remotetask check --url <url>`",
-};
-static NOT_LOGGED: FindingKind = FindingKind {
-    code: "prove-not-logged",
-    level: Level::Fault,
-    places: &[],
-    says:
+findings! {
+    Refused { why, url }: "prove-refused", Fault,
+        "remotetask-cgi runs, and took the canary's keys for wrong: <why>.",
+        "See what hands the path on, and what else is wrong: `sudo remotetask check --url <url>`";
+    NotLogged { log, url }: "prove-not-logged", Fault,
         "The start page came, and <log> says nothing of the request: another installation answers at <url>, or the log \
-           cannot be written.",
-    cure: "Look at both: `sudo remotetask check --url <url>`",
-};
-static SUDO: FindingKind = FindingKind {
-    code: "prove-sudo",
-    level: Level::Fault,
-    places: &[],
-    says: "remotetask-cgi runs, and sudo did not let it through: <why>.",
-    cure: "Put the rule back, and prove it again: `sudo remotetask repair` `sudo remotetask prove --url <url>`",
-};
-static NOT_STARTED: FindingKind = FindingKind {
-    code: "prove-not-started",
-    level: Level::Fault,
-    places: &[],
-    says: "sudo let it through, and remotetask-run did not start the command: <why>.",
-    cure: "Mend what that says: `sudo remotetask check`",
-};
-static NOT_WELL: FindingKind = FindingKind {
-    code: "prove-not-well",
-    level: Level::Fault,
-    places: &[],
-    says: "The command /bin/true did not end well: <why>.",
-    cure: "See what is wrong with this machine: `sudo remotetask check`",
-};
-static NO_ANSWER: FindingKind = FindingKind {
-    code: "prove-no-answer",
-    level: Level::Fault,
-    places: &[],
-    says: "Something else came than an answer to the canary's request: status <status>.",
-    cure: "See who answers in between: `sudo remotetask check --url <url>`",
-};
+         cannot be written.",
+        "Look at both: `sudo remotetask check --url <url>`";
+    StoppedBySudo { why, url }: "prove-sudo", Fault,
+        "remotetask-cgi runs, and sudo did not let it through: <why>.",
+        "Put the rule back, and prove it again: `sudo remotetask repair` `sudo remotetask prove --url <url>`";
+    NotStarted { why }: "prove-not-started", Fault,
+        "sudo let it through, and remotetask-run did not start the command: <why>.",
+        "Mend what that says: `sudo remotetask check`";
+    NotWell { why }: "prove-not-well", Fault,
+        "The command /bin/true did not end well: <why>.",
+        "See what is wrong with this machine: `sudo remotetask check`";
+    NoAnswer { status, url }: "prove-no-answer", Fault,
+        "Something else came than an answer to the canary's request: status <status>.",
+        "See who answers in between: `sudo remotetask check --url <url>`";
+}
 
 /// The names that canaries have, and nobody else should.
 const NAME: &str = "canary-";
@@ -210,7 +187,7 @@ fn is_canary(name: &str) -> bool {
     name.strip_prefix(NAME).is_some_and(|rest| rest.len() == DIGITS && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// What a run leaves in state/.
+/// Deletes what a run leaves in state/.
 fn forget(bench: &Workbench, id: &str, magic_key: Option<Digest>) {
     let state = bench.path("state");
     let _ = fs::remove_dir_all(Runs::of(&state, id).folder());
@@ -230,43 +207,41 @@ fn proof(bench: &Workbench, live: &Live<'_>, canary: &Canary, wanted: &dyn Fn() 
     let answer = live.send_secretly(&format!("/{}/{}", canary.magic, canary.identifier), wanted)?;
     let line = line(&log, before, &canary.id);
     let why = line.as_deref().and_then(|line| Some(line.split_once(" why=")?.1)).unwrap_or("the log does not say why");
-    let (folder, log, status) =
-        (bench.folder.display().to_string(), log.display().to_string(), answer.status.to_string());
-    let found = |kind: &'static FindingKind, why: &str| {
-        let names = [("why", why), ("url", live.url), ("folder", &folder), ("log", &log), ("status", &status)];
-        Err(Box::new(kind.found(&names)))
-    };
+    let (why, url, status) = (&why, &live.url, &answer.status);
+    let stopped_by_sudo = |why: &str| Err(Box::new(StoppedBySudo { why: &why, url }.found()));
+    let not_started = |why: &str| Err(Box::new(NotStarted { why: &why }.found()));
+    let not_well = |why: &str| Err(Box::new(NotWell { why: &why }.found()));
     if live.is_refusal(&answer) {
-        return match line {
-            Some(_) => found(&REFUSED, why),
-            None => found(&NOT_LOGGED, why),
-        };
+        return Err(Box::new(match line {
+            Some(_) => Refused { why, url }.found(),
+            None => NotLogged { log: &log.display(), url }.found(),
+        }));
     }
     let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if said["task"] != *canary.id {
-        return found(&NO_ANSWER, why);
+        return Err(Box::new(NoAnswer { status, url }.found()));
     }
     good("remotetask-cgi takes the canary's keys");
     let state = said["state"].as_str().unwrap_or_default();
     match state {
         "not_started" => match why.strip_prefix("sudo ") {
-            Some(why) => return found(&SUDO, why),
-            None => return found(&NOT_STARTED, why),
+            Some(why) => return stopped_by_sudo(why),
+            None => return not_started(why),
         },
-        "unknown" => return found(&SUDO, why),
-        "busy" | "cooling" => return found(&NOT_STARTED, state),
+        "unknown" => return stopped_by_sudo(why),
+        "busy" | "cooling" => return not_started(state),
         _ => good("sudo lets it through to remotetask-run, which starts the command"),
     }
     match state {
         "finished" => good(&format!("the command ended well, after {} ms", said["duration_ms"])),
-        "failed" => return found(&NOT_WELL, &format!("exit {}, signal {}", said["exit"], said["signal"])),
-        "started" | "running" => return found(&NOT_WELL, "it had not ended after 2 s"),
-        other => return found(&NOT_WELL, other),
+        "failed" => return not_well(&format!("exit {}, signal {}", said["exit"], said["signal"])),
+        "started" | "running" => return not_well("it had not ended after 2 s"),
+        other => return not_well(other),
     }
     Ok(())
 }
 
-/// What the log says of the canary, since it had this size; or else the last refusal since then.
+/// The log's last line about the canary, since it had this size; or else the last refusal since then.
 fn line(log: &Path, before: u64, id: &str) -> Option<String> {
     let mut content = Vec::new();
     let Regular { file, .. } = Regular::open(log).ok()?;

@@ -55,7 +55,7 @@ impl<'s> Installation<'s> {
         }
     }
 
-    /// The configuration, where what it names may be started, and may stand in a cure.
+    /// The configuration, where what it names may be started, and may stand in a fix.
     pub fn believed(&self) -> Option<&'s Config<'s>> {
         self.config.filter(|_| self.trusted)
     }

@@ -139,7 +139,7 @@ impl Edit {
     }
 }
 
-/// The configuration that this content is, or the place and cure of its first fault.
+/// The configuration that this content is, or the place and fix of its first fault.
 pub fn valid<'t>(path: &Path, content: &'t [u8]) -> Result<Config<'t>, Fault> {
     config::read(content).map_err(|refusal| {
         let (line, column, message) = (refusal.line, refusal.column, refusal.message);

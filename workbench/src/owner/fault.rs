@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-/// Why a command did not do what it was told: sentences for the owner, with the cure.
+/// The reason that a command did not do its work: sentences for the owner, with the fix.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault(pub String);
 
@@ -19,7 +19,7 @@ impl Fault {
     }
 }
 
-/// A system's error without its number, with a cure where there is one.
+/// A system's error without its number, with a fix where there is one.
 pub fn plainly(error: &std::io::Error) -> String {
     use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
     match error.kind() {

@@ -1,9 +1,11 @@
-//! What `check` can find: each kind once, with its words and its cure.
+//! Findings of `check` and `prove`: each kind is declared once, with its sentence and its fix.
+
+use std::fmt::Display;
 
 use crate::owner::names::quoted;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-/// How bad it is.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -16,16 +18,16 @@ pub enum Level {
 /// A kind of finding, as [`findings`] declares it. `<name>` in its texts stands for a place.
 #[derive(Debug)]
 pub struct Kind {
-    /// Its short name, for programs and for docs/workbench.md.
+    /// A short name, for programs and for docs/workbench.md.
     pub code: &'static str,
-    /// How bad it is.
+    /// Its weight.
     pub level: Level,
-    /// What is wrong, in a sentence.
-    pub says: &'static str,
-    /// What to do. What is to be typed stands in backticks: a command, in which places are quoted as words
-    /// of a shell, or a piece of config.json, which begins with a double quote.
-    pub cure: &'static str,
-    /// The names of the places.
+    /// The fault, in a sentence.
+    pub sentence: &'static str,
+    /// The action. Text to type stands in backticks: a command, in which places are quoted as words of a
+    /// shell, or a piece of config.json, which begins with a double quote.
+    pub fix: &'static str,
+    /// The names of the places, in the order of the structure's fields.
     pub places: &'static [&'static str],
 }
 
@@ -44,8 +46,8 @@ pub struct Kind {
 /// A place that is forgotten at a use, or that the finding does not have, does not compile. A test compares the
 /// places with the texts. `KINDS` lists them in this order.
 macro_rules! findings {
-    ($($(#[$doc:meta])* $name:ident $places:tt: $code:literal, $level:ident, $says:literal, $cure:literal;)+) => {
-        $($crate::owner::finding::finding! { $(#[$doc])* $name $places: $code, $level, $says, $cure })+
+    ($($(#[$doc:meta])* $name:ident $places:tt: $code:literal, $level:ident, $sentence:literal, $fix:literal;)+) => {
+        $($crate::owner::finding::finding! { $(#[$doc])* $name $places: $code, $level, $sentence, $fix })+
         /// The findings of this module.
         #[cfg(test)]
         pub static KINDS: &[&$crate::owner::finding::Kind] = &[$(&$name::KIND),+];
@@ -55,79 +57,83 @@ pub(crate) use findings;
 
 /// One finding of [`findings`].
 macro_rules! finding {
-    ($(#[$doc:meta])* $name:ident {}: $code:literal, $level:ident, $says:literal, $cure:literal) => {
+    ($(#[$doc:meta])* $name:ident {}: $code:literal, $level:ident, $sentence:literal, $fix:literal) => {
         $(#[$doc])*
         pub struct $name;
-        $crate::owner::finding::finding! { @kind [$name] []: $code, $level, $says, $cure }
+        $crate::owner::finding::finding! { @kind [$name] []: $code, $level, $sentence, $fix }
     };
-    ($(#[$doc:meta])* $name:ident { $($place:ident),+ }: $code:literal, $level:ident, $says:literal, $cure:literal) => {
+    ($(#[$doc:meta])* $name:ident { $($place:ident),+ }: $code:literal, $level:ident, $sentence:literal, $fix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub struct $name<'f> {
             $(pub $place: &'f dyn ::std::fmt::Display),+
         }
-        $crate::owner::finding::finding! { @kind [$name<'_>] [$($place)+]: $code, $level, $says, $cure }
+        $crate::owner::finding::finding! { @kind [$name<'_>] [$($place)+]: $code, $level, $sentence, $fix }
     };
-    (@kind [$($name:tt)+] [$($place:ident)*]: $code:literal, $level:ident, $says:literal, $cure:literal) => {
+    (@kind [$($name:tt)+] [$($place:ident)*]: $code:literal, $level:ident, $sentence:literal, $fix:literal) => {
         impl $($name)+ {
             /// The words of this kind.
             pub const KIND: $crate::owner::finding::Kind = $crate::owner::finding::Kind {
                 code: $code,
                 level: $crate::owner::finding::Level::$level,
-                says: $says,
-                cure: $cure,
+                sentence: $sentence,
+                fix: $fix,
                 places: &[$(stringify!($place)),*],
             };
 
             /// Fills the places.
             pub fn found(&self) -> $crate::owner::finding::Found {
-                Self::KIND.found(&[$((stringify!($place), &self.$place.to_string())),*])
+                Self::KIND.fill(&[$(self.$place),*])
             }
         }
     };
 }
 pub(crate) use finding;
 
-/// Something that was found.
+/// A finding with its places filled.
 #[derive(Debug)]
 pub struct Found {
     /// [`Kind::code`].
     pub code: &'static str,
     /// [`Kind::level`].
     pub level: Level,
-    /// What is wrong, with names and places.
-    pub says: String,
-    /// What to do, filled part by part: whatever a name holds, it begins no part.
-    pub cure: Vec<Part>,
+    /// The fault, in a sentence.
+    pub sentence: String,
+    /// The action, filled part by part: whatever a name holds, it begins no part.
+    pub fix: Vec<Part>,
 }
 
 impl Kind {
-    /// This kind, found; `names` are put in the places of its texts, `("file", "/etc/x")` for `<file>`.
-    pub fn found(&self, names: &[(&str, &str)]) -> Found {
-        let cure = parts(self.cure).map(|part| match part {
-            Part::Prose(text) => Part::Prose(filled(&text, names, told)),
+    /// Fills the places, in their order.
+    pub(crate) fn fill(&self, values: &[&dyn Display]) -> Found {
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        let names: Vec<(&str, &str)> = self.places.iter().copied().zip(values.iter().map(String::as_str)).collect();
+        let names = names.as_slice();
+        let fix = parts(self.fix).map(|part| match part {
+            Part::Prose(text) => Part::Prose(filled(&text, names, in_prose)),
             Part::Typed(text) if text.starts_with('"') => {
                 Part::Typed(filled(&text, names, |value, _| value.to_owned()))
             }
-            Part::Typed(text) => Part::Typed(filled(&text, names, typed)),
+            Part::Typed(text) => Part::Typed(filled(&text, names, in_command)),
         });
-        Found { code: self.code, level: self.level, says: filled(self.says, names, told), cure: cure.collect() }
+        let sentence = filled(self.sentence, names, in_prose);
+        Found { code: self.code, level: self.level, sentence, fix: fix.collect() }
     }
 }
 
 impl Found {
-    /// The cure in one string: what is to be typed in backticks.
-    pub fn cure(&self) -> String {
-        let shown = self.cure.iter().map(|part| match part {
+    /// The fix in one string, the text to type in backticks.
+    pub fn fix(&self) -> String {
+        let shown = self.fix.iter().map(|part| match part {
             Part::Prose(text) => text.clone(),
             Part::Typed(text) => format!("`{text}`"),
         });
         shown.collect()
     }
 
-    /// What of the cure is to be typed, in its order.
+    /// The text to type, in its order.
     pub fn typed(&self) -> impl Iterator<Item = &str> {
-        self.cure.iter().filter_map(|part| match part {
+        self.fix.iter().filter_map(|part| match part {
             Part::Prose(_) => None,
             Part::Typed(text) => Some(&**text),
         })
@@ -139,31 +145,31 @@ impl Serialize for Found {
         let mut found = serializer.serialize_struct("Found", 5)?;
         found.serialize_field("code", self.code)?;
         found.serialize_field("level", &self.level)?;
-        found.serialize_field("says", &self.says)?;
-        found.serialize_field("cure", &self.cure())?;
+        found.serialize_field("says", &self.sentence)?;
+        found.serialize_field("cure", &self.fix())?;
         found.serialize_field("type", &self.typed().collect::<Vec<&str>>())?;
         found.end()
     }
 }
 
-/// A part of a cure.
+/// A part of a fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Words.
     Prose(String),
-    /// What is to be typed.
+    /// Text to type.
     Typed(String),
 }
 
-/// The parts of a cure that is not filled yet, without the backticks.
+/// The parts of a fix that is not filled yet, without the backticks.
 pub fn parts(template: &'static str) -> impl Iterator<Item = Part> {
     let parts = template.split('`').map(str::to_owned).enumerate();
     parts.map(|(at, part)| if at % 2 == 0 { Part::Prose(part) } else { Part::Typed(part) })
 }
 
-/// Each place is filled from the template alone, so that no name can hold a place itself. `as_it_stands`
-/// is told what stands before the place.
-fn filled(template: &str, names: &[(&str, &str)], as_it_stands: impl Fn(&str, &str) -> String) -> String {
+/// Fills each place from the template alone, so that no name can hold a place itself. `shown` gets the name,
+/// and the template before its place.
+fn filled(template: &str, names: &[(&str, &str)], shown: impl Fn(&str, &str) -> String) -> String {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('<') {
@@ -173,7 +179,7 @@ fn filled(template: &str, names: &[(&str, &str)], as_it_stands: impl Fn(&str, &s
         });
         rest = match name {
             Some((value, behind)) => {
-                text.push_str(&as_it_stands(value, &template[..template.len() - after.len() - 1]));
+                text.push_str(&shown(value, &template[..template.len() - after.len() - 1]));
                 behind
             }
             None => {
@@ -186,7 +192,7 @@ fn filled(template: &str, names: &[(&str, &str)], as_it_stands: impl Fn(&str, &s
 }
 
 /// A name in a sentence: no row of spaces, with which it could fill a line and begin another.
-fn told(value: &str, _: &str) -> String {
+fn in_prose(value: &str, _: &str) -> String {
     let mut text = String::new();
     for c in value.chars() {
         match c == ' ' && text.ends_with(' ') {
@@ -198,7 +204,7 @@ fn told(value: &str, _: &str) -> String {
 }
 
 /// A name as a word of a shell's, or inside single quotes of the template's.
-fn typed(value: &str, before: &str) -> String {
+fn in_command(value: &str, before: &str) -> String {
     let inside = before.matches('\'').count() % 2 == 1;
     let clean = value.chars().all(|c| c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric());
     match (inside, clean) {
@@ -230,40 +236,40 @@ mod tests {
         code: "a-kind",
         level: Level::Fault,
         places: &["file", "what"],
-        says: "<file> is < <what>, says <who>.",
-        cure: "Look at <file>: `cat <file> <file>.new` Write `\"key\": <what>`.",
+        sentence: "<file> is < <what>, says <who>.",
+        fix: "Look at <file>: `cat <file> <file>.new` Write `\"key\": <what>`.",
     };
 
     #[test]
     fn names_are_words_where_they_are_typed() {
-        let found = KIND.found(&[("file", "/a b/<what>"), ("what", "\"x\"")]);
-        assert_eq!(found.says, "/a b/<what> is < \"x\", says <who>.");
-        let cure = "Look at /a b/<what>: `cat '/a b/<what>' '/a b/<what>'.new` Write `\"key\": \"x\"`.";
-        assert_eq!(found.cure(), cure);
+        let found = KIND.fill(&[&"/a b/<what>", &"\"x\""]);
+        assert_eq!(found.sentence, "/a b/<what> is < \"x\", says <who>.");
+        let fix = "Look at /a b/<what>: `cat '/a b/<what>' '/a b/<what>'.new` Write `\"key\": \"x\"`.";
+        assert_eq!(found.fix(), fix);
         assert_eq!(found.typed().collect::<Vec<_>>(), ["cat '/a b/<what>' '/a b/<what>'.new", "\"key\": \"x\""]);
     }
 
     /// A name that somebody else has chosen.
     #[test]
     fn a_name_begins_no_command() {
-        let found = KIND.found(&[("file", "/w/`rm -rf /`  it's\n\x1b\u{202e}\"$(id)")]);
+        let found = KIND.fill(&[&"/w/`rm -rf /`  it's\n\x1b\u{202e}\"$(id)"]);
         let word = r#"$'/w/`rm -rf /`  it\'s\012\033\342\200\256"$(id)'"#;
         assert_eq!(found.typed().collect::<Vec<_>>(), [&*format!("cat {word} {word}.new"), "\"key\": <what>"]);
-        assert_eq!(found.cure.len(), 5);
-        assert!(found.says.starts_with("/w/`rm -rf /` \\u{20}it's\n"), "{}", found.says);
+        assert_eq!(found.fix.len(), 5);
+        assert!(found.sentence.starts_with("/w/`rm -rf /` \\u{20}it's\n"), "{}", found.sentence);
         static QUOTES: Kind = Kind {
             code: "b",
             level: Level::Fault,
             places: &["file"],
-            says: "",
-            cure: "`echo 'a <file> b' '<file>' <file>`",
+            sentence: "",
+            fix: "`echo 'a <file> b' '<file>' <file>`",
         };
         for (name, expected) in [
             ("x", "echo 'a x b' 'x' x"),
             ("$(id)'s", "echo 'a $(id)'\\''s b' '$(id)'\\''s' '$(id)'\\''s'"),
             ("'\n", "echo 'a '$'\\'\\012'' b' ''$'\\'\\012''' $'\\'\\012'"),
         ] {
-            let found = QUOTES.found(&[("file", name)]);
+            let found = QUOTES.fill(&[&name]);
             assert_eq!(found.typed().collect::<Vec<_>>(), [expected]);
             let words = std::process::Command::new("bash").args(["-c", expected]).output().expect("bash");
             let plain = std::str::from_utf8(&words.stdout).expect("text");

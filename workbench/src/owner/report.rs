@@ -20,13 +20,13 @@ pub fn show_one(bench: &Workbench, found: &Found) {
         Level::Fault => (Tone::Fault, "fault "),
         Level::Advice => (Tone::Advice, "advice"),
     };
-    screen.mark(tone, mark, &found.says);
+    screen.mark(tone, mark, &found.sentence);
     show_action(screen, found, "       ");
 }
 
 /// Shows what to do about a finding.
 pub fn show_action(screen: &Screen, found: &Found, indent: &str) {
-    for part in &found.cure {
+    for part in &found.fix {
         match part {
             Part::Prose(text) if text.contains(char::is_alphanumeric) => {
                 screen.say(format_args!("{indent}{}", text.trim()))
@@ -37,13 +37,13 @@ pub fn show_action(screen: &Screen, found: &Found, indent: &str) {
     }
 }
 
-/// A cure's commands as they work for this owner: without sudo where nothing is root's, and by the whole
+/// Rewrites the commands of a fix as they work for this owner: without sudo where nothing is root's, and by the whole
 /// path where the program's name alone is not known.
 pub fn typed_here(bench: &Workbench, found: &mut Found) {
     let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == bench.path("remotetask"));
     // Not where somebody else has taken root's folder.
     let own = bench.sudo().is_empty() && bench.folder != Path::new(INSTALLED);
-    for part in &mut found.cure {
+    for part in &mut found.fix {
         let Part::Typed(text) = part else { continue };
         let bare = text.strip_prefix("sudo ").unwrap_or(text);
         // Nobody but root gives files away.

@@ -82,7 +82,7 @@ pub fn urls(view: &View, config: &Config<'_>, only: Option<&str>, task: Option<&
     for (name, magic_key) in people(config, only)? {
         for task in tasks.iter().filter(|task| may(magic_key, task)) {
             let url = view.keys(magic_key, task).map(|(magic, identifier)| format!("{base}/{magic}/{identifier}"));
-            let cure = || match view.plain(&magic_key.key.digest) {
+            let fix = || match view.plain(&magic_key.key.digest) {
                 None => format!("remotetask key rotate {}", quoted(&name)),
                 Some(_) => format!("remotetask tasks rotate {}", quoted(&task.id)),
             };
@@ -92,7 +92,7 @@ pub fn urls(view: &View, config: &Config<'_>, only: Option<&str>, task: Option<&
                     format!(
                         "One of its keys stands in config.json as a digest, and was never known here. Its URL works, but \
                          cannot be shown; a new one can: {}",
-                        cure()
+                        fix()
                     )
                 }),
             });

@@ -61,8 +61,8 @@ impl Job<'_> {
     /// is left out.
     pub fn found(&mut self, found: &Found) {
         match found.level {
-            Level::Fault => self.fault(&found.says),
-            Level::Advice => self.advice(&found.says),
+            Level::Fault => self.fault(&found.sentence),
+            Level::Advice => self.advice(&found.sentence),
         }
         let again = |part: &&str| !part.starts_with("sudo remotetask repair");
         if found.typed().all(|part| again(&part)) {

@@ -30,3 +30,9 @@ pub trait Part {
 pub fn all() -> [&'static dyn Part; 5] {
     [&files::Files, &sudo_rule::SudoRule, &link::Link, &boot_script::BootScript, &entry_point::EntryPoint]
 }
+
+/// The findings of all parts.
+#[cfg(test)]
+pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
+    [files::look::KINDS, files::log_file::KINDS, sudo_rule::KINDS, link::KINDS, boot_script::KINDS].concat()
+}

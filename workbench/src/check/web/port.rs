@@ -1,0 +1,93 @@
+//! Apache's drop-in for a port of its own: read, leading here, on the configured port, whole.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use super::changes::changes;
+use super::Configuration;
+use crate::nas::apache::{self, DROP_INS};
+use crate::nas::installation::Installation;
+use crate::owner::finding::{findings, Found};
+
+findings! {
+    NotRead { dropin, main }: "web-dropin-not-read", Fault,
+        "Apache does not read <dropin>.",
+        "Let it read that folder, by a line at the end of its own configuration, and restart it: `echo \
+         'IncludeOptional /usr/local/etc/apache24/sites-enabled/*.conf' | sudo tee -a <main>` `sudo synosystemctl \
+         restart pkgctl-Apache2.4`";
+    DropInElsewhere { theirs, ours, file }: "web-dropin-elsewhere", Fault,
+        "Apache's port of its own leads to <theirs>, not to <ours>.",
+        "Let it lead here, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_FOLDER\\) .*|\\1 <ours>|' <file>` \
+         `sudo synosystemctl restart pkgctl-Apache2.4`";
+    OtherPort { theirs, ours, file }: "web-other-port", Fault,
+        "Apache is told to listen on <theirs>, config.json says <ours>.",
+        "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 <ours>|' \
+         <file>` `sudo synosystemctl restart pkgctl-Apache2.4`";
+}
+
+const DROP_IN: &str = include_str!("../../../../webstation/remotetask.conf");
+
+/// The place of the drop-in.
+pub fn drop_in() -> PathBuf {
+    Path::new(DROP_INS).join("remotetask.conf")
+}
+
+/// Looks at the drop-in.
+pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -> Vec<Found> {
+    let dropin = &path.display();
+    let mut found = Vec::new();
+    if let Some(conf) = conf.filter(|conf| !conf.files.iter().any(|read| read == path)) {
+        let main = conf.files.first().map_or_else(String::new, |main| main.display().to_string());
+        found.push(NotRead { dropin, main: &main }.found());
+    }
+    let own = apache::read(path);
+    // A file that includes the drop-in may define the two names first.
+    let defined = |name: &str| {
+        let all = conf.map_or(&own, |conf| &conf.directives);
+        let mut named = all.iter().chain(&own).filter(|d| d.is("Define") && d.word(0) == Some(name));
+        let first = named.next()?;
+        Some((first.word(1)?.to_owned(), first.file.display().to_string()))
+    };
+    let ours = nas.folder.display().to_string();
+    if let Some((theirs, file)) = defined("REMOTETASK_FOLDER").filter(|(theirs, _)| *theirs != ours) {
+        found.push(DropInElsewhere { theirs: &theirs, ours: &ours, file: &file }.found());
+    }
+    if let (Some((theirs, file)), Some(config)) = (defined("REMOTETASK_LISTEN"), nas.config) {
+        let ours = SocketAddr::new(config.server.listen, config.server.port);
+        if !same(&theirs, ours) {
+            found.push(OtherPort { theirs: &theirs, ours: &ours, file: &file }.found());
+        }
+    }
+    found.extend(changes(path, DROP_IN));
+    found
+}
+
+/// Returns true if Apache's words mean this address; a port alone is that of every address.
+fn same(theirs: &str, ours: SocketAddr) -> bool {
+    let (address, port) = theirs.rsplit_once(':').unwrap_or(("*", theirs));
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    let every = address == "*" && ours.ip().is_unspecified();
+    port.parse() == Ok(ours.port()) && (every || address.parse::<IpAddr>() == Ok(ours.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_apache_listens() {
+        for (theirs, ours, expected) in [
+            ("127.0.0.1:10765", "127.0.0.1:10765", true),
+            ("127.0.0.1:10765", "127.0.0.1:10766", false),
+            ("127.0.0.1:10765", "0.0.0.0:10765", false),
+            ("10765", "0.0.0.0:10765", true),
+            ("*:10765", "[::]:10765", true),
+            ("10765", "127.0.0.1:10765", false),
+            ("[::1]:10765", "[::1]:10765", true),
+            ("nas:10765", "127.0.0.1:10765", false),
+            ("", "0.0.0.0:80", false),
+        ] {
+            assert_eq!(same(theirs, ours.parse().expect("an address")), expected, "{theirs} {ours}");
+        }
+    }
+}
