@@ -15,7 +15,7 @@ use super::Refusal;
 pub fn read<'t, O: Object<'t>>(text: &'t str, object: &mut O) -> Result<O::Value, Refusal> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = Fields(object).deserialize(&mut json);
-    value.and_then(|value| json.end().map(|()| value)).map_err(refusal)
+    value.and_then(|value| json.end().map(|()| value)).map_err(|error| refusal(text, &error))
 }
 
 // ---- objects ---------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ pub fn under<E: Error>(field: impl Display, error: E) -> E {
     })
 }
 
-fn refusal(error: serde_json::Error) -> Refusal {
+fn refusal(text: &str, error: &serde_json::Error) -> Refusal {
     let (line, column) = (error.line(), error.column());
     let mut message = error.to_string();
     message.truncate(message.rfind(" at line ").unwrap_or(message.len()));
@@ -260,9 +260,10 @@ fn refusal(error: serde_json::Error) -> Refusal {
         Some((path, fault)) => (format!("{}: ", path.replace(MARK, "")), fault),
         None => (String::new(), &*message),
     };
-    let fault = match error.is_syntax() || error.is_eof() {
-        true => format!("{fault}; {}", action(fault)),
-        false => without_value(fault),
+    let here = text.split('\n').nth(line.saturating_sub(1)).and_then(|line| line.get(column.checked_sub(1)?..));
+    let fault = match action(fault, here.unwrap_or_default()) {
+        Some(action) => format!("{fault}; {action}"),
+        None => without_value(fault),
     };
     Refusal { line, column, message: path + &fault }
 }
@@ -286,17 +287,42 @@ fn without_value(fault: &str) -> String {
     format!("this is {kind}, expected {expected}")
 }
 
-/// The action against a fault in a text that is no JSON, by serde_json's words.
-fn action(fault: &str) -> &'static str {
-    match fault {
-        _ if fault.contains("EOF while parsing a value") => "the file is empty, or ends too early",
-        _ if fault.contains("EOF") => "the file ends too early: a } or ] is missing at its end",
-        _ if fault.contains("trailing comma") => "take the comma before this place out",
-        _ if fault.contains("expected `,`") => {
+/// The action against serde_json's fault in a text that is no JSON; `here` is the rest of the line from the fault on.
+/// The fault is known by serde_json's words, because deep in the file the path before them hides the kind of error.
+fn action(fault: &str, here: &str) -> Option<&'static str> {
+    let comment = ["//", "/*", "#"].iter().any(|sign| here.starts_with(sign));
+    let quote = here.starts_with(['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '\'', '`']);
+    Some(match fault {
+        "EOF while parsing a value" => "the file is empty, or ends too early",
+        "EOF while parsing a list" | "EOF while parsing an object" | "EOF while parsing a string" => {
+            "the file ends too early: a } or ] is missing at its end"
+        }
+        "trailing comma" => "take the comma before this place out",
+        "control character (\\u0000-\\u001F) found while parsing a string" => {
+            "a closing quote is missing, perhaps on the line above"
+        }
+        "expected value"
+        | "expected `:`"
+        | "expected `,` or `]`"
+        | "expected `,` or `}`"
+        | "key must be a string"
+        | "trailing characters"
+            if comment =>
+        {
+            "take this comment out: JSON has no comments"
+        }
+        "expected `,` or `]`" | "expected `,` or `}`" => {
             "a comma is missing before this place, perhaps at the end of the line above"
         }
-        _ if fault.contains("control character") => "a closing quote is missing, perhaps on the line above",
-        _ if fault.contains("key must be") => "a name stands in straight double quotes \"…\"; JSON has no comments",
-        _ => "look for a comma or a quote too many or too few",
-    }
+        "key must be a string" => "a name stands in straight double quotes \"…\"; JSON has no comments",
+        "expected value" if quote => "a text stands in straight double quotes \"…\"",
+        "invalid escape" | "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
+            "write a backslash in a text twice, \\\\"
+        }
+        "invalid number" | "number out of range" => "write a whole number in digits, without a 0 in front",
+        "expected value" | "expected ident" | "expected `:`" | "trailing characters" => {
+            "look for a comma or a quote too many or too few"
+        }
+        _ => return None,
+    })
 }

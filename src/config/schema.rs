@@ -60,10 +60,33 @@ const SERVER: &[&str] =
 const MAGIC_KEY: &[&str] = &["key", "label", "expires", "from", "tasks"];
 const TASK: &[&str] = &["identifier", "name", "command", "event", "get", "overlap", "wait"];
 
-/// Refuses a field that does not exist.
+/// Refuses a field that does not exist. Its name may be a key in the wrong place, so it is shown only if it is nearly
+/// the name of a field, which no secret is.
 #[cold]
 fn unknown<E: Error>(name: &str, here: &[&str]) -> Result<(), E> {
-    refuse(name, &format!("no such field; there are {}", here.join(", ")))
+    let names = here.join(", ");
+    match [TOP, SERVER, MAGIC_KEY, TASK].concat().iter().any(|known| nearly(name, known)) {
+        true => refuse(name, &format!("no such field; there are {names}")),
+        false => Err(E::custom(format_args!("no field has the name at this place; there are {names}"))),
+    }
+}
+
+/// Compares two names by the letters that have to be changed, added or left out to make one of the other: two at most.
+/// Capitals count as small letters.
+fn nearly(name: &str, known: &str) -> bool {
+    if name.len() > known.len() + 2 {
+        return false;
+    }
+    let mut row: Vec<usize> = (0..=known.len()).collect();
+    for (at, theirs) in name.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (at, ours) in known.bytes().enumerate() {
+            let changed = diagonal + usize::from(!theirs.eq_ignore_ascii_case(&ours));
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[known.len()] <= 2
 }
 
 // ---- the file --------------------------------------------------------------------------------
