@@ -1,4 +1,4 @@
-//! config.json: what it says, or the place and the cure of its first fault.
+//! config.json: its content, or the place of its first fault and the action against it.
 //!
 //! ```json
 //! { "server": { "magickey": [ { "label": "phone", "key": "sha256:…" } ] },
@@ -7,7 +7,10 @@
 //! The fields of `server` may stand beside `tasks` instead. Nothing is ignored: an unknown field, a
 //! doubled name, a value of a wrong type refuse the whole file, and a refused file starts nothing.
 
-mod reader;
+mod glance;
+mod json;
+mod schema;
+mod values;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,9 +19,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use chrono::NaiveDate;
 use ipnet::IpNet;
 
-use crate::key::{Digest, Key, Sought};
-pub use reader::as_argv;
-use reader::Reading;
+use crate::key::{Digest, Key};
+pub use values::as_argv;
 
 /// A valid configuration. It borrows from the file's text.
 ///
@@ -221,17 +223,14 @@ impl Refusal {
 /// costs it several times as much. A file with such a fault starts nothing all the same, because the
 /// root half reads it by [`read`].
 pub fn glance<'t>(content: &'t [u8], identifier: &Digest) -> Result<Config<'t, Glanced>, Refusal> {
-    reader::read(text(content)?, &Reading::Fields, &Sought::new(*identifier))
+    glance::glance(text(content)?, identifier)
 }
 
 /// Reads a configuration as the root half and the workbench do: every field is judged, and the
 /// places of the file are compared with each other (equal keys, a task named twice, a magic key's
 /// `tasks` that do not exist).
 pub fn read(content: &[u8]) -> Result<Config<'_>, Refusal> {
-    let text = text(content)?;
-    let fields = reader::read(text, &Reading::Fields, &Reading::Fields)?;
-    let whole = Reading::of_whole(fields.tasks.iter().map(|task| task.id.to_string()).collect());
-    reader::read(text, &whole, &whole)
+    schema::read(text(content)?)
 }
 
 fn text(content: &[u8]) -> Result<&str, Refusal> {

@@ -229,6 +229,136 @@ fn a_refusal_shows_nothing_that_may_be_a_key() {
     }
 }
 
+/// The action against a text that is no JSON does not depend on the depth of the fault.
+#[test]
+fn a_text_that_is_no_json_has_its_action_at_every_depth() {
+    // An object up to its first field, a name in it, a value of that, and the end of the file behind the object.
+    let objects = [
+        ("{", "\"debug\"", "true", "}"),
+        ("{\"server\": {", "\"debug\"", "true", "}}"),
+        ("{\"magickey\": [{", "\"label\"", "\"Anna\"", "}]}"),
+        ("{\"tasks\": {", "\"7\"", "{\"identifier\": \"key-of-7\"}", "}}"),
+        ("{\"tasks\": {\"7\": {", "\"name\"", "\"Backup\"", "}}}"),
+    ];
+    let lists = [
+        ("{\"magickey\": [\"key-of-me\"", "]}"),
+        ("{\"server\": {\"elevate\": [\"/sudo\"", "]}}"),
+        ("{\"magickey\": [{\"from\": [\"::1\"", "]}]}"),
+        ("{\"tasks\": {\"7\": {\"identifier\": [\"key-of-7\"", "]}}}"),
+        ("{\"tasks\": {\"7\": {\"command\": [\"/x\"", "]}}}"),
+    ];
+    let comma = "a comma is missing before this place, perhaps at the end of the line above";
+    let comment = "take this comment out: JSON has no comments";
+    let name = "a name stands in straight double quotes \"…\"; JSON has no comments";
+    let early = "the file ends too early: a } or ] is missing at its end";
+    let other = "look for a comma or a quote too many or too few";
+    let mut texts = Vec::new();
+    for (fault, action) in [
+        ("NAME: VALUE,END", "trailing comma; take the comma before this place out"),
+        ("NAME: VALUE\nNAME: VALUEEND", &format!("expected `,` or `}}`; {comma}")),
+        ("“debug”: VALUEEND", &format!("key must be a string; {name}")),
+        ("// note\nNAME: VALUEEND", &format!("key must be a string; {comment}")),
+        ("NAME // note\n: VALUEEND", &format!("expected `:`; {comment}")),
+        ("NAME: VALUE // note\nEND", &format!("expected `,` or `}}`; {comment}")),
+        ("NAME: VALUE, # note\nNAME: VALUEEND", &format!("key must be a string; {comment}")),
+        ("NAME: /* note */ VALUEEND", &format!("expected value; {comment}")),
+        ("NAME: “VALUE”END", "expected value; a text stands in straight double quotes \"…\""),
+        ("NAME: 'VALUE'END", "expected value; a text stands in straight double quotes \"…\""),
+        ("NAME: xEND", &format!("expected value; {other}")),
+        ("NAME: truEND", &format!("expected ident; {other}")),
+        ("NAME VALUEEND", &format!("expected `:`; {other}")),
+        ("NAME: 01END", "invalid number; write a whole number in digits, without a 0 in front"),
+        ("NAME: 1e999END", "number out of range; write a whole number in digits, without a 0 in front"),
+        ("\"na\\me\": VALUEEND", "invalid escape; write a backslash in a text twice, \\\\"),
+        ("\"\\ud800\": VALUEEND", "unexpected end of hex escape; write a backslash in a text twice, \\\\"),
+        ("\"\\ud800\\u0041\": VALUEEND", "lone leading surrogate in hex escape; write a backslash in a text twice, \\\\"),
+        ("\"debug\n\": VALUEEND", "control character (\\u0000-\\u001F) found while parsing a string; a closing quote is missing, perhaps on the line above"),
+        ("NAME: VALUE", &format!("EOF while parsing an object; {early}")),
+        ("NAME:", "EOF while parsing a value; the file is empty, or ends too early"),
+        ("NAME: VALUE, \"de", &format!("EOF while parsing a string; {early}")),
+    ] {
+        for (begin, name, value, end) in objects {
+            let text = fault.replace("NAME", name).replace("VALUE", value).replace("END", end);
+            texts.push((format!("{begin}{text}"), action.to_owned()));
+        }
+    }
+    for (fault, action) in [
+        (",END", "trailing comma; take the comma before this place out"),
+        (" \"y\"END", &format!("expected `,` or `]`; {comma}")),
+        (" // note\nEND", &format!("expected `,` or `]`; {comment}")),
+        (", // note\n\"y\"END", &format!("expected value; {comment}")),
+        (", “y”END", "expected value; a text stands in straight double quotes \"…\""),
+        ("", &format!("EOF while parsing a list; {early}")),
+    ] {
+        for (begin, end) in lists {
+            texts.push((format!("{begin}{}", fault.replace("END", end)), action.to_owned()));
+        }
+    }
+    texts.push(("{} // note".into(), "there is no \"magickey\"; add one, the key that says who calls".into()));
+    texts.push((
+        "{\"magickey\": \"key-of-me\", \"tasks\": {}} // note".into(),
+        format!("trailing characters; {comment}"),
+    ));
+    for (text, action) in texts {
+        let found = refusal(&text);
+        assert!(found.ends_with(&format!(": {action}")), "{text}: {found}, not {action}");
+    }
+    for (text, expected) in [
+        ("{\"tasks\": {\"7\": {\"name\": \"x\",}}}", "config.json:1:30: tasks.\"7\": trailing comma; take the comma before this place out"),
+        ("{\"tasks\": {\n  \"7\": {\"name\": “x”}}}", "config.json:2:17: tasks.\"7\".name: expected value; a text stands in straight double quotes \"…\""),
+        ("{\"server\": {\n  \"debug\": true // note\n}}", "config.json:2:17: server: expected `,` or `}`; take this comment out: JSON has no comments"),
+        ("{\"server\": {\"elevate\": [\"/x\"", "config.json:1:28: server.elevate[1]: EOF while parsing a list; the file ends too early: a } or ] is missing at its end"),
+    ] {
+        assert_eq!(refusal(text), expected);
+    }
+}
+
+/// An unknown name is shown only if it is nearly that of a field: it may be a key in the wrong place.
+#[test]
+fn an_unknown_name_is_shown_if_it_is_a_typo() {
+    let server = "listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule";
+    let places = [
+        ("{\"NAME\": 1}", "", format!("server, tasks, {server}")),
+        ("{\"server\": {\"NAME\": 1}}", "server", server.to_owned()),
+        ("{\"magickey\": [{\"NAME\": 1}]}", "magickey[0]", "key, label, expires, from, tasks".into()),
+        (
+            "{\"tasks\": {\"7\": {\"NAME\": 1}}}",
+            "tasks.\"7\"",
+            "identifier, name, command, event, get, overlap, wait".into(),
+        ),
+    ];
+    for (place, path, names) in places {
+        let begin = place.find("NAME").unwrap_or_default();
+        let check = |name: &str, message: String| {
+            let text = place.replace("NAME", name);
+            assert_eq!(refusal(&text), format!("config.json:1:{}: {message}", begin + name.len() + 1), "{text}");
+        };
+        let dot = if path.is_empty() { "" } else { "." };
+        // A letter changed, left out or added, two of these, two letters swapped, capitals.
+        for name in
+            ["magikkey", "magicky", "magic-key", "magic__key", "identifeir", "Command", "MAGICKEYS", "kye2", "labels"]
+        {
+            check(name, format!("{path}{dot}{name}: no such field; there are {names}"));
+        }
+        let colon = if path.is_empty() { "" } else { ": " };
+        let digest = &DIGEST[7..];
+        for name in [
+            "my~secret~key",
+            "hjhass665s",
+            "12345678",
+            "magickey-of-anna",
+            "identifyer123",
+            DIGEST,
+            digest,
+            "a",
+            "",
+            "Schlüssel",
+        ] {
+            check(name, format!("{path}{colon}no field has the name at this place; there are {names}"));
+        }
+    }
+}
+
 #[test]
 fn refusals_of_the_file_itself() {
     let bytes = |content: &[u8]| read(content).err().map(|refusal| refusal.to_string());

@@ -1,0 +1,143 @@
+//! A glance at config.json: the part that the web half needs, and only that.
+//!
+//! A refused request pays for every task of the file. So the magic keys are read by the schema, but of the tasks only the
+//! one that the presented identifier means is kept, and of that one no more than an answer needs; all identifiers are
+//! compared. A reader derived by serde would cost several times as much for each task.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::json::{self, under, Fields, Number, Object, Str};
+use super::schema::{Top, A_TASK, TASKS};
+use super::values::task_id;
+use super::{Config, Glanced, Refusal, Task, WAIT, WAIT_MAX};
+use crate::key::{Digest, Key, Sought};
+
+/// Reads `text` for the task that this identifier means.
+pub fn glance<'t>(text: &'t str, identifier: &Digest) -> Result<Config<'t, Glanced>, Refusal> {
+    // One place at once: a glance that finds a task costs as much as one that finds none.
+    let tasks = Tasks { wanted: &Sought::new(*identifier), found: Vec::with_capacity(1) };
+    let (server, tasks) = json::read(text, &mut Top::of(tasks, None))?;
+    Ok(Config { server, tasks })
+}
+
+/// `tasks`: those alone that are wanted, and one can be.
+struct Tasks<'l, 'de> {
+    wanted: &'l Sought,
+    found: Vec<Task<'de, Glanced>>,
+}
+
+impl<'de> Object<'de> for Tasks<'_, 'de> {
+    type Value = Vec<Task<'de, Glanced>>;
+    const EXPECTING: &'static str = TASKS;
+    fn take<A: MapAccess<'de>>(&mut self, name: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
+        let id = task_id(name)?;
+        let mut glimpse = Glimpse::of(self.wanted, id.clone(), &mut self.found);
+        map.next_value_seed(Fields(&mut glimpse)).map_err(|e| under(format_args!("\"{id}\""), e))
+    }
+    fn finish(&mut self) -> Result<Self::Value, String> {
+        Ok(std::mem::take(&mut self.found))
+    }
+}
+
+/// A task at a glance, put among those found only if it is one. Other faults of it the root half finds.
+struct Glimpse<'l, 'de> {
+    wanted: &'l Sought,
+    id: Cow<'de, str>,
+    found: &'l mut Vec<Task<'de, Glanced>>,
+    identifier: Option<Key>,
+    name: Option<Cow<'de, str>>,
+    command: bool,
+    event: bool,
+    wait: u64,
+}
+
+impl<'l, 'de> Glimpse<'l, 'de> {
+    fn of(wanted: &'l Sought, id: Cow<'de, str>, found: &'l mut Vec<Task<'de, Glanced>>) -> Self {
+        Glimpse { wanted, id, found, identifier: None, name: None, command: false, event: false, wait: WAIT }
+    }
+}
+
+impl<'de> Object<'de> for Glimpse<'_, 'de> {
+    type Value = ();
+    const EXPECTING: &'static str = A_TASK;
+    fn take<A: MapAccess<'de>>(&mut self, name: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
+        let name = &*name;
+        match name {
+            "identifier" => self.identifier = map.next_value_seed(Wanted(self.wanted)).map_err(|e| under(name, e))?,
+            "name" => self.name = Some(map.next_value_seed(Str("a name in quotes", Ok))?),
+            "command" => self.command = map.next_value_seed(IsCommand)?,
+            "event" => {
+                map.next_value::<IgnoredAny>()?;
+                self.event = true;
+            }
+            "wait" => self.wait = map.next_value_seed(Number("seconds", 0, WAIT_MAX))?,
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+    fn finish(&mut self) -> Result<(), String> {
+        if let Some(identifier) = self.identifier {
+            let (id, name) = (std::mem::take(&mut self.id), self.name.take());
+            let starts = match (self.command, self.event) {
+                (true, _) => Glanced::Command { wait: self.wait },
+                (false, true) => Glanced::Event,
+                (false, false) => Glanced::Scheduled,
+            };
+            self.found.push(Task { id, identifiers: vec![identifier], name, starts });
+        }
+        Ok(())
+    }
+}
+
+/// The one of a task's identifiers that is wanted; all are compared.
+struct Wanted<'l>(&'l Sought);
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = Option<Key>;
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Option<Key>, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Option<Key>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key in quotes, or a list [ … ] of keys")
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<Key>, E> {
+        self.0.in_text(text).map_err(E::custom)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Option<Key>, A::Error> {
+        let mut found = None;
+        while let Some(text) = seq.next_element_seed(Str("a key in quotes", Ok))? {
+            found = self.0.in_text(&text).map_err(A::Error::custom)?.or(found);
+        }
+        Ok(found)
+    }
+}
+
+/// `true` for a `command` that is one; the original's `""` is none.
+struct IsCommand;
+
+impl<'de> DeserializeSeed<'de> for IsCommand {
+    type Value = bool;
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for IsCommand {
+    type Value = bool;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of words")
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
+        Ok(!text.is_empty())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
+        IgnoredAny.visit_seq(seq).map(|_| true)
+    }
+}
