@@ -790,7 +790,7 @@ fn a_proof_by_a_virtual_host_needs_its_address() {
     let typed = if rustix::process::geteuid().is_root() { "sudo " } else { "" };
     for way in ["vhost\n", "php\n"] {
         let expected = format!(
-            "remotetask: the way in is a virtual host of Web Station's, so its address is needed: {typed}{} prove --url \
+            "remotetask: the entry point is a virtual host of Web Station's, so its address is needed: {typed}{} prove --url \
              https://that-name.",
             sandbox.path("remotetask").display()
         );

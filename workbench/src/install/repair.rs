@@ -29,12 +29,7 @@ pub fn run(bench: &Workbench, boot: bool, dry_run: bool) -> Result<bool, Fault> 
         put_part(&mut job, part)?;
     }
     afterwards(&mut job)?;
-    // Pages with URLs whose own keepers could not take them away, because the NAS was switched off.
-    if !dry_run {
-        if let Err(Fault(why)) = page::forget(bench) {
-            job.advice(why);
-        }
-    }
+    forget_pages(bench, &job);
     order::end(&job);
     Ok(job.faults == 0)
 }
@@ -59,6 +54,16 @@ fn trial(bench: &Workbench, dry_run: bool) -> Result<bool, Fault> {
         faults: 0,
     };
     put_part(&mut job, &Files)?;
+    forget_pages(bench, &job);
     order::end(&job);
     Ok(job.faults == 0)
+}
+
+/// Pages with URLs whose own keepers could not take them away, because the NAS was switched off.
+fn forget_pages(bench: &Workbench, job: &Job<'_>) {
+    if !job.dry_run {
+        if let Err(Fault(why)) = page::forget(bench) {
+            job.advice(why);
+        }
+    }
 }
