@@ -916,3 +916,150 @@ fn a_dry_run_says_what_is_done_then() {
     assert!(!dry.ok().contains("Now in DSM"), "{}", dry.out);
     drop(bare);
 }
+
+/// Closing a file would make valid what another user has put into it: it stays refused, whatever is ordered.
+#[test]
+fn what_another_user_wrote_is_never_closed() {
+    let bare = Bare::installed("echo ran >>$T/ran");
+    bench(&["key", "new", "--label", "guest"]).ok();
+    fs::write(at("start.html"), "mine").expect("a page");
+    mode(&at("start.html"), 0o644);
+    let config = fs::read_to_string(at("config.json")).expect("config.json");
+    let theirs = config.replace("ran >>", "theirs >>");
+    for (name, kept_mode, sentence) in [
+        ("config.json", 0o640, "Others than root can change /usr/local/remotetask/config.json (it belongs to "),
+        ("keys.json", 0o600, "Others than root can change /usr/local/remotetask/keys.json (it belongs to "),
+        ("start.html", 0o644, "Others than root can change /usr/local/remotetask/start.html (it belongs to "),
+    ] {
+        let good = fs::read(at(name)).expect(name);
+        let (_, group, _) = who_and_mode(name);
+        for (owner, bits) in [(0, 0o666), (1026, kept_mode), (HTTP, 0o600), (0, kept_mode | 0o020)] {
+            if name == "config.json" {
+                fs::write(at(name), &theirs).expect("theirs");
+            }
+            chown(at(name), Some(owner), Some(group)).expect("chown");
+            mode(&at(name), bits);
+            let before = who_and_mode(name);
+            let content = fs::read(at(name)).expect(name);
+            for words in [&["repair"][..], &["repair", "--boot"], &["setup"], &["repair", "--dry-run"]] {
+                let said = if words[0] == "setup" { setup(&[]) } else { order(words) };
+                assert!(said.out.contains(sentence), "{name} {owner} {bits:o} {words:?}: {}", said.out);
+                assert_eq!(said.code == Some(1), name != "start.html", "{words:?}: {}", said.out);
+                assert!(said.out.contains("\n           sudo chmod "), "{}", said.out);
+                assert_eq!(
+                    (who_and_mode(name), fs::read(at(name)).expect(name)),
+                    (before, content.clone()),
+                    "{words:?}"
+                );
+            }
+            // The same words by check.
+            let check = bench(&["check"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(check.contains(sentence), "{check}");
+            if name == "config.json" {
+                assert!([404, 500].contains(&status(&format!("/{MAGIC}/{TASK}"))));
+                assert!(!Path::new("/run/effects/theirs").exists());
+            }
+        }
+        fs::write(at(name), good).expect(name);
+        chown(at(name), Some(0), Some(group)).expect("chown");
+        mode(&at(name), kept_mode);
+    }
+    assert_eq!(order(&["repair"]).ok(), WELL);
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    assert_eq!(bare.nas.effect("ran"), "ran\n");
+    // The folder of all of them.
+    mode(FOLDER, 0o777);
+    let said = order(&["repair", "--boot"]);
+    assert!(said.out.contains("Others than root can change what lies in /usr/local/remotetask "), "{}", said.out);
+    assert_eq!(who_and_mode("").2, 0o777);
+    mode(FOLDER, 0o755);
+}
+
+/// A program comes with a package, a text with the program: neither is believed for being there.
+#[test]
+fn a_program_that_others_could_write_is_put_anew() {
+    let bare = Bare::installed("true");
+    let installed = tree();
+    for (name, good) in [("remotetask-keep", 0o700), ("remotetask-cgi", 0o711)] {
+        let program = fs::read(at(name)).expect(name);
+        chown(at(name), Some(HTTP), Some(HTTP)).expect("chown");
+        let before = (who_and_mode(name), program.clone());
+        for words in [&["repair"][..], &["repair", "--boot"]] {
+            let expected = format!("Others than root can change the program /usr/local/remotetask/{name} (it belongs to http, mode 0{good:o}).");
+            assert_eq!(the_fault(&order(words)), expected);
+            assert_eq!((who_and_mode(name), fs::read(at(name)).expect(name)), before);
+        }
+        fs::write(at(name), "theirs").expect("theirs");
+        mode(&at(name), 0o777);
+        let again = setup(&[]);
+        assert!(
+            again.ok().contains(&format!("  done   {name} is put in place anew, because others could write it\n")),
+            "{}",
+            again.out
+        );
+        assert_eq!((who_and_mode(name), fs::read(at(name)).expect(name)), ((0, 0, good), program));
+    }
+    mode(&at("webstation/sudoers"), 0o666);
+    fs::write(at("webstation/sudoers"), "http ALL=(ALL) NOPASSWD: ALL\n").expect("theirs");
+    assert_eq!(
+        order(&["repair", "--boot"]).ok(),
+        "  done   webstation/sudoers is put in place anew, because others could write it\n"
+    );
+    same(&installed, &tree());
+    drop(bare);
+}
+
+/// Installed by the version whose half on the NAS was a shell script, then upgraded, repaired and taken away.
+#[test]
+fn an_upgrade_from_the_version_with_nas_sh() {
+    let bare = Bare::new();
+    let before = tree();
+    unpack();
+    let previous = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nas/previous");
+    let texts = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation");
+    fs::create_dir_all(format!("{PACKAGE}/webstation/php")).expect("a folder");
+    for name in ["sudoers", "remotetask.conf", ".htaccess", "php/index.php", "php/.htaccess", "php/nginx.conf"] {
+        fs::copy(format!("{texts}/{name}"), format!("{PACKAGE}/webstation/{name}")).expect("copy");
+    }
+    fs::copy(format!("{previous}/nas.sh"), format!("{PACKAGE}/nas.sh")).expect("copy");
+    fs::rename(format!("{PACKAGE}/remotetask"), "/run/remotetask.now").expect("away");
+    fs::copy(format!("{previous}/remotetask"), format!("{PACKAGE}/remotetask")).expect("copy");
+    let old = fs::read_to_string(format!("{PACKAGE}/remotetask")).expect("it");
+    fs::write(format!("{PACKAGE}/remotetask"), old.replace("${0%/*}", "/run")).expect("written");
+    by("/bin/dash", &[&format!("{PACKAGE}/nas.sh"), "setup"]).ok();
+    let argv = "[\"/bin/sh\", \"-c\", \"echo ran >>/run/effects/ran\"]";
+    bare.nas.sealed_config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}}}"));
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    assert!(fs::read_to_string(BOOT).expect("the boot script").contains("nas.sh start"));
+    let kept = ["config.json", "log.txt"].map(|name| fs::read(at(name)).expect(name));
+
+    let upgrade = setup(&[]);
+    for line in [
+        "  done   remotetask is new\n",
+        "  done   nas.sh of an earlier version is gone\n",
+        "  advice If you made a task for DSM's boot that starts /usr/local/remotetask/nas.sh, ",
+        "  done   DSM's boot repairs what an update takes (/usr/local/etc/rc.d/remotetask.sh)\n",
+    ] {
+        assert!(upgrade.ok().contains(line), "{line}: {}", upgrade.out);
+    }
+    assert!(
+        !fs::read_to_string(BOOT).expect("the boot script").contains("nas.sh") && !Path::new(&at("nas.sh")).exists()
+    );
+    assert_eq!(["config.json", "log.txt"].map(|name| fs::read(at(name)).expect(name)), kept);
+    assert_eq!(setup(&[]).ok(), WELL);
+    assert_eq!(by("/bin/sh", &[BOOT, "start"]).ok(), WELL);
+    assert!(bench(&["check"]).out.contains("everything that can be looked at from here works"));
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    assert_eq!(bare.nas.effect("ran"), "ran\nran\n");
+
+    // The lock of one of its orders that still is at work: waited for, and not at boot.
+    let stat = fs::read_to_string("/proc/self/stat").expect("this process");
+    let started = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(19)).expect("its start").to_owned();
+    symlink(format!("{}-{started}", std::process::id()), "/usr/local/remotetask.lock").expect("a lock");
+    let busy = order(&["repair", "--boot"]);
+    assert!(busy.code == Some(1) && busy.err.contains("another order changes this installation"), "{busy:?}");
+    fs::remove_file("/usr/local/remotetask.lock").expect("given up");
+
+    order(&["uninstall"]).ok();
+    same(&before, &tree());
+}

@@ -107,7 +107,7 @@ fn each_part_that_does_not_work_is_named() {
     again(
         bench(&["prove"]),
         "remotetask-cgi runs, and sudo did not let it through: \"/usr/bin/sudo refuses: *a password is required*\". Put the rule \
-         back, and prove it again: sudo /usr/local/remotetask/remotetask repair sudo remotetask prove --url 'http://127.0.0.1:10765'",
+         back, and prove it again: sudo remotetask repair sudo remotetask prove --url 'http://127.0.0.1:10765'",
     );
     fs::rename("/etc/sudoers.d/remotetask.away", RULE).expect("back");
 
@@ -187,7 +187,7 @@ fn a_proof_that_is_cut_off() {
     killed();
     assert!(bench(&["prove", "--clean"]).ok().starts_with("Taken away: canary-"));
     killed();
-    assert!(order(&["repair"]).ok().contains("Taken away: canary-"));
+    assert!(order(&["repair"]).ok().contains("  done   what a proof that was cut off has left is gone: canary-"));
     assert!(!canary());
     killed();
     drop(slow);
@@ -223,7 +223,11 @@ fn another_port_is_applied() {
     let text = fs::read_to_string(at("config.json")).expect("config.json");
     bare.nas.raw_config(&text.replace("10800", "10801"));
     let refused = bench(&["apply"]);
-    assert!(refused.code == Some(1) && refused.out.contains("which was taken out again"), "{refused:?}");
+    assert!(
+        refused.code == Some(1)
+            && refused.out.contains("  fault  port 10801 is in use by another program; the old address stays. "),
+        "{refused:?}"
+    );
     bench(&["prove", "--url", "http://127.0.0.1:10800"]).ok();
     drop(taken);
     bare.nas.raw_config(&text.replace("10800", "10765").replace("0.0.0.0", "::1"));

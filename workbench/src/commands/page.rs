@@ -28,7 +28,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::nas::accounts::Accounts;
 use crate::nas::shared_folder::SharedFolder;
-use crate::owner::edit::{hold, replace, Like};
+use crate::owner::edit::{lock_config, replace, FileAttrs};
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
@@ -64,7 +64,7 @@ pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&
     let text = page(&shown, &view.base(&config));
 
     // One page comes and goes at a time.
-    let _held = hold(&bench.folder)?;
+    let _held = lock_config(&bench.folder)?;
     let fault = |e: io::Error| Fault::of(&path, &e);
     // The last one's, whose keeper ends with it.
     if let Some(there) = folder.look(&name).map_err(fault)? {
@@ -143,7 +143,7 @@ impl Notes {
 
     fn write(&self) -> Result<(), Fault> {
         let text = serde_json::json!(self.paths).to_string();
-        let like = Like { mode: 0o600, ..Like::folder_of(&self.path)? };
+        let like = FileAttrs { mode: 0o600, ..FileAttrs::folder_of(&self.path)? };
         replace(&self.path, format!("{text}\n").as_bytes(), like)
     }
 }
@@ -165,7 +165,7 @@ fn drop_notes(bench: &Workbench, is: &dyn Fn(&Path) -> bool) -> Result<(), Fault
     if bench.path("state/pages").symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
         return Ok(());
     }
-    let _held = hold(&bench.folder)?;
+    let _held = lock_config(&bench.folder)?;
     let mut notes = Notes::read(bench)?;
     let before = notes.paths.len();
     notes.paths.retain(|path| !is(Path::new(path)));

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::nas::box_row;
-use crate::owner::edit::{hold, Edit};
+use crate::owner::edit::{lock_config, Edit};
 use crate::owner::fault::Fault;
 use crate::owner::screen::Tone;
 use crate::owner::view::View;
@@ -81,7 +81,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     let screen = &bench.screen;
     let marker = bench.path("state").join("probe");
     let Some(number) = wanted.task else {
-        drop(hold(&bench.folder)?); // which makes state/, for the marker
+        drop(lock_config(&bench.folder)?); // which makes state/, for the marker
         how_to(bench, &marker);
         return Ok(true);
     };

@@ -153,7 +153,7 @@ impl Canary {
 }
 
 /// Takes every canary out of config.json and state/; their names.
-fn take_away_all(bench: &Workbench) -> Result<Vec<String>, Fault> {
+pub fn take_away_all(bench: &Workbench) -> Result<Vec<String>, Fault> {
     // Not even a lock is taken where there is none.
     let content = Regular::open(&bench.path("config.json")).and_then(|file| file.read(CONFIG_MAX)).unwrap_or_default();
     if !String::from_utf8_lossy(&content).contains(NAME) {

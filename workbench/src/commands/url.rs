@@ -5,7 +5,7 @@ use std::path::Path;
 use super::page;
 use super::recipes::{show_recipe, Recipe};
 use crate::owner::addresses::address;
-use crate::owner::edit::hold;
+use crate::owner::edit::lock_config;
 use crate::owner::fault::Fault;
 use crate::owner::secrets::Secrets;
 use crate::owner::urls::{show_urls, Codes};
@@ -46,7 +46,7 @@ pub fn run(bench: &Workbench, wanted: &UrlArgs<'_>) -> Result<(), Fault> {
 /// Notes the address at which this NAS is reached.
 pub fn note(bench: &Workbench, at: &str) -> Result<(), Fault> {
     let at = address(at)?;
-    let _held = hold(&bench.folder)?;
+    let _held = lock_config(&bench.folder)?;
     let mut secrets = Secrets::read(&bench.folder)?;
     secrets.set_url(at);
     secrets.write()

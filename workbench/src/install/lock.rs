@@ -6,10 +6,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{flock, FlockOperation};
-
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
+use remotetask::files::lock_within;
 
 /// In a folder of root's, so that no other user can hold it.
 const LOCK: &str = "/usr/local/remotetask.lock";
@@ -17,17 +16,17 @@ const LOCK: &str = "/usr/local/remotetask.lock";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The right to change the installation, until it is dropped.
-pub struct Lock(File);
+pub struct Lock {
+    _file: File,
+}
 
 /// Takes the lock. At boot nothing is waited for.
 pub fn take(screen: &Screen, boot: bool) -> Result<Lock, Fault> {
-    let deadline = Instant::now() + if boot { Duration::ZERO } else { PATIENCE };
+    let (path, deadline) = (Path::new(LOCK), Instant::now() + PATIENCE);
+    let fault = |e: std::io::Error| Fault::of(path, &e);
     let mut said = false;
-    loop {
-        if let Some(lock) = attempt()? {
-            return Ok(lock);
-        }
-        if Instant::now() >= deadline {
+    let mut wait = || {
+        if boot || Instant::now() >= deadline {
             return Err(Fault(format!(
                 "another order changes this installation ({LOCK} is held); run this again when it has ended"
             )));
@@ -36,26 +35,27 @@ pub fn take(screen: &Screen, boot: bool) -> Result<Lock, Fault> {
             screen.say("Another remotetask changes this installation; waiting for its end ...");
             said = true;
         }
-        // flock(2) has no deadline.
-        std::thread::sleep(Duration::from_millis(100));
+        Ok(deadline.saturating_duration_since(Instant::now()))
+    };
+    loop {
+        if of_nas_sh(path) {
+            wait()?;
+            // A link is no lock to wait for.
+            std::thread::sleep(Duration::from_millis(100));
+            continue;
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
+        let is_held = lock_within(&file, Duration::ZERO).map_err(fault)?;
+        if !is_held && !lock_within(&file, wait()?).map_err(fault)? {
+            continue;
+        }
+        // The one before removed its file before it gave the lock up.
+        let inode = |meta: fs::Metadata| (meta.dev(), meta.ino());
+        let mine = file.metadata().map(inode).map_err(fault)?;
+        if fs::symlink_metadata(path).map(inode).is_ok_and(|there| there == mine) {
+            return Ok(Lock { _file: file });
+        }
     }
-}
-
-fn attempt() -> Result<Option<Lock>, Fault> {
-    let path = Path::new(LOCK);
-    if of_nas_sh(path) {
-        return Ok(None);
-    }
-    let fault = |e: std::io::Error| Fault::of(path, &e);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Ok(None);
-    }
-    // The one before removed its file before it gave the lock up.
-    let inode = |meta: fs::Metadata| (meta.dev(), meta.ino());
-    let mine = file.metadata().map(inode).map_err(fault)?;
-    let is_there = fs::symlink_metadata(path).map(inode).is_ok_and(|there| there == mine);
-    Ok(is_there.then_some(Lock(file)))
 }
 
 /// Returns true while a `nas.sh` of an earlier version is at work: its lock is a link to its process and that one's
@@ -76,7 +76,7 @@ fn of_nas_sh(path: &Path) -> bool {
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        // The lock itself goes with the descriptor, after this.
         let _ = fs::remove_file(LOCK);
-        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }

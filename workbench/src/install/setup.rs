@@ -82,7 +82,10 @@ pub(super) fn afterwards(job: &mut Job<'_>) -> Result<(), Fault> {
     if !job.dry_run {
         let bench = Workbench { folder: job.folder.to_owned(), screen: Screen::silent() };
         // Nothing is taken out of a configuration that is refused; its fault is reported by `check`.
-        let _ = prove::clean(&bench);
+        let gone = prove::take_away_all(&bench).unwrap_or_default();
+        if !gone.is_empty() {
+            job.done(format_args!("what a proof that was cut off has left is gone: {}", gone.join(", ")));
+        }
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ impl Apache {
 
     /// The directives of all files that it reads, in their order.
     ///
-    /// Conditions (`<IfModule>`, `<If>`) are taken to hold, and a file that is read inside a virtual host
+    /// Conditions (`<IfModule>`, `<If>`) are taken to lock_config, and a file that is read inside a virtual host
     /// is taken to stand outside. A `.htaccess` is none of these files.
     pub fn directives(&self) -> Result<Vec<Directive>, String> {
         let (mut files, defines) = (self.files()?, self.defines()?);

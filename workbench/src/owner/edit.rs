@@ -9,17 +9,16 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::fs::{fchown, flock, FlockOperation, Gid, Uid};
-use rustix::io::Errno;
+use rustix::fs::{fchown, Gid, Uid};
 use rustix::process::geteuid;
 use serde_json::{json, Map, Value};
 
 use super::fault::{plainly, Fault};
 use super::workbench::INSTALLED;
 use remotetask::config::{self, Config, LISTEN};
-use remotetask::files::{Regular, CONFIG_MAX};
+use remotetask::files::{lock_within, Regular, CONFIG_MAX};
 use remotetask::key::Digest;
 use remotetask::outcome::Outcome;
 use remotetask::trust;
@@ -34,25 +33,25 @@ pub struct Edit {
     path: PathBuf,
     /// What it was; `None` where there was no file.
     before: Option<Vec<u8>>,
-    like: Like,
+    like: FileAttrs,
     value: Value,
-    held: Held,
+    held: ConfigLock,
 }
 
 /// The right to change config.json and keys.json, as long as it lives.
-pub struct Held {
+pub struct ConfigLock {
     _lock: File,
 }
 
 impl Edit {
     /// Opens the valid configuration in `folder` for a change. One changes it at a time.
     pub fn begin(folder: &Path) -> Result<Edit, Fault> {
-        let held = hold(folder)?;
+        let held = lock_config(folder)?;
         let path = folder.join("config.json");
         let content = config_of(folder)?.ok_or_else(|| {
             Fault(format!("{}: there is no configuration yet; remotetask tasks add makes one", path.display()))
         })?;
-        let like = Like::of(&path)?;
+        let like = FileAttrs::of(&path)?;
         valid(&path, &content)?;
         let value = serde_json::from_slice(&content).map_err(|e| Fault(format!("{}: {e}", path.display())))?;
         Ok(Edit { path, before: Some(content), like, value, held })
@@ -64,9 +63,9 @@ impl Edit {
         if path.symlink_metadata().is_ok() {
             return Edit::begin(folder);
         }
-        let held = hold(folder)?;
+        let held = lock_config(folder)?;
         let mut server = Map::from_iter([("magickey".to_owned(), json!([magic_key()?]))]);
-        let like = Like { mode: 0o640, ..Like::folder_of(&path)? }.with_web_server();
+        let like = FileAttrs { mode: 0o640, ..FileAttrs::folder_of(&path)? }.with_web_server();
         if like.uid != 0 || folder != Path::new(INSTALLED) {
             server.insert("elevate".into(), json!([])); // an installation without root starts things as it is
         }
@@ -112,13 +111,13 @@ impl Edit {
     }
 
     /// Makes the change. What goes with it (keys.json) is done before the result is dropped.
-    pub fn commit(self) -> Result<Held, Fault> {
+    pub fn commit(self) -> Result<ConfigLock, Fault> {
         let text = self.text();
         self.commit_as(text)
     }
 
     /// Makes the file this text, in the owner's own layout.
-    pub fn commit_as(self, text: String) -> Result<Held, Fault> {
+    pub fn commit_as(self, text: String) -> Result<ConfigLock, Fault> {
         if let Err(refusal) = config::read(text.as_bytes()) {
             return Err(Fault(format!("config.json stays as it is, for it would be refused: {}", refusal.message)));
         }
@@ -205,32 +204,25 @@ fn object(value: &mut Value) -> &mut Map<String, Value> {
 
 /// Waits for whoever changes something now. The lock is in state/, which is closed to the web server's
 /// user: whoever can open a file can hold its lock.
-pub fn hold(folder: &Path) -> Result<Held, Fault> {
+pub fn lock_config(folder: &Path) -> Result<ConfigLock, Fault> {
     let state = folder.join("state");
     match fs::DirBuilder::new().mode(0o700).create(&state).and_then(|()| File::open(&state)) {
-        Ok(made) => Like::folder_of(&state)?.own(&made, &state)?,
+        Ok(made) => FileAttrs::folder_of(&state)?.apply_to(&made, &state)?,
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(e) => return Err(Fault::of(&state, &e)),
     }
     let path = state.join("workbench");
     let fault = |e: std::io::Error| Fault::of(&path, &e);
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fault)?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Held { _lock: file }),
-            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
-            Err(Errno::WOULDBLOCK) => {
-                return Err(Fault::new("another remotetask is changing the configuration; try again when it has ended"))
-            }
-            Err(e) => return Err(fault(e.into())),
-        }
+    match lock_within(&file, PATIENCE).map_err(fault)? {
+        true => Ok(ConfigLock { _lock: file }),
+        false => Err(Fault::new("another remotetask is changing the configuration; try again when it has ended")),
     }
 }
 
-/// Whose a file is, and who may do what with it.
+/// A file's owner, group and permissions.
 #[derive(Clone, Copy)]
-pub struct Like {
+pub struct FileAttrs {
     /// Its user.
     pub uid: u32,
     /// Its group.
@@ -239,28 +231,28 @@ pub struct Like {
     pub mode: u32,
 }
 
-impl Like {
+impl FileAttrs {
     /// As this file is.
-    fn of(path: &Path) -> Result<Like, Fault> {
+    fn of(path: &Path) -> Result<FileAttrs, Fault> {
         let meta = fs::symlink_metadata(path).map_err(|e| Fault::of(path, &e))?;
-        Ok(Like { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 })
+        Ok(FileAttrs { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 })
     }
 
     /// As the folder that `path` lies in.
-    pub fn folder_of(path: &Path) -> Result<Like, Fault> {
+    pub fn folder_of(path: &Path) -> Result<FileAttrs, Fault> {
         let folder = path.parent().unwrap_or(path);
         let meta = fs::metadata(folder).map_err(|e| Fault::of(folder, &e))?;
-        Ok(Like { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 })
+        Ok(FileAttrs { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 })
     }
 
     /// With the web server's group, where root writes it for one.
-    fn with_web_server(self) -> Like {
+    fn with_web_server(self) -> FileAttrs {
         let groups = fs::read_to_string("/etc/group").unwrap_or_default();
         let http = groups.lines().find_map(|line| line.strip_prefix("http:")?.split(':').nth(1)?.parse().ok());
-        Like { gid: http.filter(|_| self.uid == 0).unwrap_or(self.gid), ..self }
+        FileAttrs { gid: http.filter(|_| self.uid == 0).unwrap_or(self.gid), ..self }
     }
 
-    fn own(self, file: &File, path: &Path) -> Result<(), Fault> {
+    fn apply_to(self, file: &File, path: &Path) -> Result<(), Fault> {
         // Nobody but root can give anything away, and nobody else has to.
         if geteuid().is_root() {
             let owner = (Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)));
@@ -271,7 +263,7 @@ impl Like {
 }
 
 /// Puts `content` in the place of `path`, durably, as a whole or not at all.
-pub fn replace(path: &Path, content: &[u8], like: Like) -> Result<(), Fault> {
+pub fn replace(path: &Path, content: &[u8], like: FileAttrs) -> Result<(), Fault> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let new = path.with_file_name(format!("{name}.new"));
     let fault = |e: std::io::Error| {
@@ -282,7 +274,7 @@ pub fn replace(path: &Path, content: &[u8], like: Like) -> Result<(), Fault> {
     let _ = fs::remove_file(&new);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(fault)?;
     file.write_all(content).map_err(fault)?;
-    like.own(&file, &new).inspect_err(|_| drop(fs::remove_file(&new)))?;
+    like.apply_to(&file, &new).inspect_err(|_| drop(fs::remove_file(&new)))?;
     file.set_permissions(fs::Permissions::from_mode(like.mode)).map_err(fault)?;
     file.sync_all().map_err(fault)?;
     remotetask::drill("before a new file takes its place");

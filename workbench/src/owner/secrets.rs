@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Local};
 use serde::{Deserialize, Serialize};
 
-use crate::owner::edit::{replace, Like};
+use crate::owner::edit::{replace, FileAttrs};
 use crate::owner::fault::Fault;
 use remotetask::files::Regular;
 use remotetask::key::Digest;
@@ -114,7 +114,7 @@ impl Secrets {
     pub fn write(&self) -> Result<(), Fault> {
         let mut text = serde_json::to_string_pretty(&self.content).map_err(|e| Fault(e.to_string()))?;
         text.push('\n');
-        let like = Like { mode: 0o600, ..Like::folder_of(&self.path)? };
+        let like = FileAttrs { mode: 0o600, ..FileAttrs::folder_of(&self.path)? };
         replace(&self.path, text.as_bytes(), like)
     }
 }

@@ -1,7 +1,7 @@
 //! The web server's files, without a request: is Apache there, does it run programs, is our entry point as it
 //! was installed, and who else could see a URL?
 //!
-//! A condition of Apache's (`<IfModule>`, `<If>`) is taken to hold, and of `.htaccess` files only ours is looked
+//! A condition of Apache's (`<IfModule>`, `<If>`) is taken to lock_config, and of `.htaccess` files only ours is looked
 //! at. nginx's own files are not: a request shows more (`live`).
 
 mod port; // the drop-in for a port of its own
