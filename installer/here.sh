@@ -3,6 +3,7 @@
 # Root starts it on the NAS, from a task of DSM's Task Scheduler; README.md and docs/install.md tell how.
 #
 # Everything is a function and main comes last, so that half a file does nothing.
+# shellcheck disable=SC3043 # `local` is in no standard, but in the shells of DSM 6.2 and 7 and in busybox ash
 set -eu
 
 MACHINE=@MACHINE@
@@ -46,6 +47,7 @@ main() {
     LC_ALL=C
     export PATH LC_ALL
     umask 077
+    local here want word machine file stage
     here=no want=''
     for word; do
         if [ -n "$want" ]; then
@@ -68,8 +70,8 @@ main() {
     machine=$(uname -m)
     case $machine in
         "$MACHINE") ;;
-        x86_64 | aarch64 | armv7l) err "this file is for the processor $MACHINE, and this NAS has $machine: take ${NAME%-*}-$machine.run" ;;
-        *) err "this NAS has the processor $machine, and there are programs for x86_64, aarch64 and armv7l alone" ;;
+        @PROCESSOR@) err "this file is for the processor $MACHINE, and this NAS has $machine: take ${NAME%-*}-$machine.run" ;;
+        *) err "this NAS has the processor $machine, and there are programs for @PROCESSORS@ alone" ;;
     esac
     file=$(cd "$(dirname "$0")" && pwd -P)/$(basename "$0")
     cd /
