@@ -9,33 +9,40 @@ set -eu
 usage() {
     cat <<'END'
 Usage: ./install.sh --try [--once]
-       ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE] [--tasks 7,9] [--from DIR]
-                    [--dry-run] [--no-wait]
+       ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE]
+                    [--tasks 7,9] [--from DIR] [--dry-run] [--no-wait]
        ./install.sh [user@]nas --uninstall [--keep-config] [--dry-run]
        ./install.sh --pack [PROCESSOR ...] [--from DIR]
 
-  --try     builds the remote task starter, starts it behind a web server of its own on
-            http://127.0.0.1:10765, calls the example's secret URL once, shows what
-            happened, and serves until Ctrl-C. Nothing outside this folder changes,
-            but for the packages that it says it installs.
-  --once    ends after that call; the exit code is 0 if the task was started.
+  --try       builds the remote task starter, starts it behind a web server of
+              its own on http://127.0.0.1:10765, calls the example's secret URL
+              once, shows what happened, and serves until Ctrl-C. Nothing
+              outside this folder changes, but for the packages that it says it
+              installs.
+  --once      ends after that call; the exit code is 0 if the task was started.
 
-  [user@]nas  installs it there, as an administrator of DSM, or upgrades it; port and key of SSH
-              as ~/.ssh/config has them. The exit code is 0 if a request came all the way through.
-              Without one of the next three it keeps the way in that is there, or takes the best.
+  [user@]nas  installs it there, as an administrator of DSM, or upgrades it;
+              port and key of SSH as ~/.ssh/config has them. The exit code is 0
+              if a request came all the way through. Without one of the next
+              three it keeps the way in that is there, or takes the best.
   --port      the web server gets a port for it, as config.json says
-  --vhost     for a virtual host of Web Station's; it shows what to click, and waits for you
-  --php       the same with PHP, for boxes whose Apache runs no programs, or with nginx alone
+  --vhost     for a virtual host of Web Station's; it shows what to click, and
+              waits for you
+  --php       the same with PHP, where Apache runs no programs, or with nginx
+              alone
   --config    your configuration; plain keys in it become digests
   --tasks     tasks of DSM's Task Scheduler that get a URL, by their numbers
   --from      ready programs, in place of a build
-  --dry-run   goes the same way there, says what there is to do, and changes nothing
+  --dry-run   goes the same way there, says what there is to do, and changes
+              nothing
   --no-wait   asks and waits for nothing
-  --uninstall takes it away again, with --keep-config all but config.json and its keys
+  --uninstall takes it away again, with --keep-config all but config.json and
+              its keys
 
-  --pack      makes one file a processor, for owners without SSH: File Station takes it to the NAS,
-              and a task of DSM's Task Scheduler starts it there. x86_64, aarch64, armv7l; without
-              one of them all that this Rust can build for. --from: ready programs for one.
+  --pack      makes one file a processor, for owners without SSH: File Station
+              takes it to the NAS, and a task of DSM's Task Scheduler starts it
+              there. x86_64, aarch64, armv7l; without one of them all that this
+              Rust can build for. --from: ready programs for one.
   --help      shows this.
 END
 }
@@ -56,9 +63,35 @@ unset password
 password=''
 # The terminal does not show what is typed.
 silent=no
+# SSH has a connection, and asks for no password any more.
+connected=''
 
-say() { printf '%s\n' "$@"; }
-err() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+# Sentences, at most 80 columns wide.
+say() { show "$@" | wrapped; }
+# Lines that stay as they are, because they are there to be copied.
+show() { printf '%s\n' "$@"; }
+err() {
+    if [ -t 2 ]; then show "install.sh: $*" | wrapped >&2; else show "install.sh: $*" >&2; fi
+    exit 1
+}
+
+# Breaks lines between words at 80 columns. Further lines begin where the text of the first one does.
+wrapped() {
+    awk '{
+        match($0, /^ *([0-9]+\. )?/)
+        first = substr($0, 1, RLENGTH)
+        begin = first
+        gsub(/./, " ", begin)
+        count = split(substr($0, RLENGTH + 1), words, " ")
+        line = first words[1]
+        for (at = 2; at <= count; at++) {
+            if (length(line) + 1 + length(words[at]) <= 80) line = line " " words[at]
+            else { print line; line = begin words[at] }
+        }
+        print line
+    }'
+}
+
 # Of a folder.
 whole_path() { (cd "$1" 2>/dev/null && pwd -P) }
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -120,12 +153,7 @@ wrong() {
 }
 
 on_the_nas() {
-    local tool path
-    # An owner's own paths, before the folder changes.
-    [ -z "$config" ] || config=$(cd "$(dirname "$config")" 2>/dev/null && pwd -P)/$(basename "$config")
-    if [ -n "$from" ]; then path=$(whole_path "$from") || err "there is no folder $from"; from=$path; fi
-    cd "$clone"
-    for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
+    ready_here
     umask 077
     # Not in TMPDIR: the path of SSH's socket has little room.
     work=$(mktemp -d /tmp/remotetask.XXXXXX)
@@ -135,8 +163,7 @@ on_the_nas() {
     look
     plan
     if [ "$dry" = yes ] && [ "$root" = password ] && ! terminal; then
-        say "" "Nothing was changed. What root alone can see there is not known: sudo on $nas asks for a password, and there is" \
-            "no terminal here to ask you at."
+        say "" "Nothing was changed. What root alone can see there is not known: sudo on $nas asks for a password, and there is no terminal here to ask you at."
         return
     fi
     [ "$order" = install ] || { become_root; uninstall; return; }
@@ -148,6 +175,43 @@ on_the_nas() {
     prove
 }
 
+# All that can be known here, before anybody is connected to or asked.
+ready_here() {
+    local tool name path
+    for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
+    if [ -n "$config" ]; then
+        { [ -f "$config" ] && [ -r "$config" ]; } || err "there is no file $config that could be read"
+        config=$(whole_path "$(dirname "$config")")/$(basename "$config")
+    fi
+    if [ -n "$from" ]; then
+        path=$(whole_path "$from") || err "there is no folder $from"
+        from=$path
+        for name in $PROGRAMS; do [ -f "$from/$name" ] || err "there is no program $name in $from"; done
+    fi
+    cd "$clone"
+    [ "$order" = install ] || return 0
+    if [ -z "$from" ]; then
+        need_rust
+        need_linker
+    fi
+    [ -z "$config" ] || judge_config
+}
+
+# By a program for this PC, where there is one. Where there is none, the NAS judges the configuration.
+judge_config() {
+    local judge
+    if [ -n "$from" ]; then
+        judge=$from/remotetask
+    else
+        # The programs know Linux alone.
+        case $(host) in *-linux-*) ;; *) return 0 ;; esac
+        (umask 022; build "$(host)" --package remotetask-workbench)
+        judge=target/$(host)/release/remotetask
+    fi
+    "$judge" --version >/dev/null 2>&1 || return 0
+    "$judge" check "$config" >/dev/null || err "your configuration is refused; what stands above says why"
+}
+
 leave() {
     local code=$? # at once: local is a command, too
     trap - EXIT
@@ -157,14 +221,18 @@ leave() {
     exit "$code"
 }
 
-# One connection for everything, so that SSH asks once for what it asks.
+# One connection for everything, until this ends, so that SSH asks once for what it asks: should that
+# connection break, no second one asks again.
 nas() {
-    ssh -T -o ControlMaster=auto -o ControlPath="$work/ssh" -o ControlPersist=60 -o ConnectTimeout=20 \
-        -o ServerAliveInterval=15 -- "$nas" "$1"
+    ssh -T -o ControlMaster=auto -o ControlPath="$work/ssh" -o ControlPersist=yes -o ConnectTimeout=20 \
+        -o ServerAliveInterval=15 ${connected:+-o BatchMode=yes} -- "$nas" "$1"
 }
+
+broken() { err "the connection to $nas broke: what was there before works, or what is new; run this again"; }
 
 # What can be seen without root's rights.
 look() {
+    ! terminal || say "Connecting to $nas by SSH. Should it ask for a password, it is the one of DSM, and it asks once." >/dev/tty
     nas 'sh -s' >"$work/facts" <<'END' || err "SSH gets no answer from $nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?"
 PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
 there() { [ -e "$1" ] && echo yes || echo no; }
@@ -194,6 +262,7 @@ if [ "$(id -u)" = 0 ]; then root=yes; elif sudo -n true 2>/dev/null; then root=s
 echo "root=$root"
 echo "admin=$(id -Gn | grep -qw administrators && echo yes || echo no)"
 END
+    connected=yes
     machine=$(fact machine) kernel=$(fact kernel) root=$(fact root)
     # An old connection is over, and a wrong user's shell says something else.
     { [ -n "$machine" ] && [ -n "$root" ]; } || err "what $nas answers is no shell's answer: may this user log in there by SSH?"
@@ -260,33 +329,33 @@ can_it() {
         *) said="$said $(fact php) is there." ;;
     esac
     web=$(fact web)
-    say "$said ${web:+The share for web pages is $web.}"
+    show "$said ${web:+The share for web pages is $web.}"
 }
 
 # The one sentence why it cannot work there.
 refuse() {
     case $kernel in
-        [12].* | 3.[0-9] | 3.[0-9].*) say "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them"; return ;;
+        [12].* | 3.[0-9] | 3.[0-9].*) show "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them"; return ;;
     esac
     if [ "$root" = password ] && [ "$(fact admin)" = no ]; then
-        say "${nas%%@*} is no administrator of DSM, and nobody else may become root there: take a user who is one"
+        show "${nas%%@*} is no administrator of DSM, and nobody else may become root there: take a user who is one"
         return
     fi
     [ "$order" = install ] || return 0
     if ! known_processor "$machine"; then
-        say "this NAS has the processor $machine, and there are programs for $(all_processors) alone"
+        show "this NAS has the processor $machine, and there are programs for $(all_processors) alone"
         return
     fi
     if [ "$(fact sudo)" = no ]; then
-        say "there is no sudo on this NAS, which the web server needs to become root: it cannot work there"
+        show "there is no sudo on this NAS, which the web server needs to become root: it cannot work there"
     elif [ "$(fact http)" = no ]; then
-        say "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
+        show "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
     elif [ "$(fact apache)" = no ] && { [ -z "$(fact php)" ] || [ "$way" = --port ] || [ "$way" = --vhost ]; }; then
-        say "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+        show "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
-        say "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
+        show "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
     elif [ -n "$config" ] && { [ ! -f "$config" ] || [ ! -r "$config" ]; }; then
-        say "there is no file $config that could be read"
+        show "there is no file $config that could be read"
     fi
 }
 
@@ -294,7 +363,7 @@ refuse() {
 terminal() { (: </dev/tty) 2>/dev/null; }
 
 become_root() {
-    local try
+    local try code
     [ "$root" = password ] || return 0
     terminal ||
         err "sudo on $nas asks for a password, and there is no terminal here to ask you at"
@@ -306,7 +375,10 @@ become_root() {
         stty echo </dev/tty
         silent=no
         printf '\n' >/dev/tty
-        as_root /dev/null true >/dev/null 2>&1 && return
+        code=0
+        as_root /dev/null true >/dev/null 2>&1 || code=$?
+        [ "$code" != 0 ] || return 0
+        [ "$code" != 255 ] || broken
         [ "$try" = 3 ] || say "That was not it, or sudo does not let this user become root." >/dev/tty
     done
     err "sudo on $nas does not take this password: is the user an administrator of DSM?"
@@ -352,7 +424,7 @@ send() {
     code=0
     # shellcheck disable=SC2086 # words or none
     as_root "$work/package.tar.gz" "$BOOTSTRAP" $way $dry_run || code=$?
-    [ "$code" != 255 ] || err "the connection to $nas broke: what was there before works, or what is new; run this again"
+    [ "$code" != 255 ] || broken
     [ "$code" = 0 ] || exit 1
 }
 
@@ -385,7 +457,8 @@ first_tasks() {
         say ""
         as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks'
         while :; do
-            printf '\nWhich of them get a URL? Numbers or names, such as 7,Check off; just press Enter for none yet: '
+            say "" "Which of them get a URL? Numbers or names, such as 7,Check off;"
+            printf 'just press Enter for none yet: '
             IFS= read -r tasks || tasks=''
             [ -n "$tasks" ] || return 0
             ! give || return 0
@@ -405,22 +478,13 @@ give() {
 prove() {
     local url chosen
     url=''
-    # Which one it has become.
+    # The entry point that setup has chosen or kept.
     chosen=$(nas 'cat /usr/local/remotetask/webstation/way' 2>/dev/null </dev/null | tr -cd '[:lower:]')
     if [ "$chosen" != port ]; then
-        if asking; then
-            while :; do
-                printf 'By which address will it be reached, such as https://tasks.example.org? Just press Enter for later: '
-                IFS= read -r url || url=''
-                case $url in
-                    *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
-                    '' | http://?* | https://?*) break ;;
-                    *) say "An address begins with https:// or http://." ;;
-                esac
-            done
-        fi
+        ! asking || ask_address
         if [ -z "$url" ]; then
-            say "Installed. When Web Station is set up: sudo remotetask prove --url https://the-name"
+            say "Installed. When Web Station is set up:"
+            show "    sudo remotetask prove --url https://the-name"
             boot_task
             return 0
         fi
@@ -432,8 +496,27 @@ prove() {
     # shellcheck disable=SC2016 # for the NAS
     [ -z "$url" ] || as_root /dev/null '/usr/local/remotetask/remotetask url --at "$1" >/dev/null' "$url"
     probe
-    say "" "Installed. What to do next: ssh -t $nas sudo remotetask"
+    say "" "Installed. What to do next:"
+    show "    ssh -t $nas sudo remotetask"
     boot_task
+}
+
+# Into prove's url, or nothing for later. An address that was noted before need not be typed again.
+ask_address() {
+    local noted
+    # A program that does not know this knows of no address.
+    noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null | tr -cd '[:graph:]') || noted=''
+    while :; do
+        say "By which address will it be reached, such as https://tasks.example.org?"
+        printf 'Just press Enter for %s: ' "${noted:-later}"
+        IFS= read -r url || url=''
+        url=${url:-$noted}
+        case $url in
+            *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
+            '' | http://?* | https://?*) break ;;
+            *) say "An address begins with https:// or http://." ;;
+        esac
+    done
 }
 
 # Until whoever clicks in Web Station is done: something answers with a page.
@@ -447,13 +530,14 @@ await() {
     done
 }
 
-# Which way starts a scheduled task is known of no box before it is tried there.
+# No public source says how a scheduled task starts on this NAS: it has to be tried there, once.
 probe() {
     local number
     asking || return 0
-    say "" "Which way starts a scheduled task on this box? A harmless one is tried up to five times, a minute or two." \
-        "To make one: Task Scheduler, Create, Scheduled Task, User-defined script; user root, and the script" \
-        "    date >>/usr/local/remotetask/state/probe"
+    # A program that does not know this knows of no trial.
+    ! as_root /dev/null 'exec /usr/local/remotetask/remotetask probe --chosen' >/dev/null 2>&1 || return 0
+    say "" "How does a scheduled task start on this NAS? A harmless one is tried up to five times, a minute or two. To make one: Task Scheduler, Create, Scheduled Task, User-defined script; user root, and the script"
+    show "    date >>/usr/local/remotetask/state/probe"
     while :; do
         printf 'Its number; just press Enter for later (sudo remotetask probe): '
         IFS= read -r number || number=''
@@ -468,9 +552,8 @@ probe() {
 }
 
 boot_task() {
-    say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it:" \
-        "Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script" \
-        "    /bin/sh /usr/local/remotetask/nas.sh repair"
+    say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it: Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script"
+    show "    /bin/sh /usr/local/remotetask/nas.sh repair"
 }
 
 main "$@"

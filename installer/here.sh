@@ -14,22 +14,29 @@ STAGES=/usr/local/remotetask.new
 
 usage() {
     cat <<'END'
-Usage: sh remotetask-@VERSION@-@MACHINE@.run --here [--port | --vhost | --php] [--tasks LIST]
-       [--url URL] [--config FILE] [--probe ID] [--dry-run]
+Usage: sh remotetask-@VERSION@-@MACHINE@.run --here
+       [--port | --vhost | --php] [--tasks LIST] [--url URL] [--config FILE]
+       [--probe ID] [--dry-run]
 
-Sets up the remote task starter on this NAS, or upgrades it, as root: the script of a task of DSM's
-Task Scheduler (user root). It says what it does; the task's result is the place to read that.
+Sets up the remote task starter on this NAS, or upgrades it, as root: the script
+of a task of DSM's Task Scheduler (user root). It says what it does; the task's
+result is the place to read that.
 
-  --tasks    tasks of the Task Scheduler that get a URL, by number or name, such as "7,Check off".
-             Their URLs stand on a page beside this file, which is deleted once it was opened.
+  --tasks    tasks of the Task Scheduler that get a URL, by number or name, such
+             as "7,Check off". Their URLs stand on a page beside this file,
+             which is deleted once it was opened.
   --url      where the NAS is reached, such as https://nas.example.org
-  --config   your configuration, by its whole path; plain keys in it become digests
-  --probe    a harmless scheduled task, to find out which way starts one on this box
+  --config   your configuration, by its whole path; plain keys in it become
+             digests
+  --probe    a harmless scheduled task, to find out which way starts one on this
+             NAS
   --dry-run  says what there is to do, and changes nothing
   --port     the web server gets a port for it, as config.json says
   --vhost    for a virtual host of Web Station's; it shows what to click
-  --php      the same with PHP, for boxes whose Apache runs no programs, or with nginx alone
-             Without one of these three it keeps the way in that is there, or takes the best.
+  --php      the same with PHP, where Apache runs no programs, or with nginx
+             alone
+             Without one of these three it keeps the way in that is there, or
+             takes the best.
 END
 }
 

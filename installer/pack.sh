@@ -67,12 +67,17 @@ no_target_for() {
     printf '%s\n' "this Rust cannot build for $1: type 'rustup target add $(wanted_target "$1")', or take ready programs by --from"
 }
 
-# build TARGET: into target/TARGET/release.
+# build TARGET [--package NAME]: into target/TARGET/release. Cargo shows where it is to whoever waits for it.
 build() {
-    say "Building (some minutes the first time, without a word) ..."
-    cargo fetch --locked --quiet --target "$1" ||
+    local target quiet
+    target=$1 quiet=--quiet
+    shift
+    { [ "$wait" = yes ] && [ -t 2 ]; } && quiet=''
+    say "Building for $target (some minutes the first time) ..."
+    cargo fetch --locked $quiet --target "$target" ||
         err "cargo could not fetch the packages that this needs; is there a network?"
-    cargo build --locked --quiet --release --workspace --bins --target "$1" --target-dir target ||
+    [ $# != 0 ] || set -- --workspace
+    cargo build --locked $quiet --release "$@" --bins --target "$target" --target-dir target ||
         err "the build has failed; what stands above says why"
 }
 
@@ -89,8 +94,6 @@ pack() {
     if [ -n "$from" ]; then
         built=$from
     else
-        need_rust
-        need_linker
         target=$(target_for "$1") || err "$(no_target_for "$1")"
         (umask 022; static "$target"; build "$target")
         built=target/$target/release
@@ -115,9 +118,9 @@ pack() {
     tar -C "$package" -cf - $names | gzip >"$2"
 }
 
-# make_files [PROCESSOR ...]: a file for each, in target/pack.
+# make_files [PROCESSOR ...]: a file for each, in target/pack. One that cannot be made keeps no other back.
 make_files() {
-    local path machine release file missing
+    local path machine release file made
     if [ -n "$from" ]; then
         path=$(whole_path "$from") || err "there is no folder $from"
         from=$path
@@ -130,17 +133,20 @@ make_files() {
     for machine; do
         known_processor "$machine" || err "there are programs for $(all_processors) alone, not for $machine"
     done
+    if [ -z "$from" ]; then
+        need_rust
+        need_linker
+    fi
     work=$(mktemp -d /tmp/remotetask.XXXXXX)
     trap 'rm -rf "$work"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     release=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
     mkdir -p target/pack
-    missing=''
+    made=no
     for machine; do
-        if [ -z "$from" ] && need_rust && ! target_for "$machine" >/dev/null; then
-            say "Left out: $(no_target_for "$machine")."
-            missing="$missing $machine"
+        if [ -z "$from" ] && ! target_for "$machine" >/dev/null; then
+            say "Left out: $machine, because $(no_target_for "$machine")."
             continue
         fi
         pack "$machine" "$work/package.tar.gz"
@@ -153,8 +159,9 @@ make_files() {
         } >"$work/file"
         chmod 0644 "$work/file"
         mv -f "$work/file" "$file"
-        say "Made: $file"
+        show "Made: $file"
+        made=yes
     done
-    [ -z "$missing" ] || err "not made, for:$missing"
+    [ "$made" = yes ] || err "no file was made"
     say "How to go on: docs/install.md, \"Without SSH\""
 }

@@ -36,9 +36,8 @@ try_here() {
         err "target/try/config.json has no example to call; delete it to get that back"
     fi
     [ "$once" = yes ] && return
-    has_example && say "" "The same in a browser:  http://localhost:${LISTEN##*:}/$MAGICKEY/$IDENTIFIER"
-    say "" "Your tasks are in target/try/config.json, the log is target/try/log.txt; in a second terminal" \
-        "target/try/remotetask check tells whether the configuration is valid." \
+    has_example && say "" "The same in a browser: http://localhost:${LISTEN##*:}/$MAGICKEY/$IDENTIFIER"
+    say "" "Your tasks are in target/try/config.json, the log is target/try/log.txt; in a second terminal target/try/remotetask check tells whether the configuration is valid." \
         "Serving on http://$LISTEN until you press Ctrl-C; target/try stays."
     wait "$server" || err "the web server has ended; see $folder/apache/error.log"
 }
@@ -110,7 +109,7 @@ lay_out() {
     chmod 0700 "$folder/remotetask-run" "$folder/remotetask-keep"
     if [ -e "$folder/config.json" ]; then
         say "Keeping target/try/config.json as it is; delete it to get the example back."
-        "$folder/remotetask" check "$folder/config.json" || err "mend it, or delete it"
+        "$folder/remotetask" check "$folder/config.json" || err "fix it, or delete it"
     else
         write_config
     fi
@@ -206,9 +205,9 @@ call() {
     answer=$(printf 'url = "http://%s/%s/%s"\n' "$LISTEN" "$MAGICKEY" "$IDENTIFIER" |
         curl --config - --silent --show-error --max-time 30 --write-out '%{http_code}') ||
         err "the web server gave no answer; see $folder/apache/error.log"
-    say "  the answer:      $(printf %s "$answer" | sed 's/[0-9]*$//')"
-    say "  its effect:      $(ls -l "$folder/hello.txt" 2>/dev/null || echo 'none')"
-    say "  the log's line:  $(tail -n 1 "$folder/log.txt" 2>/dev/null || echo 'none')"
+    show "  the answer:      $(printf %s "$answer" | sed 's/[0-9]*$//')"
+    show "  its effect:      $(ls -l "$folder/hello.txt" 2>/dev/null || echo 'none')"
+    show "  the log's line:  $(tail -n 1 "$folder/log.txt" 2>/dev/null || echo 'none')"
     case $answer in
         *200 | *202) [ -e "$folder/hello.txt" ] || err "the answer was good, but the task has had no effect" ;;
         *) err "the task was not started; the log's line says why" ;;
