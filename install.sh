@@ -1,55 +1,104 @@
 #!/bin/sh
-# Remote task starter: installs it on a NAS over SSH, or tries it on this machine.
+# Remote task starter: installs it on a NAS over SSH, tries it on this machine (installer/try.sh), or packs
+# it into one file a processor (installer/pack.sh).
 #
 # Everything is a function and main comes last, so that half a file does nothing.
+# shellcheck disable=SC3043 # `local` is in no standard, but in dash, bash and busybox ash
 set -eu
 
 usage() {
     cat <<'END'
 Usage: ./install.sh --try [--once]
-       ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE] [--tasks 7,9] [--from DIR]
-                    [--dry-run] [--no-wait]
+       ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE]
+                    [--tasks 7,9] [--from DIR] [--dry-run] [--no-wait]
        ./install.sh [user@]nas --uninstall [--keep-config] [--dry-run]
        ./install.sh --pack [PROCESSOR ...] [--from DIR]
 
-  --try     builds the remote task starter, starts it behind a web server of its own on
-            http://127.0.0.1:10765, calls the example's secret URL once, shows what
-            happened, and serves until Ctrl-C. Nothing outside this folder changes,
-            but for the packages that it says it installs.
-  --once    ends after that call; the exit code is 0 if the task was started.
+  --try       builds the remote task starter, starts it behind a web server of
+              its own on http://127.0.0.1:10765, calls the example's secret URL
+              once, shows what happened, and serves until Ctrl-C. Nothing
+              outside this folder changes, but for the packages that it says it
+              installs.
+  --once      ends after that call; the exit code is 0 if the task was started.
 
-  [user@]nas  installs it there, as an administrator of DSM, or upgrades it; port and key of SSH
-              as ~/.ssh/config has them. The exit code is 0 if a request came all the way through.
-              Without one of the next three it keeps the way in that is there, or takes the best.
+  [user@]nas  installs it there, as an administrator of DSM, or upgrades it;
+              port and key of SSH as ~/.ssh/config has them. The exit code is 0
+              if a request came all the way through. Without one of the next
+              three it keeps the way in that is there, or takes the best.
   --port      the web server gets a port for it, as config.json says
-  --vhost     for a virtual host of Web Station's; it shows what to click, and waits for you
-  --php       the same with PHP, for boxes whose Apache runs no programs, or with nginx alone
+  --vhost     for a virtual host of Web Station's; it shows what to click, and
+              waits for you
+  --php       the same with PHP, where Apache runs no programs, or with nginx
+              alone
   --config    your configuration; plain keys in it become digests
   --tasks     tasks of DSM's Task Scheduler that get a URL, by their numbers
   --from      ready programs, in place of a build
-  --dry-run   goes the same way there, says what there is to do, and changes nothing
+  --dry-run   goes the same way there, says what there is to do, and changes
+              nothing
   --no-wait   asks and waits for nothing
-  --uninstall takes it away again, with --keep-config all but config.json and its keys
+  --uninstall takes it away again, with --keep-config all but config.json and
+              its keys
 
-  --pack      makes one file a processor, for owners without SSH: File Station takes it to the NAS,
-              and a task of DSM's Task Scheduler starts it there. x86_64, aarch64, armv7l; without
-              one of them all that this Rust can build for. --from: ready programs for one.
+  --pack      makes one file a processor, for owners without SSH: File Station
+              takes it to the NAS, and a task of DSM's Task Scheduler starts it
+              there. x86_64, aarch64, armv7l; without one of them all that this
+              Rust can build for. --from: ready programs for one.
   --help      shows this.
 END
 }
 
-LISTEN=127.0.0.1:10765
-# The example's two keys, as config.json.example has them.
-MAGICKEY=76sdf7678fds687
-IDENTIFIER=hjhass665s
-MODULES=/usr/lib/apache2/modules
+# The folder that this file lies in.
+clone=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source=installer/try.sh
+. "$clone/installer/try.sh"
+# shellcheck source=installer/pack.sh
+. "$clone/installer/pack.sh"
 
-say() { printf '%s\n' "$@"; }
-err() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+# The options; way, dry_run and keep are the option itself, or nothing.
+once=no nas='' way='' config='' tasks='' from='' dry=no dry_run='' wait=yes order=install keep=''
+# A folder of this run's own, the NAS's processor and kernel, the way to root there (yes, sudo, password),
+# and no caller's password, which everything that this starts could read.
+work='' machine='' kernel='' root=''
+unset password
+password=''
+# The terminal does not show what is typed.
+silent=no
+# SSH has a connection, and asks for no password any more.
+connected=''
+
+# Sentences, at most 80 columns wide.
+say() { show "$@" | wrapped; }
+# Lines that stay as they are, because they are there to be copied.
+show() { printf '%s\n' "$@"; }
+err() {
+    if [ -t 2 ]; then show "install.sh: $*" | wrapped >&2; else show "install.sh: $*" >&2; fi
+    exit 1
+}
+
+# Breaks lines between words at 80 columns. Further lines begin where the text of the first one does.
+wrapped() {
+    awk '{
+        match($0, /^ *([0-9]+\. )?/)
+        first = substr($0, 1, RLENGTH)
+        begin = first
+        gsub(/./, " ", begin)
+        count = split(substr($0, RLENGTH + 1), words, " ")
+        line = first words[1]
+        for (at = 2; at <= count; at++) {
+            if (length(line) + 1 + length(words[at]) <= 80) line = line " " words[at]
+            else { print line; line = begin words[at] }
+        }
+        print line
+    }'
+}
+
+# Of a folder.
+whole_path() { (cd "$1" 2>/dev/null && pwd -P) }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 main() {
-    try=no once=no packs=no words='' way='' config='' tasks='' from='' dry=no dry_run='' wait=yes order=install keep=''
+    local try packs words theirs
+    try=no packs=no words=''
     while [ $# -gt 0 ]; do
         case $1 in
             --try) try=yes ;;
@@ -103,230 +152,8 @@ wrong() {
     exit 2
 }
 
-# --try
-
-try_here() {
-    PATH=$PATH:/usr/sbin:/sbin
-    umask 022
-    cd "$(dirname "$0")"
-    here=$(pwd -P)
-    folder=$here/target/try
-
-    check_owner
-    plan_here
-    need_rust
-    install_packages
-    build "$(rustc -vV | sed -n 's/^host: //p')"
-    port_is_free
-    lay_out
-    trap stop_server EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
-    start_server
-    if has_example; then
-        call
-    elif [ "$once" = yes ]; then
-        err "target/try/config.json has no example to call; delete it to get that back"
-    fi
-    [ "$once" = yes ] && return
-    has_example && say "" "The same in a browser:  http://localhost:${LISTEN##*:}/$MAGICKEY/$IDENTIFIER"
-    say "" "Your tasks are in target/try/config.json, the log is target/try/log.txt; in a second terminal" \
-        "target/try/remotetask check tells whether the configuration is valid." \
-        "Serving on http://$LISTEN until you press Ctrl-C; target/try stays."
-    wait "$server" || err "the web server has ended; see $folder/apache/error.log"
-}
-
-plan_here() {
-    say "This tries the remote task starter on this machine. It will"
-    say "  1. install what is missing of: Apache's programs, curl, a linker (Debian packages)"
-    say "  2. build the programs with cargo (some minutes the first time)"
-    say "  3. lay everything out in $folder"
-    say "  4. start a web server on http://$LISTEN, without root's rights, and call the example's URL"
-    say ""
-}
-
-# The programs believe no configuration that somebody else could change.
-check_owner() {
-    [ "$(stat -c %u .)" = "$(id -u)" ] ||
-        err "this folder belongs to $(stat -c %U .), but you are $(id -un): run this as $(stat -c %U .), or clone it again as $(id -un)"
-}
-
-need_rust() {
-    { have cargo && have rustc; } ||
-        err "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again"
-    version=$(rustc --version | cut -d' ' -f2)
-    minor=$(printf %s "$version" | cut -d. -f2)
-    [ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] ||
-        err "Rust $version is too old, 1.85 is needed: update it with 'rustup update'"
-}
-
-missing_packages() {
-    missing=
-    { have apache2 && [ -e "$MODULES/mod_cgid.so" ]; } || missing="$missing apache2-bin"
-    have curl || missing="$missing curl"
-    have cc || missing="$missing gcc libc6-dev"
-    missing=${missing# }
-    [ -n "$missing" ]
-}
-
-install_packages() {
-    missing_packages || return 0
-    say "Installing: $missing"
-    if [ "$(id -u)" = 0 ]; then
-        root=
-    elif have sudo; then
-        root=sudo
-    else
-        err "these packages are missing and only root can install them: apt-get install $missing"
-    fi
-    # shellcheck disable=SC2086 # two lists of words
-    $root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -qq update; apt-get -qq install -y --no-install-recommends "$@"' \
-        sh $missing >/dev/null || :
-    missing_packages || return 0
-    err "these packages could not be installed (no network?): $missing"
-}
-
-build() {
-    say "Building (some minutes the first time, without a word) ..."
-    cargo fetch --locked --quiet --target "$1" ||
-        err "cargo could not fetch the packages that this needs; is there a network?"
-    cargo build --locked --quiet --release --workspace --bins --target "$1" --target-dir target ||
-        err "the build has failed; what stands above says why"
-    built=target/$1/release
-}
-
-in_use() {
-    err "$LISTEN is in use: is another ./install.sh --try still open? End it, or what else serves there, then run this again"
-}
-
-# Before anything is changed: it may be another one of these that serves. 7 is "failed to connect".
-port_is_free() {
-    code=0
-    printf 'url = "http://%s/"\n' "$LISTEN" | curl --config - --silent --output /dev/null --max-time 2 || code=$?
-    [ "$code" = 7 ] || in_use
-}
-
-lay_out() {
-    rm -rf "$folder/apache"
-    mkdir -p "$folder/apache"
-    rm -f "$folder/remotetask-cgi" "$folder/remotetask-run" "$folder/remotetask-keep" "$folder/remotetask"
-    cp "$built/remotetask-cgi" "$built/remotetask-run" "$built/remotetask-keep" "$built/remotetask" "$folder/"
-    chmod 0711 "$folder/remotetask-cgi"
-    chmod 0700 "$folder/remotetask-run" "$folder/remotetask-keep"
-    if [ -e "$folder/config.json" ]; then
-        say "Keeping target/try/config.json as it is; delete it to get the example back."
-        "$folder/remotetask" check "$folder/config.json" || err "mend it, or delete it"
-    else
-        write_config
-    fi
-    rm -f "$folder/hello.txt"
-    write_httpd_conf
-}
-
-write_config() {
-    # The shipped configuration; here nobody has to become root, and the folder is this one.
-    sed -e 's|"server": {|"server": {\n    "elevate": [],|' \
-        -e "s|/usr/local/remotetask|$(printf %s "$folder" | sed 's/[\\&|"]/\\&/g')|" \
-        config.json.example >"$folder/config.json"
-    chmod 0640 "$folder/config.json"
-    "$folder/remotetask" check "$folder/config.json" || err "the shipped configuration is refused; that is a fault of this program"
-}
-
-write_httpd_conf() {
-    cat >"$folder/apache/httpd.conf" <<END
-ServerRoot "$folder/apache"
-ServerName localhost
-PidFile "$folder/apache/httpd.pid"
-DefaultRuntimeDir "$folder/apache"
-ErrorLog "$folder/apache/error.log"
-Mutex "file:$folder/apache" default
-LoadModule mpm_event_module $MODULES/mod_mpm_event.so
-LoadModule authz_core_module $MODULES/mod_authz_core.so
-LoadModule alias_module $MODULES/mod_alias.so
-LoadModule env_module $MODULES/mod_env.so
-LoadModule cgid_module $MODULES/mod_cgid.so
-ScriptSock "$folder/apache/cgid.sock"
-Define REMOTETASK_FOLDER "$folder"
-Define REMOTETASK_LISTEN $LISTEN
-Include "$here/webstation/remotetask.conf"
-END
-}
-
-# Apache refuses to serve as root. In a user namespace of its own root is an ordinary user, who owns
-# the same files and may do nothing more. In a container, where there is none, www-data serves.
-as_user() {
-    as_user=
-    [ "$(id -u)" = 0 ] || return 0
-    as_user="unshare --user --map-user=1000 --map-group=1000"
-    $as_user true 2>/dev/null && return
-    as_user="setpriv --reuid=www-data --regid=www-data --clear-groups"
-    chown -R www-data:www-data "$folder"
-    $as_user test -x "$folder/remotetask-run" ||
-        err "Apache does not serve as root, and www-data cannot reach $folder: clone this somewhere else, or run it as an ordinary user"
-    say "Apache does not serve as root, so it serves as www-data."
-}
-
-server=
-start_server() {
-    as_user
-    # A session of its own: at its end Apache signals its whole process group.
-    # shellcheck disable=SC2086 # a list of words
-    setsid env -i PATH=/usr/bin:/bin $as_user /usr/sbin/apache2 -f "$folder/apache/httpd.conf" -DFOREGROUND \
-        2>"$folder/apache/start.log" &
-    server=$!
-    tries=0
-    while [ ! -e "$folder/apache/httpd.pid" ]; do
-        if ! kill -0 "$server" 2>/dev/null; then
-            server=
-            grep -q 'Address already in use' "$folder/apache/start.log" "$folder/apache/error.log" 2>/dev/null &&
-                in_use
-            cat "$folder/apache/start.log" >&2
-            err "the web server did not start; what stands above says why"
-        fi
-        tries=$((tries + 1))
-        [ "$tries" -lt 100 ] || err "the web server has not started within 10 s; see $folder/apache/error.log"
-        sleep 0.1
-    done
-}
-
-stop_server() {
-    code=$?
-    trap - EXIT
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || :
-        wait "$server" 2>/dev/null || :
-    fi
-    exit "$code"
-}
-
-# Somebody's own configuration may know the example no more.
-has_example() {
-    grep -q "$MAGICKEY" "$folder/config.json" && grep -q "$IDENTIFIER" "$folder/config.json"
-}
-
-# The URL is the key: it reaches curl by stdin, for argument lists can be read by everybody.
-call() {
-    say "" "Calling http://$LISTEN/<magic key>/<identifier> ..."
-    answer=$(printf 'url = "http://%s/%s/%s"\n' "$LISTEN" "$MAGICKEY" "$IDENTIFIER" |
-        curl --config - --silent --show-error --max-time 30 --write-out '%{http_code}') ||
-        err "the web server gave no answer; see $folder/apache/error.log"
-    say "  the answer:      $(printf %s "$answer" | sed 's/[0-9]*$//')"
-    say "  its effect:      $(ls -l "$folder/hello.txt" 2>/dev/null || echo 'none')"
-    say "  the log's line:  $(tail -n 1 "$folder/log.txt" 2>/dev/null || echo 'none')"
-    case $answer in
-        *200 | *202) [ -e "$folder/hello.txt" ] || err "the answer was good, but the task has had no effect" ;;
-        *) err "the task was not started; the log's line says why" ;;
-    esac
-}
-
-# On a NAS
-
 on_the_nas() {
-    # Words of an owner's own, before the folder changes.
-    [ -z "$config" ] || config=$(cd "$(dirname "$config")" 2>/dev/null && pwd -P)/$(basename "$config")
-    [ -z "$from" ] || from=$(cd "$from" 2>/dev/null && pwd -P) || err "there is no folder $from"
-    cd "$(dirname "$0")"
-    for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
+    ready_here
     umask 077
     # Not in TMPDIR: the path of SSH's socket has little room.
     work=$(mktemp -d /tmp/remotetask.XXXXXX)
@@ -336,12 +163,11 @@ on_the_nas() {
     look
     plan
     if [ "$dry" = yes ] && [ "$root" = password ] && ! terminal; then
-        say "" "Nothing was changed. What root alone can see there is not known: sudo on $nas asks for a password, and there is" \
-            "no terminal here to ask you at."
+        say "" "Nothing was changed. What root alone can see there is not known: sudo on $nas asks for a password, and there is no terminal here to ask you at."
         return
     fi
     [ "$order" = install ] || { become_root; uninstall; return; }
-    pack "$work/package.tar.gz"
+    pack "$machine" "$work/package.tar.gz"
     become_root
     send
     [ "$dry" = no ] || return 0
@@ -349,9 +175,45 @@ on_the_nas() {
     prove
 }
 
-silent=no
+# All that can be known here, before anybody is connected to or asked.
+ready_here() {
+    local tool name path
+    for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
+    if [ -n "$config" ]; then
+        { [ -f "$config" ] && [ -r "$config" ]; } || err "there is no file $config that could be read"
+        config=$(whole_path "$(dirname "$config")")/$(basename "$config")
+    fi
+    if [ -n "$from" ]; then
+        path=$(whole_path "$from") || err "there is no folder $from"
+        from=$path
+        for name in $PROGRAMS; do [ -f "$from/$name" ] || err "there is no program $name in $from"; done
+    fi
+    cd "$clone"
+    [ "$order" = install ] || return 0
+    if [ -z "$from" ]; then
+        need_rust
+        need_linker
+    fi
+    [ -z "$config" ] || judge_config
+}
+
+# By a program for this PC, where there is one. Where there is none, the NAS judges the configuration.
+judge_config() {
+    local judge
+    if [ -n "$from" ]; then
+        judge=$from/remotetask
+    else
+        # The programs know Linux alone.
+        case $(host) in *-linux-*) ;; *) return 0 ;; esac
+        (umask 022; build "$(host)" --package remotetask-workbench)
+        judge=target/$(host)/release/remotetask
+    fi
+    "$judge" --version >/dev/null 2>&1 || return 0
+    "$judge" check "$config" >/dev/null || err "your configuration is refused; what stands above says why"
+}
+
 leave() {
-    code=$?
+    local code=$? # at once: local is a command, too
     trap - EXIT
     [ "$silent" = no ] || stty echo </dev/tty
     ssh -o ControlPath="$work/ssh" -O exit "$nas" >/dev/null 2>&1 || :
@@ -359,14 +221,18 @@ leave() {
     exit "$code"
 }
 
-# One connection for everything, so that SSH asks once for what it asks.
+# One connection for everything, until this ends, so that SSH asks once for what it asks: should that
+# connection break, no second one asks again.
 nas() {
-    ssh -T -o ControlMaster=auto -o ControlPath="$work/ssh" -o ControlPersist=60 -o ConnectTimeout=20 \
-        -o ServerAliveInterval=15 -- "$nas" "$1"
+    ssh -T -o ControlMaster=auto -o ControlPath="$work/ssh" -o ControlPersist=yes -o ConnectTimeout=20 \
+        -o ServerAliveInterval=15 ${connected:+-o BatchMode=yes} -- "$nas" "$1"
 }
+
+broken() { err "the connection to $nas broke: what was there before works, or what is new; run this again"; }
 
 # What can be seen without root's rights.
 look() {
+    ! terminal || say "Connecting to $nas by SSH. Should it ask for a password, it is the one of DSM, and it asks once." >/dev/tty
     nas 'sh -s' >"$work/facts" <<'END' || err "SSH gets no answer from $nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?"
 PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin
 there() { [ -e "$1" ] && echo yes || echo no; }
@@ -396,6 +262,7 @@ if [ "$(id -u)" = 0 ]; then root=yes; elif sudo -n true 2>/dev/null; then root=s
 echo "root=$root"
 echo "admin=$(id -Gn | grep -qw administrators && echo yes || echo no)"
 END
+    connected=yes
     machine=$(fact machine) kernel=$(fact kernel) root=$(fact root)
     # An old connection is over, and a wrong user's shell says something else.
     { [ -n "$machine" ] && [ -n "$root" ]; } || err "what $nas answers is no shell's answer: may this user log in there by SSH?"
@@ -405,6 +272,7 @@ END
 fact() { sed -n "s/^$1=//p" "$work/facts" | head -n 1 | tr -cd '[:print:]'; }
 
 plan() {
+    local dsm refusal number how
     dsm=$(fact dsm)
     say "$nas: DSM ${dsm:-unknown}$(fact build | sed 's/./-&/'), $machine, Linux $kernel" "$(can_it)"
     refusal=$(refuse)
@@ -444,9 +312,11 @@ plan() {
     step "prove with one request that all of the way works"
 }
 
+# Of the plan, which counts them.
 step() { number=$((number + 1)); say "  $number. $*"; }
 
 can_it() {
+    local said web
     case $(fact apache) in
         no) said="Apache 2.4 is not there." ;;
         *)
@@ -459,150 +329,41 @@ can_it() {
         *) said="$said $(fact php) is there." ;;
     esac
     web=$(fact web)
-    say "$said ${web:+The share for web pages is $web.}"
+    show "$said ${web:+The share for web pages is $web.}"
 }
 
 # The one sentence why it cannot work there.
 refuse() {
     case $kernel in
-        [12].* | 3.[0-9] | 3.[0-9].*) say "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them"; return ;;
+        [12].* | 3.[0-9] | 3.[0-9].*) show "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them"; return ;;
     esac
     if [ "$root" = password ] && [ "$(fact admin)" = no ]; then
-        say "${nas%%@*} is no administrator of DSM, and nobody else may become root there: take a user who is one"
+        show "${nas%%@*} is no administrator of DSM, and nobody else may become root there: take a user who is one"
         return
     fi
     [ "$order" = install ] || return 0
-    case $machine in
-        x86_64 | aarch64 | armv7l) ;;
-        *) say "this NAS has the processor $machine, and there are programs for x86_64, aarch64 and armv7l alone"; return ;;
-    esac
+    if ! known_processor "$machine"; then
+        show "this NAS has the processor $machine, and there are programs for $(all_processors) alone"
+        return
+    fi
     if [ "$(fact sudo)" = no ]; then
-        say "there is no sudo on this NAS, which the web server needs to become root: it cannot work there"
+        show "there is no sudo on this NAS, which the web server needs to become root: it cannot work there"
     elif [ "$(fact http)" = no ]; then
-        say "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
+        show "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this again"
     elif [ "$(fact apache)" = no ] && { [ -z "$(fact php)" ] || [ "$way" = --port ] || [ "$way" = --vhost ]; }; then
-        say "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+        show "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
-        say "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
+        show "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
     elif [ -n "$config" ] && { [ ! -f "$config" ] || [ ! -r "$config" ]; }; then
-        say "there is no file $config that could be read"
+        show "there is no file $config that could be read"
     fi
-}
-
-# A target of Rust's for the processor $machine, which links statically; or why there is none.
-target_for() {
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    case $machine in
-        armv7l) target=armv7-unknown-linux-musleabihf ;;
-        *) target=$machine-unknown-linux-musl ;;
-    esac
-    libraries=$(rustc --print sysroot)/lib/rustlib
-    if [ -d "$libraries/$target" ]; then
-        linker=rust-lld
-    elif [ "$host" = "$machine-unknown-linux-gnu" ]; then
-        target=$host linker=''
-    elif have rustup && rustup target add "$target" >/dev/null 2>&1; then
-        linker=rust-lld
-    else
-        why="this Rust cannot build for $machine: type 'rustup target add $target', or take ready programs by --from"
-        return 1
-    fi
-    [ -z "$linker" ] || export "CARGO_TARGET_$(printf %s "$target" | tr 'a-z-' 'A-Z_')_LINKER=$linker"
-}
-
-# The processor that a program is for: the field e_machine of ELF's header.
-machine_of() {
-    case $(od -An -tu1 -j18 -N1 "$1" 2>/dev/null | tr -d ' ') in
-        62) say x86_64 ;;
-        183) say aarch64 ;;
-        40) say armv7l ;;
-        *) say unknown ;;
-    esac
-}
-
-# pack FILE: the package for the processor $machine.
-PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
-pack() {
-    if [ -n "$from" ]; then
-        built=$from
-    else
-        need_rust
-        have cc || err "there is no C linker on this PC, which Rust needs: type 'sudo apt-get install gcc libc6-dev' (on macOS: xcode-select --install), then run this again"
-        target_for || err "$why"
-        (umask 022; build "$target")
-        built=target/$target/release
-    fi
-    package=$work/package
-    rm -rf "$package"
-    mkdir "$package" "$package/webstation" "$package/webstation/php"
-    for name in $PROGRAMS; do
-        cp "$built/$name" "$package/$name" || err "there is no program $name in $built"
-        is=$(machine_of "$package/$name")
-        [ "$is" = "$machine" ] || err "$built/$name is for the processor $is, and this wants $machine"
-    done
-    cp webstation/nas.sh "$package/nas.sh"
-    cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$package/webstation/"
-    cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$package/webstation/php/"
-    names="$PROGRAMS nas.sh webstation"
-    if [ -n "$config" ]; then
-        cp "$config" "$package/config.json"
-        names="$names config.json"
-    fi
-    # shellcheck disable=SC2086 # a list of words
-    tar -C "$package" -cf - $names | gzip >"$1"
-}
-
-# One file a processor
-
-make_files() {
-    if [ -n "$from" ]; then
-        from=$(cd "$from" 2>/dev/null && pwd -P) || err "there is no folder $from"
-        [ $# -lt 2 ] || wrong "--from is for one processor"
-        [ $# = 1 ] || set -- "$(machine_of "$from/remotetask")"
-    fi
-    [ $# != 0 ] || set -- x86_64 aarch64 armv7l
-    cd "$(dirname "$0")"
-    for machine; do
-        case $machine in
-            x86_64 | aarch64 | armv7l) ;;
-            *) err "there are programs for x86_64, aarch64 and armv7l alone, not for $machine" ;;
-        esac
-    done
-    work=$(mktemp -d /tmp/remotetask.XXXXXX)
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
-    release=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
-    mkdir -p target/pack
-    missing=''
-    for machine; do
-        if [ -z "$from" ] && need_rust && ! target_for; then
-            say "Left out: $why."
-            missing="$missing $machine"
-            continue
-        fi
-        pack "$work/package.tar.gz"
-        file=target/pack/remotetask-$release-$machine.run
-        {
-            sed -e "s/@VERSION@/$release/g" -e "s/@MACHINE@/$machine/g" \
-                -e "s/@SIZE@/$(wc -c <"$work/package.tar.gz" | tr -d ' ')/" webstation/here.sh
-            cat "$work/package.tar.gz"
-        } >"$work/file"
-        chmod 0644 "$work/file"
-        mv -f "$work/file" "$file"
-        say "Made: $file"
-    done
-    [ -z "$missing" ] || err "not made, for:$missing"
-    say "How to go on: docs/install.md, \"Without SSH\""
 }
 
 # What can be opened is there: the name alone always is.
 terminal() { (: </dev/tty) 2>/dev/null; }
 
-# Not the caller's, which would be everybody's whom this starts.
-unset password
-password=''
 become_root() {
+    local try code
     [ "$root" = password ] || return 0
     terminal ||
         err "sudo on $nas asks for a password, and there is no terminal here to ask you at"
@@ -614,7 +375,10 @@ become_root() {
         stty echo </dev/tty
         silent=no
         printf '\n' >/dev/tty
-        as_root /dev/null true >/dev/null 2>&1 && return
+        code=0
+        as_root /dev/null true >/dev/null 2>&1 || code=$?
+        [ "$code" != 0 ] || return 0
+        [ "$code" != 255 ] || broken
         [ "$try" = 3 ] || say "That was not it, or sudo does not let this user become root." >/dev/tty
     done
     err "sudo on $nas does not take this password: is the user an administrator of DSM?"
@@ -623,6 +387,7 @@ become_root() {
 # as_root INPUT SCRIPT [WORD ...]: neither script nor words hold a secret, for arguments can be read by everybody.
 # -k: a password that sudo has no use for would be read as input.
 as_root() {
+    local input line word
     input=$1
     line="/bin/sh -c $(quoted "$2") sh"
     shift 2
@@ -654,11 +419,12 @@ fi
 exec sh "$stage/nas.sh" setup "$@"'
 
 send() {
+    local code
     say "" "On $nas:"
     code=0
     # shellcheck disable=SC2086 # words or none
     as_root "$work/package.tar.gz" "$BOOTSTRAP" $way $dry_run || code=$?
-    [ "$code" != 255 ] || err "the connection to $nas broke: what was there before works, or what is new; run this again"
+    [ "$code" != 255 ] || broken
     [ "$code" = 0 ] || exit 1
 }
 
@@ -691,7 +457,8 @@ first_tasks() {
         say ""
         as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks'
         while :; do
-            printf '\nWhich of them get a URL? Numbers or names, such as 7,Check off; just press Enter for none yet: '
+            say "" "Which of them get a URL? Numbers or names, such as 7,Check off;"
+            printf 'just press Enter for none yet: '
             IFS= read -r tasks || tasks=''
             [ -n "$tasks" ] || return 0
             ! give || return 0
@@ -701,6 +468,7 @@ first_tasks() {
 }
 
 give() {
+    local code
     code=''
     [ ! -t 1 ] || code=--qr
     # shellcheck disable=SC2016,SC2086 # for the NAS; a word or none
@@ -708,23 +476,15 @@ give() {
 }
 
 prove() {
+    local url chosen
     url=''
-    # Which one it has become.
+    # The entry point that setup has chosen or kept.
     chosen=$(nas 'cat /usr/local/remotetask/webstation/way' 2>/dev/null </dev/null | tr -cd '[:lower:]')
     if [ "$chosen" != port ]; then
-        if asking; then
-            while :; do
-                printf 'By which address will it be reached, such as https://tasks.example.org? Just press Enter for later: '
-                IFS= read -r url || url=''
-                case $url in
-                    *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
-                    '' | http://?* | https://?*) break ;;
-                    *) say "An address begins with https:// or http://." ;;
-                esac
-            done
-        fi
+        ! asking || ask_address
         if [ -z "$url" ]; then
-            say "Installed. When Web Station is set up: sudo remotetask prove --url https://the-name"
+            say "Installed. When Web Station is set up:"
+            show "    sudo remotetask prove --url https://the-name"
             boot_task
             return 0
         fi
@@ -736,12 +496,32 @@ prove() {
     # shellcheck disable=SC2016 # for the NAS
     [ -z "$url" ] || as_root /dev/null '/usr/local/remotetask/remotetask url --at "$1" >/dev/null' "$url"
     probe
-    say "" "Installed. What to do next: ssh -t $nas sudo remotetask"
+    say "" "Installed. What to do next:"
+    show "    ssh -t $nas sudo remotetask"
     boot_task
+}
+
+# Into prove's url, or nothing for later. An address that was noted before need not be typed again.
+ask_address() {
+    local noted
+    # A program that does not know this knows of no address.
+    noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null | tr -cd '[:graph:]') || noted=''
+    while :; do
+        say "By which address will it be reached, such as https://tasks.example.org?"
+        printf 'Just press Enter for %s: ' "${noted:-later}"
+        IFS= read -r url || url=''
+        url=${url:-$noted}
+        case $url in
+            *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
+            '' | http://?* | https://?*) break ;;
+            *) say "An address begins with https:// or http://." ;;
+        esac
+    done
 }
 
 # Until whoever clicks in Web Station is done: something answers with a page.
 await() {
+    local waited
     waited=no
     until [ "$(nas "curl -q -s -k -o /dev/null --max-time 10 -w '%{http_code}' -- $(quoted "${1%/}/")" 2>/dev/null </dev/null)" = 200 ]; do
         [ "$waited" = yes ] || say "Waiting until the start page answers there; Ctrl-C ends this, and what is installed stays ..."
@@ -750,12 +530,14 @@ await() {
     done
 }
 
-# Which way starts a scheduled task is known of no box before it is tried there.
+# No public source says how a scheduled task starts on this NAS: it has to be tried there, once.
 probe() {
+    local number
     asking || return 0
-    say "" "Which way starts a scheduled task on this box? A harmless one is tried up to five times, a minute or two." \
-        "To make one: Task Scheduler, Create, Scheduled Task, User-defined script; user root, and the script" \
-        "    date >>/usr/local/remotetask/state/probe"
+    # A program that does not know this knows of no trial.
+    ! as_root /dev/null 'exec /usr/local/remotetask/remotetask probe --chosen' >/dev/null 2>&1 || return 0
+    say "" "How does a scheduled task start on this NAS? A harmless one is tried up to five times, a minute or two. To make one: Task Scheduler, Create, Scheduled Task, User-defined script; user root, and the script"
+    show "    date >>/usr/local/remotetask/state/probe"
     while :; do
         printf 'Its number; just press Enter for later (sudo remotetask probe): '
         IFS= read -r number || number=''
@@ -770,9 +552,8 @@ probe() {
 }
 
 boot_task() {
-    say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it:" \
-        "Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script" \
-        "    /bin/sh /usr/local/remotetask/nas.sh repair"
+    say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it: Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script"
+    show "    /bin/sh /usr/local/remotetask/nas.sh repair"
 }
 
 main "$@"

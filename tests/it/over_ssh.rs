@@ -75,6 +75,11 @@ fn install(arguments: &[&str]) -> Said {
 
 /// At a terminal, with these answers to what stands there.
 fn at_a_terminal(arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
+    at_a_terminal_in(CLONE, "", arguments, answers)
+}
+
+/// The same with another clone, and these folders before those where programs are found.
+fn at_a_terminal_in(clone: &str, before: &str, arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
     const PLAY: &str = r#"
 import json, os, pty, sys
 answers, argv = json.loads(sys.argv[1]), sys.argv[2:]
@@ -99,8 +104,15 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
     let mut command = Command::new("python3");
     command.args(["-c", PLAY, &serde_json::to_string(answers).expect("JSON"), "/bin/sh"]);
-    let done = command.arg(format!("{CLONE}/install.sh")).args(arguments).output().expect("python3");
+    let path = std::env::var("PATH").expect("PATH");
+    command.arg(format!("{clone}/install.sh")).args(arguments).env("PATH", format!("{before}{path}"));
+    let done = command.output().expect("python3");
     (done.status.code().unwrap_or(-1), String::from_utf8_lossy(&done.stdout).replace("\r\n", "\n"))
+}
+
+/// The columns of the longest line.
+fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or_default()
 }
 
 fn from() -> [&'static str; 2] {
@@ -145,6 +157,202 @@ fn configuration() -> String {
     path
 }
 
+/// A PC with nothing ready: a clone of its own, and in Rust's place programs that note their words. cargo builds
+/// into that clone what this machine has, when the file `built` is there.
+struct Fresh {
+    clone: String,
+    rust: String,
+}
+
+impl Fresh {
+    fn new() -> Fresh {
+        let fresh = Fresh { clone: format!("{PC}/clone"), rust: format!("{PC}/rust") };
+        for folder in [&fresh.clone, &fresh.rust] {
+            let _ = fs::remove_dir_all(folder);
+        }
+        for file in ["cargo", "built"] {
+            let _ = fs::remove_file(format!("{PC}/{file}"));
+        }
+        fs::create_dir(&fresh.clone).expect("a clone");
+        let copied = Command::new("cp")
+            .args(["-r", "install.sh", "installer", "webstation", "Cargo.toml", &fresh.clone])
+            .current_dir(CLONE)
+            .status();
+        assert!(copied.expect("cp").success());
+        let target = match machine() {
+            "armv7l" => "armv7-unknown-linux-musleabihf".to_owned(),
+            machine => format!("{machine}-unknown-linux-musl"),
+        };
+        for folder in ["bin".to_owned(), format!("lib/rustlib/{target}")] {
+            fs::create_dir_all(format!("{}/{folder}", fresh.rust)).expect("a folder");
+        }
+        let rustc =
+            "case $* in --version) echo 'rustc 1.85.0 (x 2025-02-17)' ;; -vV) echo 'host: this-pc-linux-gnu' ;; \
+             *) echo /mnt/pc/rust ;; esac";
+        let cargo = "echo \"$*\" >>/mnt/pc/cargo\n[ $1 = build ] || exit 0\nuntil [ -e /mnt/pc/built ]; do sleep 0.05; done\n\
+             while [ \"$1\" != --target ]; do shift; done\nmkdir -p target/$2/release\ncp /mnt/pc/programs/* target/$2/release\n";
+        script(Path::new(&format!("{}/bin/rustc", fresh.rust)), rustc);
+        script(Path::new(&format!("{}/bin/cargo", fresh.rust)), cargo);
+        fresh
+    }
+
+    /// The folders for PATH, with a colon behind them.
+    fn before(&self) -> String {
+        format!("{}/bin:", self.rust)
+    }
+
+    /// Where nobody sits at a terminal, and programs are found in these folders alone.
+    fn install(&self, path: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new("/usr/bin/setsid");
+        command.args(["--wait", "/bin/sh", &format!("{}/install.sh", self.clone)]).args(arguments);
+        said(command.current_dir(PC).env("PATH", path), "")
+    }
+
+    /// What cargo was called with.
+    fn cargo(&self) -> String {
+        fs::read_to_string(format!("{PC}/cargo")).unwrap_or_default()
+    }
+}
+
+/// An owner who logs in by a password, on a PC that builds for longer than SSH's connection would last by itself.
+#[test]
+fn the_password_of_ssh_is_asked_once() {
+    let _box = Box::new();
+    let fresh = Fresh::new();
+    let before = fresh.before();
+    let slow = std::thread::spawn(move || {
+        until("that it builds", || fs::read_to_string(format!("{PC}/cargo")).ok()?.contains("build ").then_some(()));
+        // Kept until it is closed, and there while the build goes on.
+        let words = fs::read_to_string(format!("{PC}/words")).expect("words");
+        assert!(words.contains("-o ControlPersist=yes "), "{words}");
+        let folder = work_folders().pop().expect("its folder");
+        let socket = format!("ControlPath=/tmp/{folder}/ssh");
+        let check = Command::new("ssh").args(["-o", &socket, "-O", "check", "asks"]).output().expect("ssh");
+        assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+        fs::write(format!("{PC}/built"), "").expect("built");
+    });
+    let (code, shown) = at_a_terminal_in(
+        &fresh.clone,
+        &before,
+        &["anna@asks", "--port"],
+        &[
+            ("'s password: ", "secret of anna"),
+            ("Password of anna@asks for sudo: ", "secret of anna"),
+            ("for none yet: ", "7"),
+            ("remotetask probe): ", ""),
+        ],
+    );
+    slow.join().expect("the connection");
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(shown.matches("'s password: ").count(), 1, "{shown}");
+    let said = shown.find("Connecting to anna@asks by SSH. Should it ask for a password, ");
+    assert!(said.is_some_and(|at| at < shown.find("'s password: ").unwrap_or_default()), "{shown}");
+    assert_eq!(status(&path(&shown)), 202);
+    // Who waits for a build sees cargo's own words.
+    assert!(fresh.cargo().contains("build --locked --release --workspace "), "{}", fresh.cargo());
+    let masters = Command::new("ps").args(["-eo", "args="]).output().expect("ps");
+    let masters = String::from_utf8_lossy(&masters.stdout).into_owned();
+    assert!(!masters.contains("ssh: /tmp/remotetask."), "it is closed: {masters}");
+    let again = fresh.install(&format!("{before}{}", std::env::var("PATH").expect("PATH")), &["auto@nas"]);
+    assert!(again.ok().contains("Everything was as it should be; nothing was changed.\n"), "{}", again.out);
+    let quiet = "build --locked --quiet --release --workspace ";
+    assert!(fresh.cargo().contains(quiet), "{}", fresh.cargo());
+    install(&["auto@nas", "--uninstall"]).ok();
+}
+
+/// No connection was made, so nothing was asked.
+#[track_caller]
+fn nobody_was_asked() {
+    assert!(fs::metadata(format!("{PC}/words")).is_err(), "SSH was called");
+}
+
+#[test]
+fn a_fault_of_this_pc_is_said_before_anybody_is_asked() {
+    let _box = Box::new();
+    let fresh = Fresh::new();
+    let usual = std::env::var("PATH").expect("PATH");
+    let why = |path: &str, arguments: &[&str]| {
+        let said = fresh.install(path, &[&["anna@nas"], arguments].concat());
+        assert_eq!((said.code, &*said.out), (Some(1), ""), "{said:?}");
+        nobody_was_asked();
+        said.err
+    };
+    assert_eq!(
+        why(&usual, &[]),
+        "install.sh: there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again\n"
+    );
+    // All but a linker.
+    let few = format!("{PC}/few");
+    let _ = fs::remove_dir_all(&few);
+    fs::create_dir(&few).expect("a folder");
+    for tool in ["ssh", "tar", "gzip", "dirname", "basename", "cut", "awk", "sed", "cat"] {
+        std::os::unix::fs::symlink(format!("/usr/bin/{tool}"), format!("{few}/{tool}")).expect("a link");
+    }
+    assert_eq!(
+        why(&format!("{}{few}", fresh.before()), &[]),
+        "install.sh: there is no C linker on this PC, which Rust needs: type 'sudo apt-get install gcc libc6-dev' (on macOS: \
+         xcode-select --install), then run this again\n"
+    );
+    for missing in ["none.json", "/mnt/none/none.json", "/mnt/pc"] {
+        let sentence = format!("install.sh: there is no file {missing} that could be read\n");
+        assert_eq!(why(&usual, &["--from", "/mnt/pc/programs", "--config", missing]), sentence);
+    }
+    assert_eq!(why(&usual, &["--from", "/mnt/none"]), "install.sh: there is no folder /mnt/none\n");
+    assert_eq!(why(&usual, &["--from", &few]), format!("install.sh: there is no program remotetask-keep in {few}\n"));
+}
+
+#[test]
+fn a_configuration_is_judged_before_anybody_is_asked() {
+    let _box = Box::new();
+    let fresh = Fresh::new();
+    fs::write(format!("{PC}/built"), "").expect("built");
+    let usual = std::env::var("PATH").expect("PATH");
+    let with_rust = format!("{}{usual}", fresh.before());
+    for (text, line, column, expected) in [
+        ("\u{feff}{\"magickey\": \"x\"}", 1, 1, "the file begins with a byte order mark"),
+        ("{\n  \"magickey\": }", 2, 15, ""),
+        ("{\n \"magickey\": \"short\"}", 2, 20, "magickey: a key has 8 to 128"),
+    ] {
+        fs::write(format!("{PC}/mine.json"), text).expect("written");
+        for (path, arguments) in [(&usual, &from()[..]), (&with_rust, &[])] {
+            let said = fresh.install(path, &[&["anna@nas", "--config", "mine.json"], arguments].concat());
+            assert_eq!(said.code, Some(1), "{said:?}");
+            nobody_was_asked();
+            let shown = said.err.split_whitespace().collect::<Vec<_>>().join(" ");
+            let begin = format!("remotetask: /mnt/pc/mine.json, line {line}, column {column}: {expected}");
+            let end = " install.sh: your configuration is refused; what stands above says why";
+            assert!(shown.starts_with(&begin) && shown.ends_with(end), "{begin}: {}", said.err);
+        }
+    }
+    assert!(fresh.cargo().contains(" --package remotetask-workbench --bins --target this-pc-linux-gnu "));
+}
+
+/// A second run for a virtual host, where the address was noted and a way to start tasks was found.
+#[test]
+fn what_is_known_is_not_asked_again() {
+    let _box = Box::new();
+    clicked(false);
+    let ssh = format!("{PC}/bin/ssh");
+    let real = fs::read_to_string(&ssh).expect("ssh");
+    // In the place of a program that does not know this yet.
+    let knows = format!(
+        "#!/bin/sh\ncase $* in *'url --noted'*) echo {CLICKED}; exit ;; *'probe --chosen'*) exit ;; esac\n{}",
+        real.trim_start_matches("#!/bin/sh\n")
+    );
+    fs::write(&ssh, knows).expect("ssh");
+    let run = std::panic::catch_unwind(|| {
+        let prompt = format!("Just press Enter for {CLICKED}: ");
+        at_a_terminal(&[&["auto@nas", "--vhost", "--tasks", "7"][..], &from()].concat(), &[(&prompt, "")])
+    });
+    fs::write(&ssh, real).expect("ssh");
+    let (code, shown) = run.expect("it ends");
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains(&format!("good   all of the way works, at {CLICKED}\n")), "{shown}");
+    assert!(!shown.contains("Its number"), "{shown}");
+    install(&["auto@nas", "--uninstall"]).ok();
+    fs::remove_file(inside_apache("more.conf")).expect("as it was");
+}
+
 #[test]
 fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     let _box = Box::new();
@@ -164,14 +372,14 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     assert_eq!(code, 0, "{shown}");
     for line in [
         &format!("anna@nas: DSM 7.2-64570, {}, Linux ", machine()),
-        "Apache 2.4 is there, and runs programs. PHP is not there. The share for web pages is /volume1/web.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
+        "Apache 2.4 is there, and runs programs. PHP is not there. The share for web\npages is /volume1/web.\n  1. take the programs from /mnt/pc/programs\n  2. become root, by sudo, which asks for your password\n",
         "That was not it, or sudo does not let this user become root.\n",
         "  done   Apache answers at http://127.0.0.1:10765\n",
         "     7  Check off\n",
         "Task 7 has a URL now.\n",
         "good   all of the way works, at http://127.0.0.1:10765\n",
         "Task 7 (Check off) will be started up to ",
-        "Installed. What to do next: ssh -t anna@nas sudo remotetask\n",
+        "Installed. What to do next:\n    ssh -t anna@nas sudo remotetask\n",
         "\n    /bin/sh /usr/local/remotetask/nas.sh repair\n",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
@@ -228,13 +436,14 @@ fn a_dry_run_changes_nothing() {
     let config = configuration();
     let dry =
         install(&[&["anna@nas", "--vhost", "--dry-run", "--tasks", "7", "--config", &config][..], &from()].concat());
-    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there, and runs programs. PHP is not there. The share for web pages is /volume1/web.\n  1. take the programs from /mnt/pc/programs\n  \
+    let expected = "anna@nas: DSM 7.2-64570, x86_64, Linux *\nApache 2.4 is there, and runs programs. PHP is not there. The share for web\npages is /volume1/web.\n  1. take the programs from /mnt/pc/programs\n  \
         2. become root, by sudo, which asks for your password\n  3. install into /usr/local/remotetask, with a rule for sudo that \
-        lets the web server's user start remotetask-run alone\n  4. lay out the folder remotetask below the share web, and show you \
-        what to click in Web Station\n  5. take /mnt/pc/config.json as its configuration, with digests in place of plain keys\n  \
-        6. give the tasks 7 of DSM's Task Scheduler a URL each\n  7. prove with one request that all of the way works\n\nNothing was changed. What root alone can see there is not known: sudo on anna@nas \
-        asks for a password, and there is\nno terminal here to ask you at.\n";
+        lets the web\n     server's user start remotetask-run alone\n  4. lay out the folder remotetask below the share web, and show you \
+        what to\n     click in Web Station\n  5. take /mnt/pc/config.json as its configuration, with digests in place of\n     plain keys\n  \
+        6. give the tasks 7 of DSM's Task Scheduler a URL each\n  7. prove with one request that all of the way works\n\nNothing was changed. What root alone can see there is not known: sudo on\nanna@nas \
+        asks for a password, and there is no terminal here to ask you at.\n";
     assert!(like(dry.ok(), expected), "{}", dry.out);
+    assert!(widest(&dry.out) <= 80, "{}", dry.out);
     same(&before, &tree());
     let dry = install(&[&["auto@nas", "--dry-run", "--config", &config][..], &from()].concat());
     assert!(
@@ -293,7 +502,7 @@ fn what_cannot_be_is_said_in_one_sentence_and_changes_nothing() {
     assert_eq!(code, 1);
     assert!(
         shown.ends_with(
-            "install.sh: sudo on anna@nas does not take this password: is the user an administrator of DSM?\n"
+            "install.sh: sudo on anna@nas does not take this password: is the user an\nadministrator of DSM?\n"
         ),
         "{shown}"
     );
@@ -361,7 +570,7 @@ fn the_owners_own_configuration() {
     assert!(other.ok().contains("  2. Web Station, Web Service, Create: "), "{}", other.out);
     assert!(other
         .out
-        .contains("Installed. When Web Station is set up: sudo remotetask prove --url https://the-name\n"));
+        .contains("Installed. When Web Station is set up:\n    sudo remotetask prove --url https://the-name\n"));
     // And where somebody does.
     let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
         <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
@@ -504,7 +713,7 @@ fn ends_in_a_start(option: &str, base: &str, expected: &str) {
     let done = install(&[&["auto@nas", "--tasks", "7"][..], &option, &from()].concat());
     assert!(done.ok().contains(expected), "{}", done.out);
     if base != URL {
-        assert!(done.out.contains("\nInstalled. When Web Station is set up: "), "{}", done.out);
+        assert!(done.out.contains("\nInstalled. When Web Station is set up:\n"), "{}", done.out);
         let proof = on_the_nas(&[&["/usr/local/remotetask/remotetask", "prove"][..], url].concat());
         assert!(proof.ok().contains("good   all of the way works"), "{}", proof.out);
     }

@@ -194,6 +194,8 @@ fn what_it_refuses_changes_nothing() {
         let (code, result) = up.task(words);
         assert!(code == 2 && result.contains(expected), "{words}: {result}");
     }
+    let (code, help) = up.task("--help");
+    assert!(code == 0 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
     let as_clara = |words: &str| {
         let done = Command::new("setpriv")
             .args(["--reuid=1026", "--regid=100", "--clear-groups", "sh", &up.file, words])

@@ -42,6 +42,7 @@ fn words_that_it_does_not_know() {
     }
     let (code, said, _) = done(&["--help"], "/usr/bin:/bin");
     assert!(code == Some(0) && said.starts_with("Usage: ./install.sh --try"));
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
 }
 
 #[test]
@@ -90,6 +91,49 @@ fn a_second_try_keeps_the_configuration_and_the_log() {
     assert_eq!((code, &*complaint), (Some(1), expected));
     fs::remove_file(&config).expect("removed");
     nobody_left();
+}
+
+/// A PC whose Rust can build for one processor makes that one's file, and says how to get the others.
+#[test]
+fn a_pc_that_can_build_for_fewer_processors() {
+    let _nas = Nas::new();
+    fs::create_dir_all("/run/rust").expect("a folder");
+    let rustc =
+        "case $* in --version) echo 'rustc 1.85.0 (x 2025-02-17)' ;; -vV) echo 'host: MACHINE-unknown-linux-gnu' ;; \
+         *) echo /run/none ;; esac";
+    script(Path::new("/run/rust/rustc"), &rustc.replace("MACHINE", machine()));
+    script(Path::new("/run/rust/rustup"), "exit 1");
+    let copies: String = programs()
+        .iter()
+        .map(|(name, program, _)| format!("cp {} target/$2/release/{name}\n", program.display()))
+        .collect();
+    let cargo = format!(
+        "[ $1 = build ] || exit 0\nwhile [ \"$1\" != --target ]; do shift; done\nmkdir -p target/$2/release\n{copies}"
+    );
+    script(Path::new("/run/rust/cargo"), &cargo);
+    let (code, said, complaint) = done(&["--pack"], "/run/rust:/usr/bin:/bin");
+    assert_eq!((code, &*complaint), (Some(0), ""), "{said}");
+    let file = |machine: &str| format!("target/pack/remotetask-{}-{machine}.run", env!("CARGO_PKG_VERSION"));
+    assert!(said.contains(&format!("Made: {}\n", file(machine()))), "{said}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let others = ["x86_64", "aarch64", "armv7l"].into_iter().filter(|other| *other != machine());
+    for other in others.clone() {
+        let target =
+            if other == "armv7l" { "armv7-unknown-linux-musleabihf" } else { &format!("{other}-unknown-linux-musl") };
+        let sentence = format!(
+            "Left out: {other}, because this Rust cannot build for {other}: type 'rustup target add {target}', or take ready \
+             programs by --from."
+        );
+        assert!(flat.contains(&sentence), "{said}");
+        assert!(!said.contains(&file(other)), "{said}");
+    }
+    assert!(said.ends_with("How to go on: docs/install.md, \"Without SSH\"\n"), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    // None at all is a fault.
+    let other = others.clone().next().expect("another");
+    let (code, said, complaint) = done(&["--pack", other], "/run/rust:/usr/bin:/bin");
+    assert_eq!((code, &*complaint), (Some(1), "install.sh: no file was made\n"), "{said}");
+    assert!(said.starts_with("Left out: "), "{said}");
 }
 
 /// In a container root may make no user namespace; then www-data serves.

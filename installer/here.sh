@@ -3,6 +3,7 @@
 # Root starts it on the NAS, from a task of DSM's Task Scheduler; README.md and docs/install.md tell how.
 #
 # Everything is a function and main comes last, so that half a file does nothing.
+# shellcheck disable=SC3043 # `local` is in no standard, but in the shells of DSM 6.2 and 7 and in busybox ash
 set -eu
 
 MACHINE=@MACHINE@
@@ -13,22 +14,29 @@ STAGES=/usr/local/remotetask.new
 
 usage() {
     cat <<'END'
-Usage: sh remotetask-@VERSION@-@MACHINE@.run --here [--port | --vhost | --php] [--tasks LIST]
-       [--url URL] [--config FILE] [--probe ID] [--dry-run]
+Usage: sh remotetask-@VERSION@-@MACHINE@.run --here
+       [--port | --vhost | --php] [--tasks LIST] [--url URL] [--config FILE]
+       [--probe ID] [--dry-run]
 
-Sets up the remote task starter on this NAS, or upgrades it, as root: the script of a task of DSM's
-Task Scheduler (user root). It says what it does; the task's result is the place to read that.
+Sets up the remote task starter on this NAS, or upgrades it, as root: the script
+of a task of DSM's Task Scheduler (user root). It says what it does; the task's
+result is the place to read that.
 
-  --tasks    tasks of the Task Scheduler that get a URL, by number or name, such as "7,Check off".
-             Their URLs stand on a page beside this file, which is deleted once it was opened.
+  --tasks    tasks of the Task Scheduler that get a URL, by number or name, such
+             as "7,Check off". Their URLs stand on a page beside this file,
+             which is deleted once it was opened.
   --url      where the NAS is reached, such as https://nas.example.org
-  --config   your configuration, by its whole path; plain keys in it become digests
-  --probe    a harmless scheduled task, to find out which way starts one on this box
+  --config   your configuration, by its whole path; plain keys in it become
+             digests
+  --probe    a harmless scheduled task, to find out which way starts one on this
+             NAS
   --dry-run  says what there is to do, and changes nothing
   --port     the web server gets a port for it, as config.json says
   --vhost    for a virtual host of Web Station's; it shows what to click
-  --php      the same with PHP, for boxes whose Apache runs no programs, or with nginx alone
-             Without one of these three it keeps the way in that is there, or takes the best.
+  --php      the same with PHP, where Apache runs no programs, or with nginx
+             alone
+             Without one of these three it keeps the way in that is there, or
+             takes the best.
 END
 }
 
@@ -46,6 +54,7 @@ main() {
     LC_ALL=C
     export PATH LC_ALL
     umask 077
+    local here want word machine file stage
     here=no want=''
     for word; do
         if [ -n "$want" ]; then
@@ -68,8 +77,8 @@ main() {
     machine=$(uname -m)
     case $machine in
         "$MACHINE") ;;
-        x86_64 | aarch64 | armv7l) err "this file is for the processor $MACHINE, and this NAS has $machine: take ${NAME%-*}-$machine.run" ;;
-        *) err "this NAS has the processor $machine, and there are programs for x86_64, aarch64 and armv7l alone" ;;
+        @PROCESSOR@) err "this file is for the processor $MACHINE, and this NAS has $machine: take ${NAME%-*}-$machine.run" ;;
+        *) err "this NAS has the processor $machine, and there are programs for @PROCESSORS@ alone" ;;
     esac
     file=$(cd "$(dirname "$0")" && pwd -P)/$(basename "$0")
     cd /

@@ -1,0 +1,167 @@
+# shellcheck shell=sh
+# Builds the programs, packs them for a NAS, and makes one file a processor. install.sh reads this file.
+#
+# Nothing but functions and constants.
+# shellcheck disable=SC3043 # `local` is in no standard, but in dash, bash and busybox ash
+
+PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
+
+# The processors that there are programs for, as `uname -m` names them: the number in the field e_machine
+# of ELF's header, and Rust's target that links statically without a C library of this machine's.
+PROCESSORS='x86_64 62 x86_64-unknown-linux-musl
+aarch64 183 aarch64-unknown-linux-musl
+armv7l 40 armv7-unknown-linux-musleabihf'
+
+processors() { printf '%s\n' "$PROCESSORS" | cut -d ' ' -f 1; }
+
+# As a sentence has them.
+all_processors() {
+    processors | awk '{ if (NR > 1) text = text (NR > 2 ? ", " : "") last; last = $1 } END { print text " and " last }'
+}
+
+known_processor() { processors | grep -qxF -e "$1"; }
+
+# The processor that a program is for.
+machine_of() {
+    local number machine
+    number=$(od -An -tu1 -j18 -N1 "$1" 2>/dev/null | tr -d ' ')
+    machine=$(printf '%s\n' "$PROCESSORS" | sed -n "s/ ${number:-none} .*//p")
+    printf '%s\n' "${machine:-unknown}"
+}
+
+need_rust() {
+    local version minor
+    { have cargo && have rustc; } ||
+        err "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again"
+    version=$(rustc --version | cut -d' ' -f2)
+    minor=$(printf %s "$version" | cut -d. -f2)
+    [ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] ||
+        err "Rust $version is too old, 1.85 is needed: update it with 'rustup update'"
+}
+
+need_linker() {
+    have cc || err "there is no C linker on this PC, which Rust needs: type 'sudo apt-get install gcc libc6-dev' (on macOS: xcode-select --install), then run this again"
+}
+
+# This machine's own target.
+host() { rustc -vV | sed -n 's/^host: //p'; }
+
+# target_for PROCESSOR: prints a target of Rust's for it that this Rust has; fails where it has none.
+target_for() {
+    local target
+    target=$(wanted_target "$1")
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
+        printf '%s\n' "$target"
+    elif [ "$(host)" = "$1-unknown-linux-gnu" ]; then
+        host
+    elif have rustup && rustup target add "$target" >/dev/null 2>&1; then
+        printf '%s\n' "$target"
+    else
+        return 1
+    fi
+}
+
+wanted_target() { printf '%s\n' "$PROCESSORS" | sed -n "s/^$1 .* //p"; }
+
+no_target_for() {
+    printf '%s\n' "this Rust cannot build for $1: type 'rustup target add $(wanted_target "$1")', or take ready programs by --from"
+}
+
+# build TARGET [--package NAME]: into target/TARGET/release. Cargo shows where it is to whoever waits for it.
+build() {
+    local target quiet
+    target=$1 quiet=--quiet
+    shift
+    { [ "$wait" = yes ] && [ -t 2 ]; } && quiet=''
+    say "Building for $target (some minutes the first time) ..."
+    cargo fetch --locked $quiet --target "$target" ||
+        err "cargo could not fetch the packages that this needs; is there a network?"
+    [ $# != 0 ] || set -- --workspace
+    cargo build --locked $quiet --release "$@" --bins --target "$target" --target-dir target ||
+        err "the build has failed; what stands above says why"
+}
+
+# For musl Rust brings its own linker, which is the same one for each processor.
+static() {
+    case $1 in
+        *-musl*) export "CARGO_TARGET_$(printf %s "$1" | tr 'a-z-' 'A-Z_')_LINKER=rust-lld" ;;
+    esac
+}
+
+# pack PROCESSOR FILE: the package for it.
+pack() {
+    local target built package name names is
+    if [ -n "$from" ]; then
+        built=$from
+    else
+        target=$(target_for "$1") || err "$(no_target_for "$1")"
+        (umask 022; static "$target"; build "$target")
+        built=target/$target/release
+    fi
+    package=$work/package
+    rm -rf "$package"
+    mkdir "$package" "$package/webstation" "$package/webstation/php"
+    for name in $PROGRAMS; do
+        cp "$built/$name" "$package/$name" || err "there is no program $name in $built"
+        is=$(machine_of "$package/$name")
+        [ "$is" = "$1" ] || err "$built/$name is for the processor $is, and this wants $1"
+    done
+    cp webstation/nas.sh "$package/nas.sh"
+    cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$package/webstation/"
+    cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$package/webstation/php/"
+    names="$PROGRAMS nas.sh webstation"
+    if [ -n "$config" ]; then
+        cp "$config" "$package/config.json"
+        names="$names config.json"
+    fi
+    # shellcheck disable=SC2086 # a list of words
+    tar -C "$package" -cf - $names | gzip >"$2"
+}
+
+# make_files [PROCESSOR ...]: a file for each, in target/pack. One that cannot be made keeps no other back.
+make_files() {
+    local path machine release file made
+    if [ -n "$from" ]; then
+        path=$(whole_path "$from") || err "there is no folder $from"
+        from=$path
+        [ $# -lt 2 ] || wrong "--from is for one processor"
+        [ $# = 1 ] || set -- "$(machine_of "$from/remotetask")"
+    fi
+    # shellcheck disable=SC2046 # a list of words
+    [ $# != 0 ] || set -- $(processors)
+    cd "$clone"
+    for machine; do
+        known_processor "$machine" || err "there are programs for $(all_processors) alone, not for $machine"
+    done
+    if [ -z "$from" ]; then
+        need_rust
+        need_linker
+    fi
+    work=$(mktemp -d /tmp/remotetask.XXXXXX)
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    release=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+    mkdir -p target/pack
+    made=no
+    for machine; do
+        if [ -z "$from" ] && ! target_for "$machine" >/dev/null; then
+            say "Left out: $machine, because $(no_target_for "$machine")."
+            continue
+        fi
+        pack "$machine" "$work/package.tar.gz"
+        file=target/pack/remotetask-$release-$machine.run
+        {
+            sed -e "s/@VERSION@/$release/g" -e "s/@MACHINE@/$machine/g" -e "s/@PROCESSORS@/$(all_processors)/" \
+                -e "s/@PROCESSOR@/$(processors | paste -s -d '|' -)/" \
+                -e "s/@SIZE@/$(wc -c <"$work/package.tar.gz" | tr -d ' ')/" installer/here.sh
+            cat "$work/package.tar.gz"
+        } >"$work/file"
+        chmod 0644 "$work/file"
+        mv -f "$work/file" "$file"
+        show "Made: $file"
+        made=yes
+    done
+    [ "$made" = yes ] || err "no file was made"
+    say "How to go on: docs/install.md, \"Without SSH\""
+}
