@@ -34,7 +34,7 @@ use owner::fault::Fault;
 use owner::screen::{width, wrapped, Screen, WIDTH};
 use owner::urls::Codes;
 use owner::workbench::Workbench;
-use parts::entry_point::Kind;
+use parts::job::EntryPointKind;
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
 /// where things stand and what to do next.
@@ -208,11 +208,11 @@ struct EntryPoint {
 }
 
 impl EntryPoint {
-    fn kind(&self) -> Option<Kind> {
+    fn kind(&self) -> Option<EntryPointKind> {
         match (self.port, self.vhost, self.php) {
-            (true, ..) => Some(Kind::Port),
-            (_, true, _) => Some(Kind::Vhost),
-            (.., true) => Some(Kind::Php),
+            (true, ..) => Some(EntryPointKind::Port),
+            (_, true, _) => Some(EntryPointKind::Vhost),
+            (.., true) => Some(EntryPointKind::Php),
             _ => None,
         }
     }

@@ -20,7 +20,8 @@ use crate::owner::report::show;
 use crate::owner::screen::Tone;
 use crate::owner::secrets::{new_key, Secrets};
 use crate::owner::workbench::Workbench;
-use crate::parts::entry_point::{noted, reached, Kind};
+use crate::parts::entry_point::{noted, reached};
+use crate::parts::job::EntryPointKind;
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::key::Digest;
 use remotetask::log::FULL;
@@ -85,7 +86,7 @@ pub fn run(bench: &Workbench, url: Option<&str>) -> Result<bool, Fault> {
 
 /// The address of the entry point that is in place: of a port it follows from config.json.
 fn known(bench: &Workbench) -> Result<String, Fault> {
-    if !matches!(noted(&bench.folder), Some(Kind::Vhost | Kind::Php)) {
+    if !matches!(noted(&bench.folder), Some(EntryPointKind::Vhost | EntryPointKind::Php)) {
         return Ok(format!("http://{}", reached(listen_address(&bench.folder)?)));
     }
     let noted = Secrets::read(&bench.folder)?.url().map(str::to_owned);

@@ -14,7 +14,8 @@ use crate::owner::fault::Fault;
 use crate::owner::screen::{Screen, Tone};
 use crate::owner::view::View;
 use crate::owner::workbench::{Workbench, INSTALLED};
-use crate::parts::entry_point::{noted, Kind};
+use crate::parts::entry_point::noted;
+use crate::parts::job::EntryPointKind;
 
 /// The arguments of `here`.
 pub struct HereArgs {
@@ -110,7 +111,7 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
 /// A request all the way, on the NAS itself and by the address that was given; or the words that are missing for it.
 fn proof(bench: &Workbench, url: Option<&str>) -> Result<Option<Pending>, Fault> {
     let screen = &bench.screen;
-    if noted(&bench.folder) == Some(Kind::Port) {
+    if noted(&bench.folder) == Some(EntryPointKind::Port) {
         screen.say("The proof, on this NAS itself:");
         if !prove::run(bench, None)? {
             return Err(Fault::new("a request does not come all the way: see above"));

@@ -13,8 +13,8 @@ use crate::nas::apache::Apache;
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
 use crate::owner::workbench::INSTALLED;
-use crate::parts::entry_point::{php_package, Kind};
-use crate::parts::job::Job;
+use crate::parts::entry_point::php_package;
+use crate::parts::job::{EntryPointKind, Job};
 
 /// An order at work; it is alone.
 pub struct Order {
@@ -64,7 +64,7 @@ impl Order {
 }
 
 /// The fault of a NAS on which no installation can work, before anything is changed.
-pub fn requirements(wanted: Option<Kind>, is_new: bool) -> Result<(), Fault> {
+pub fn requirements(wanted: Option<EntryPointKind>, is_new: bool) -> Result<(), Fault> {
     let accounts = Accounts::read();
     if accounts.http().is_none() {
         return Err(Fault::new(
@@ -72,7 +72,7 @@ pub fn requirements(wanted: Option<Kind>, is_new: bool) -> Result<(), Fault> {
              again",
         ));
     }
-    if is_new && wanted != Some(Kind::Php) && Apache::here().is_none() && php_package().is_none() {
+    if is_new && wanted != Some(EntryPointKind::Php) && Apache::here().is_none() && php_package().is_none() {
         return Err(Fault::new(
             "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again",
         ));

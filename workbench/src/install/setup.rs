@@ -10,15 +10,14 @@ use crate::commands::prove;
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
 use crate::owner::workbench::Workbench;
-use crate::parts::entry_point::Kind;
-use crate::parts::job::Job;
+use crate::parts::job::{EntryPointKind, Job};
 use crate::parts::{self, Part};
 
 /// The arguments of `setup`.
 #[derive(Default)]
 pub struct SetupArgs {
     /// The entry point; without one it stays, or the best is taken.
-    pub entry_point: Option<Kind>,
+    pub entry_point: Option<EntryPointKind>,
     /// An owner's configuration on this NAS.
     pub config: Option<PathBuf>,
     /// The name that its owner knows the package's configuration by.

@@ -4,10 +4,36 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::entry_point::Kind;
 use crate::nas::accounts::{Accounts, Http};
 use crate::owner::finding::{Found, Level};
 use crate::owner::screen::{Screen, Tone};
+
+/// The kinds of entry point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryPointKind {
+    /// A port of Apache's own.
+    Port,
+    /// A virtual host's document root, in which Apache starts the program.
+    Vhost,
+    /// A virtual host's document root with a page of PHP.
+    Php,
+}
+
+impl EntryPointKind {
+    /// As the options and the note have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            EntryPointKind::Port => "port",
+            EntryPointKind::Vhost => "vhost",
+            EntryPointKind::Php => "php",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn of(word: &str) -> Option<EntryPointKind> {
+        [EntryPointKind::Port, EntryPointKind::Vhost, EntryPointKind::Php].into_iter().find(|kind| kind.word() == word)
+    }
+}
 
 /// An order over the parts.
 pub struct Job<'j> {
@@ -22,7 +48,7 @@ pub struct Job<'j> {
     /// An uninstall leaves config.json, keys.json and start.html.
     pub keep_config: bool,
     /// The entry point that was asked for.
-    pub wanted: Option<Kind>,
+    pub wanted: Option<EntryPointKind>,
     /// The user that everything belongs to: root, or in a trial its owner.
     pub user: u32,
     /// The installation becomes no other user: nothing outside its folder belongs to it.

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::{drop_in, php_package, Kind};
+use super::{drop_in, php_package};
 use crate::nas::apache::Apache;
 use crate::nas::shared_folder::SharedFolder;
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::workbench::INSTALLED;
-use crate::parts::job::Job;
+use crate::parts::job::{EntryPointKind, Job};
 
 /// The folder's name in the share.
 const NAME: &str = "remotetask";
@@ -40,10 +40,10 @@ pub fn web_share() -> Option<PathBuf> {
 }
 
 /// Lays the folder out for one of the two kinds, and shows what only the owner can do.
-pub fn put(job: &mut Job<'_>, kind: Kind) -> Result<(), Fault> {
+pub fn put(job: &mut Job<'_>, kind: EntryPointKind) -> Result<(), Fault> {
     let mut loads = None;
     let apache = Apache::here();
-    if let (Kind::Vhost, Some(apache)) = (kind, &apache) {
+    if let (EntryPointKind::Vhost, Some(apache)) = (kind, &apache) {
         if !drop_in::apache_is_sound(job, apache) {
             return Ok(());
         }
@@ -57,7 +57,7 @@ pub fn put(job: &mut Job<'_>, kind: Kind) -> Result<(), Fault> {
         }
     }
     let files: &[(&str, &str)] = match kind {
-        Kind::Php => &[(".htaccess", PHP_HTACCESS), ("index.php", PHP_PAGE)],
+        EntryPointKind::Php => &[(".htaccess", PHP_HTACCESS), ("index.php", PHP_PAGE)],
         _ => &[(".htaccess", HTACCESS)],
     };
     if !lay_out(job, files, kind)? {
@@ -68,7 +68,7 @@ pub fn put(job: &mut Job<'_>, kind: Kind) -> Result<(), Fault> {
         let done = "Apache loads what runs programs, and has no port of its own for it";
         drop_in::put(job, apache, &module, None, done)?;
     }
-    if kind == Kind::Php && php_package().is_none() {
+    if kind == EntryPointKind::Php && php_package().is_none() {
         job.advice("there is no PHP here yet: install PHP 8.2, or 7.4 at least, in DSM's Package Center");
     }
     if job.package.is_some() && !job.dry_run {
@@ -78,7 +78,7 @@ pub fn put(job: &mut Job<'_>, kind: Kind) -> Result<(), Fault> {
 }
 
 /// Gives the folder these files and no other of ours; `false` where something stands in its way.
-fn lay_out(job: &mut Job<'_>, files: &[(&str, &str)], kind: Kind) -> Result<bool, Fault> {
+fn lay_out(job: &mut Job<'_>, files: &[(&str, &str)], kind: EntryPointKind) -> Result<bool, Fault> {
     let Some(share) = web_share() else {
         job.fault("there is no shared folder web: open Web Station once, which makes it, then run this again");
         return Ok(false);
@@ -129,7 +129,7 @@ fn lay_out(job: &mut Job<'_>, files: &[(&str, &str)], kind: Kind) -> Result<bool
     }
     let program = Path::new(INSTALLED).join("remotetask-cgi");
     let (put_link, remove) = match kind {
-        Kind::Php => (false, LINK),
+        EntryPointKind::Php => (false, LINK),
         _ => (root.link_target(LINK).as_deref() != Some(&program), "index.php"),
     };
     let old = root.look(remove.as_ref()).map_err(fault)?;
@@ -220,12 +220,12 @@ pub fn take_away(job: &mut Job<'_>) -> Result<(), Fault> {
 }
 
 /// The steps in Web Station's page.
-fn show_clicks(job: &Job<'_>, kind: Kind) {
+fn show_clicks(job: &Job<'_>, kind: EntryPointKind) {
     let screen = job.screen;
     let by_apache = Apache::here().is_some();
     let server = if by_apache { "Apache HTTP Server 2.4" } else { "Nginx" };
     let (first, second) = match kind {
-        Kind::Php => (
+        EntryPointKind::Php => (
             "Web Station, Script Language Settings, PHP, Create: a profile that nothing else uses, PHP 7.4 or newer.",
             "Web Station, Web Service, Create: \"Native script language website\", PHP, that profile;",
         ),

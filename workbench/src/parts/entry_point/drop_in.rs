@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::port::Listen;
+use super::listen::Listen;
 use crate::nas::apache::{Apache, DROP_INS};
 use crate::owner::fault::{plainly, Fault};
 use crate::parts::job::Job;

@@ -4,14 +4,15 @@
 //! An old entry point stays until the new one is in place.
 
 mod port; // Apache's drop-in
+mod listen; // its address
 mod drop_in; // a file for Apache: put, proved, taken back
 mod document_root; // a folder below the share web
 
-pub use port::reached;
+pub use listen::reached;
 
 use std::path::Path;
 
-use super::job::Job;
+use super::job::{EntryPointKind, Job};
 use super::{place, Part};
 use crate::nas::apache::Apache;
 use crate::nas::installation::Installation;
@@ -23,39 +24,13 @@ use remotetask::files::Regular;
 /// The part.
 pub struct EntryPoint;
 
-/// The kinds of entry point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A port of Apache's own.
-    Port,
-    /// A virtual host's document root, in which Apache starts the program.
-    Vhost,
-    /// A virtual host's document root with a page of PHP.
-    Php,
-}
-
-impl Kind {
-    /// As the options and the note have it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Port => "port",
-            Kind::Vhost => "vhost",
-            Kind::Php => "php",
-        }
-    }
-
-    fn of(word: &str) -> Option<Kind> {
-        [Kind::Port, Kind::Vhost, Kind::Php].into_iter().find(|kind| kind.word() == word)
-    }
-}
-
 /// The note of the entry point that is in place. install.sh reads it too.
 const NOTE: &str = "webstation/way";
 
 /// The noted entry point of the installation in this folder.
-pub fn noted(folder: &Path) -> Option<Kind> {
+pub fn noted(folder: &Path) -> Option<EntryPointKind> {
     let note = Regular::open(&folder.join(NOTE)).and_then(|file| file.read(64)).unwrap_or_default();
-    Kind::of(String::from_utf8_lossy(&note).trim())
+    EntryPointKind::of(String::from_utf8_lossy(&note).trim())
 }
 
 impl Part for EntryPoint {
@@ -72,8 +47,8 @@ impl Part for EntryPoint {
         };
         let faults = job.faults;
         match kind {
-            Kind::Port => port::put(job)?,
-            Kind::Vhost | Kind::Php => document_root::put(job, kind)?,
+            EntryPointKind::Port => port::put(job)?,
+            EntryPointKind::Vhost | EntryPointKind::Php => document_root::put(job, kind)?,
         }
         if job.faults != faults {
             if let Some(last) = last.filter(|last| *last != kind) {
@@ -82,8 +57,8 @@ impl Part for EntryPoint {
             return Ok(());
         }
         match (last, kind) {
-            (Some(Kind::Vhost | Kind::Php), Kind::Port) => document_root::take_away(job)?,
-            (Some(Kind::Port | Kind::Vhost), Kind::Php) => drop_in::take_away(job)?,
+            (Some(EntryPointKind::Vhost | EntryPointKind::Php), EntryPointKind::Port) => document_root::take_away(job)?,
+            (Some(EntryPointKind::Port | EntryPointKind::Vhost), EntryPointKind::Php) => drop_in::take_away(job)?,
             _ => {}
         }
         let note = format!("{}\n", kind.word());
@@ -100,20 +75,20 @@ impl Part for EntryPoint {
 }
 
 /// A port first: nothing else shares it, and no URL gets into a log.
-fn best(job: &Job<'_>) -> Kind {
+fn best(job: &Job<'_>) -> EntryPointKind {
     let why = match Apache::here() {
         None => "there is no Apache 2.4 here",
         Some(apache) => match apache.cgi_module() {
             None => "this Apache has no module that runs programs",
-            Some(_) => return Kind::Port,
+            Some(_) => return EntryPointKind::Port,
         },
     };
     // The fault that is reported without PHP is that of the better entry point.
     if php_package().is_none() {
-        return Kind::Port;
+        return EntryPointKind::Port;
     }
     job.screen.mark(Tone::Advice, "  advice", format_args!("the entry point is by PHP, because {why}"));
-    Kind::Php
+    EntryPointKind::Php
 }
 
 /// The folder of a package of PHP; DSM's have names such as PHP8.2.

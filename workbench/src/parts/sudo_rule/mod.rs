@@ -3,6 +3,8 @@
 //! One description, one parser and one judgement of `sudo -l -U http` serve `check`, `setup`, `repair` and their proof.
 //! The drop-in is judged as a file; its effect among all other rules is asked of sudo itself.
 
+mod listing; // sudo's own words
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::geteuid;
 
+use self::listing::{is_right, Listing, Terminal};
 use super::job::Job;
 use super::{place, Part};
 use crate::nas::accounts::HTTP;
@@ -77,7 +80,7 @@ findings! {
 const MAIN: &str = "/etc/sudoers";
 const DROP_INS: &str = "/etc/sudoers.d";
 const FILE: &str = "/etc/sudoers.d/remotetask";
-const TEXT: &str = include_str!("../../../webstation/sudoers");
+const TEXT: &str = include_str!("../../../../webstation/sudoers");
 const MODE: u32 = 0o440;
 const SUDO: &str = "/usr/bin/sudo";
 /// How long sudo may think.
@@ -350,17 +353,6 @@ fn judge(listing: &Listing, program: &str, in_place: bool, complaint: &str) -> V
     found
 }
 
-/// `(root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /…/remotetask-run ""`, the tags in any order.
-/// NOSETENV is sudo's own default, and may be left out.
-fn is_right(rule: &str, program: &str) -> bool {
-    let Some(tags) = rule.strip_prefix("(root) ").and_then(|rest| rest.strip_suffix(&format!("{program} \"\""))) else {
-        return false;
-    };
-    let mut tags: Vec<&str> = tags.split_ascii_whitespace().filter(|tag| *tag != "NOSETENV:").collect();
-    tags.sort_unstable();
-    tags == ["NOLOG_INPUT:", "NOLOG_OUTPUT:", "NOPASSWD:"]
-}
-
 /// The first drop-in with a line for the web server's user, or for everybody.
 fn where_it_stands() -> Option<PathBuf> {
     let for_http = |line: &str| {
@@ -372,139 +364,9 @@ fn where_it_stands() -> Option<PathBuf> {
     theirs.next()
 }
 
-/// What `sudo -l -U http` tells.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Listing {
-    /// Settings that hold for the user whatever is started.
-    settings: Vec<String>,
-    /// `Defaults!…` and the like.
-    defaults: Vec<String>,
-    rules: Vec<String>,
-}
-
-/// Whether the root half can be started without a terminal.
-#[derive(Debug, PartialEq, Eq)]
-enum Terminal {
-    NotNeeded,
-    NotMentioned,
-    Needed,
-}
-
-impl Listing {
-    /// Headings stand at the left, entries are indented, and their further lines more so.
-    fn of(text: &str) -> Listing {
-        let mut listing = Listing::default();
-        let mut section: Option<&mut Vec<String>> = None;
-        for line in text.lines() {
-            let indent = line.len() - line.trim_start().len();
-            match (indent, &mut section) {
-                (0, _) if line.is_empty() => {}
-                (0, _) if line.starts_with("Matching Defaults") => section = Some(&mut listing.settings),
-                (0, _) if line.starts_with("Runas and Command") => section = Some(&mut listing.defaults),
-                (0, _) if line.starts_with("User ") && line.contains("may run") => section = Some(&mut listing.rules),
-                (0, _) => section = None,
-                (..=4, Some(entries)) => entries.push(line.trim().to_owned()),
-                (_, Some(entries)) => match entries.last_mut() {
-                    Some(entry) => *entry = format!("{entry} {}", line.trim()),
-                    None => entries.push(line.trim().to_owned()),
-                },
-                (_, None) => {}
-            }
-        }
-        listing
-    }
-
-    /// What is said for the program counts more than what is said for all; the last word counts.
-    fn terminal(&self, program: &str) -> Terminal {
-        let of = |entries: &[String]| {
-            let mut words = entries.iter().flat_map(|entry| entry.split([',', ' ']));
-            words.rfind(|word| matches!(*word, "requiretty" | "!requiretty")).map(|word| word == "requiretty")
-        };
-        let for_it: Vec<String> = self
-            .defaults
-            .iter()
-            .filter(|line| {
-                line.starts_with("Defaults!") && (line.contains(program) || line.starts_with("Defaults!ALL"))
-            })
-            .cloned()
-            .collect();
-        match (of(&for_it), of(&self.settings)) {
-            (Some(false), _) => Terminal::NotNeeded,
-            (Some(true), _) | (None, Some(true)) => Terminal::Needed,
-            (None, _) => Terminal::NotMentioned,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const RUN: &str = "/usr/local/remotetask/remotetask-run";
-    const OURS: &str =
-        "(root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"";
-
-    fn listing(defaults: &str, rules: &str) -> String {
-        format!(
-            "Matching Defaults entries for http on nas:\n    syslog=authpriv\n\nRunas and Command-specific defaults \
-             for http:\n{defaults}\nUser http may run the following commands on nas:\n{rules}"
-        )
-    }
-
-    #[test]
-    fn a_listing_is_read_with_its_wrapped_lines() {
-        let text = listing(
-            "    Defaults!/usr/local/remotetask/remotetask-run !requiretty,\n        env_reset\n",
-            "    (root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT:\n        /usr/local/remotetask/remotetask-run \
-             \"\"\n    (ALL) PASSWD: ALL\n",
-        );
-        let read = Listing::of(&text);
-        assert_eq!(read.settings, ["syslog=authpriv"]);
-        assert_eq!(read.defaults, ["Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset"]);
-        assert_eq!(read.rules, [OURS, "(ALL) PASSWD: ALL"]);
-        for text in ["", "User http is not allowed to run sudo on nas.\n", "    (root) ALL\n"] {
-            assert_eq!(Listing::of(text), Listing::default(), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_the_shipped_rule_is_right() {
-        for (rule, right) in [
-            (OURS, true),
-            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", true),
-            ("(root) NOLOG_OUTPUT: NOLOG_INPUT: NOSETENV: NOPASSWD: /usr/local/remotetask/remotetask-run \"\"", true),
-            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run", false),
-            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run *", false),
-            ("(root) NOPASSWD: SETENV: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
-            ("(root) NOPASSWD: /usr/local/remotetask/remotetask-run \"\"", false),
-            ("(root) NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
-            ("(ALL) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
-            ("(root : root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"", false),
-            ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /tmp/usr/local/remotetask/remotetask-run \"\"", false),
-        ] {
-            assert_eq!(is_right(rule, RUN), right, "{rule}");
-        }
-    }
-
-    #[test]
-    fn whether_a_terminal_is_needed() {
-        let ours = "Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset";
-        let theirs = "Defaults!/usr/local/remotetask/remotetask-run requiretty";
-        for (settings, defaults, expected) in [
-            (&["syslog=authpriv"][..], &[ours][..], Terminal::NotNeeded),
-            (&["requiretty, log_input"], &[ours], Terminal::NotNeeded),
-            (&["requiretty"], &[], Terminal::Needed),
-            (&["syslog=authpriv"], &[], Terminal::NotMentioned),
-            (&[], &["Defaults!/usr/bin/other !requiretty"], Terminal::NotMentioned),
-            (&[], &[ours, theirs], Terminal::Needed),
-            (&[], &[theirs, ours], Terminal::NotNeeded),
-            (&[], &[ours, "Defaults!ALL requiretty"], Terminal::Needed),
-        ] {
-            let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
-            let listing = Listing { settings: own(settings), defaults: own(defaults), rules: Vec::new() };
-            assert_eq!(listing.terminal(RUN), expected, "{settings:?} {defaults:?}");
-        }
-    }
 
     #[test]
     fn which_main_files_include_the_folder() {
