@@ -389,7 +389,7 @@ become_root() {
 as_root() {
     local input line word
     input=$1
-    line="/bin/sh -c $(quoted "$2") sh"
+    line="/bin/sh -c $(quoted "$2") install.sh"
     shift 2
     for word in "$@"; do line="$line $(quoted "$word")"; done
     case $root in
@@ -401,29 +401,12 @@ as_root() {
 
 quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
 
-# Unpacked where root alone can look; what does not arrive as a whole leaves nothing.
-# shellcheck disable=SC2016 # for the NAS
-BOOTSTRAP='set -eu
-PATH=/sbin:/bin:/usr/sbin:/usr/bin
-stage=/usr/local/remotetask.new.$$
-umask 077
-trap "" HUP PIPE
-cd /
-rm -rf "$stage"
-mkdir "$stage"
-if ! tar -xzof - -C "$stage"; then
-    rm -rf "$stage"
-    echo "install.sh: the package did not arrive as a whole; nothing was changed" >&2
-    exit 1
-fi
-exec sh "$stage/nas.sh" setup "$@"'
-
 send() {
     local code
     say "" "On $nas:"
     code=0
     # shellcheck disable=SC2086 # words or none
-    as_root "$work/package.tar.gz" "$BOOTSTRAP" $way $dry_run || code=$?
+    as_root "$work/package.tar.gz" "$(filled installer/bootstrap.sh "$machine")" setup $way $dry_run || code=$?
     [ "$code" != 255 ] || broken
     [ "$code" = 0 ] || exit 1
 }
@@ -432,7 +415,7 @@ uninstall() {
     say "" "On $nas:"
     # shellcheck disable=SC2016,SC2086 # for the NAS; words or none
     as_root /dev/null 'folder=/usr/local/remotetask
-if [ -e "$folder/nas.sh" ]; then exec /bin/sh "$folder/nas.sh" uninstall "$@"; fi
+if [ -e "$folder/remotetask" ]; then exec "$folder/remotetask" uninstall "$@"; fi
 # What was kept the last time.
 case " $* " in
     *" --keep-config "*) ;;
@@ -472,7 +455,7 @@ give() {
     code=''
     [ ! -t 1 ] || code=--qr
     # shellcheck disable=SC2016,SC2086 # for the NAS; a word or none
-    as_root /dev/null 'exec /bin/sh /usr/local/remotetask/nas.sh tasks "$@"' "$tasks" $code
+    as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks give "$@"' "$tasks" $code
 }
 
 prove() {
@@ -553,7 +536,7 @@ probe() {
 
 boot_task() {
     say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it: Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script"
-    show "    /bin/sh /usr/local/remotetask/nas.sh repair"
+    show "    /usr/local/remotetask/remotetask repair"
 }
 
 main "$@"

@@ -10,7 +10,6 @@ MACHINE=@MACHINE@
 NAME=remotetask-@VERSION@-@MACHINE@.run
 # Of the package, in bytes.
 SIZE=@SIZE@
-STAGES=/usr/local/remotetask.new
 
 usage() {
     cat <<'END'
@@ -54,7 +53,7 @@ main() {
     LC_ALL=C
     export PATH LC_ALL
     umask 077
-    local here want word machine file stage
+    local here want word machine file
     here=no want=''
     for word; do
         if [ -n "$want" ]; then
@@ -81,16 +80,16 @@ main() {
         *) err "this NAS has the processor $machine, and there are programs for @PROCESSORS@ alone" ;;
     esac
     file=$(cd "$(dirname "$0")" && pwd -P)/$(basename "$0")
-    cd /
-    stage=$STAGES.$$
-    rm -rf "$stage"
-    mkdir "$stage" || err "$stage could not be made"
-    tail -c "$SIZE" "$file" | tar -xzof - -C "$stage" 2>/dev/null || {
-        rm -rf "$stage"
-        err "$file is not complete, or was changed: upload it again"
-    }
-    # It takes the folder away, whatever becomes of it.
-    exec sh "$stage/nas.sh" here "$file" "$@"
+    package | gzip -t 2>/dev/null || err "$file is not complete, or was changed: upload it again"
+    package | sh -c "$(bootstrap)" "$NAME" here "$file" "$@"
+}
+
+package() { tail -c "$SIZE" "$file"; }
+
+bootstrap() {
+    cat <<'BOOTSTRAP'
+@BOOTSTRAP@
+BOOTSTRAP
 }
 
 main "$@"

@@ -106,10 +106,9 @@ pack() {
         is=$(machine_of "$package/$name")
         [ "$is" = "$1" ] || err "$built/$name is for the processor $is, and this wants $1"
     done
-    cp webstation/nas.sh "$package/nas.sh"
     cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$package/webstation/"
     cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$package/webstation/php/"
-    names="$PROGRAMS nas.sh webstation"
+    names="$PROGRAMS webstation"
     if [ -n "$config" ]; then
         cp "$config" "$package/config.json"
         names="$names config.json"
@@ -118,9 +117,18 @@ pack() {
     tar -C "$package" -cf - $names | gzip >"$2"
 }
 
+# filled FILE PROCESSOR [SIZE]: a text for such a NAS. The first line is for the one that carries the bootstrap.
+filled() {
+    sed -e '/^@BOOTSTRAP@$/{' -e 'r installer/bootstrap.sh' -e 'd' -e '}' "$1" |
+        sed -e "s/@VERSION@/$(release)/g" -e "s/@MACHINE@/$2/g" -e "s/@PROCESSORS@/$(all_processors)/" \
+            -e "s/@PROCESSOR@/$(processors | paste -s -d '|' -)/" -e "s/@SIZE@/${3:-}/"
+}
+
+release() { sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1; }
+
 # make_files [PROCESSOR ...]: a file for each, in target/pack. One that cannot be made keeps no other back.
 make_files() {
-    local path machine release file made
+    local path machine file made
     if [ -n "$from" ]; then
         path=$(whole_path "$from") || err "there is no folder $from"
         from=$path
@@ -141,7 +149,6 @@ make_files() {
     trap 'rm -rf "$work"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    release=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
     mkdir -p target/pack
     made=no
     for machine; do
@@ -150,11 +157,9 @@ make_files() {
             continue
         fi
         pack "$machine" "$work/package.tar.gz"
-        file=target/pack/remotetask-$release-$machine.run
+        file=target/pack/remotetask-$(release)-$machine.run
         {
-            sed -e "s/@VERSION@/$release/g" -e "s/@MACHINE@/$machine/g" -e "s/@PROCESSORS@/$(all_processors)/" \
-                -e "s/@PROCESSOR@/$(processors | paste -s -d '|' -)/" \
-                -e "s/@SIZE@/$(wc -c <"$work/package.tar.gz" | tr -d ' ')/" installer/here.sh
+            filled installer/here.sh "$machine" "$(wc -c <"$work/package.tar.gz" | tr -d ' ')"
             cat "$work/package.tar.gz"
         } >"$work/file"
         chmod 0644 "$work/file"

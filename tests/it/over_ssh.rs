@@ -380,7 +380,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
         "good   all of the way works, at http://127.0.0.1:10765\n",
         "Task 7 (Check off) will be started up to ",
         "Installed. What to do next:\n    ssh -t anna@nas sudo remotetask\n",
-        "\n    /bin/sh /usr/local/remotetask/nas.sh repair\n",
+        "\n    /usr/local/remotetask/remotetask repair\n",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
