@@ -100,15 +100,14 @@ pack() {
     fi
     package=$work/package
     rm -rf "$package"
-    mkdir "$package" "$package/webstation" "$package/webstation/php"
+    mkdir "$package"
     for name in $PROGRAMS; do
         cp "$built/$name" "$package/$name" || err "there is no program $name in $built"
         is=$(machine_of "$package/$name")
         [ "$is" = "$1" ] || err "$built/$name is for the processor $is, and this wants $1"
     done
-    cp webstation/sudoers webstation/remotetask.conf webstation/.htaccess "$package/webstation/"
-    cp webstation/php/index.php webstation/php/.htaccess webstation/php/nginx.conf "$package/webstation/php/"
-    names="$PROGRAMS webstation"
+    # The texts that are installed are in remotetask itself.
+    names=$PROGRAMS
     if [ -n "$config" ]; then
         cp "$config" "$package/config.json"
         names="$names config.json"

@@ -85,6 +85,11 @@ impl Drop for Uploaded {
     }
 }
 
+/// The words of a task's result without its lines' ends.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A box with this processor.
 fn uname(machine: &str) {
     let (own, real) = ("/usr/bin/uname", "/usr/bin/uname.own");
@@ -118,14 +123,17 @@ fn from_a_share_to_a_scheduled_task_by_url() {
         assert_eq!(code, 0, "{shell}: {result}");
         for line in [
             "  done   Apache answers at http://127.0.0.1:10765\n",
-            "  done   task 7 has a URL\n  done   task Task 8 has a URL\n",
+            "  done   task 7 has a URL\n  done   task 8 has a URL\n",
             "good   all of the way works, at http://127.0.0.1:10765\n",
-            &format!("\nYour URLs stand in {}: open it in File Station.\n", up.page()),
-            &format!("\nNow delete {} and this task: ", up.file),
+            "\nNot done yet: no phone finds these URLs, because no address of this NAS is\nknown. When ",
             "\n    /usr/local/remotetask/remotetask repair --boot\n",
         ] {
             assert!(result.contains(line), "{line}: {result}");
         }
+        assert!(
+            words(&result).contains(&format!("Your URLs stand in {}: open it in File Station.", up.page())),
+            "{result}"
+        );
         // For its owner alone, and all that shows a URL.
         let meta = fs::metadata(up.page()).expect("the page");
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (CLARA.0, CLARA.1, 0o600));
@@ -157,13 +165,15 @@ fn by_php_and_with_an_address() {
     let (code, result) = up.task("--here --php --tasks 7");
     assert_eq!(code, 0, "{result}");
     let next =
-        "When Web Station is set up, write --url https://that-name behind the line of this task, and run it again.\n";
-    assert!(result.contains(next) && result.contains("Document root  web/remotetask"), "{result}");
+        "When Web Station or the reverse proxy is set up, write --url https://that-name behind the line of this task, and run it again.";
+    assert!(words(&result).contains(next) && result.contains("Document root          web/remotetask"), "{result}");
     // What the owner clicks.
     let server: Server = by_nginx(&fitted(), "");
     let base = format!("http://127.0.0.1:{}", server.port);
     let (code, result) = up.task(&format!("--here --php --tasks 7 --url {base}"));
     assert!(code == 0 && result.contains(&format!("good   all of the way works, at {base}\n")), "{result}");
+    let end = format!("Now delete {} and this task: whoever could change that file ", up.file);
+    assert!(words(&result).contains(&end) && !result.contains("Not done yet"), "{result}");
     let url = up.urls(&base).remove(0);
     assert_eq!(server.get(&url).body, "Task started: Task 7 (handed to DSM)\n");
     assert_eq!(up.bare.nas.effect_awaited("seven"), "ran\n");
@@ -174,16 +184,26 @@ fn what_it_refuses_changes_nothing() {
     let up = Uploaded::new();
     let before = tree();
     fs::write("/run/broken.json", "{").expect("a file");
+    fs::write("/run/mark.json", "\u{feff}{}").expect("a file");
     fs::write("/run/example.json", include_str!("../../../config.json.example")).expect("a file");
     for (words, expected) in [
-        ("--here --config config.json", "--config wants a whole path, such as /volume1/homes/anna/config.json"),
-        ("--here --config /run/none.json", "/run/none.json could not be read: is the path right?"),
-        ("--here --config /run/broken.json", "your configuration is refused: "),
-        ("--here --config /run/example.json", "your configuration has a key in it that stands in a published example: take one that nobody knows, then run this again"),
+        ("--here --config config.json", "--config needs a whole path, such as /volume1/homes/anna/config.json"),
+        ("--here --config /run/none.json", "/run/none.json could not be read: there is no such file."),
+        ("--here --config /run/broken.json", "/run/broken.json, line 1, column 1: "),
+        (
+            "--here --config /run/example.json",
+            "/run/example.json: the magic key #1 stands in a published example: take one that nobody knows, then run this \
+             again.",
+        ),
+        (
+            "--here --config /run/mark.json",
+            "/run/mark.json, line 1, column 1: the file begins with a byte order mark; save it as UTF-8 without BOM.",
+        ),
     ] {
         let (code, result) = up.task(words);
-        let last = result.lines().find(|line| line.starts_with("nas.sh: ")).unwrap_or_default();
-        assert!(code == 1 && last.starts_with(&format!("nas.sh: {expected}")), "{words}: {result}");
+        let said = self::words(&result);
+        assert!(code == 1 && said.starts_with(&format!("remotetask: {expected}")), "{words}: {result}");
+        assert!(!result.contains("/usr/local/remotetask.new"), "{result}");
     }
     for (words, expected) in [
         ("", "Usage: sh remotetask-"),
@@ -257,18 +277,27 @@ fn without_tasks_it_shows_what_there_is_and_a_wrong_one_is_said() {
     let (code, result) = up.task("--here");
     assert_eq!(code, 0, "{result}");
     assert!(
-        result.contains("     7  Task 7\n") && result.contains("such as --tasks \"7,Check off\",\nand run it again.\n"),
+        result.contains("     7  Task 7\n")
+            && words(&result).contains("such as --tasks \"7,Check off\", and run it again. "),
         "{result}"
     );
     assert!(fs::metadata(up.page()).is_err());
-    assert!(result.contains("\nNot done yet: see above. When you have your URLs, delete "), "{result}");
+    assert!(words(&result).contains("Not done yet: see above. When you have your URLs, delete "), "{result}");
     let (code, result) = up.task("--here --tasks '7, 70,--help'");
     assert!(
         code == 1 && result.contains("  done   task 7 has a URL\n  fault  the Task Scheduler has no task 70; "),
         "{result}"
     );
+    let (code, result) = up.task("--here --tasks '“6'");
+    assert!(
+        code == 1 && words(&result).contains("fault “6 has curly quotes in it, which a shell does not know"),
+        "{result}"
+    );
     let (code, result) = up.task("--here --url http://127.0.0.1:1");
-    assert!(code == 1 && result.contains("a request by that address does not come all the way: see above"), "{result}");
+    assert!(
+        code == 1 && words(&result).contains("a request by that address does not come all the way: see above"),
+        "{result}"
+    );
 }
 
 /// Each way is watched for a quarter of a minute.

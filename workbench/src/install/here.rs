@@ -62,7 +62,10 @@ pub fn run(mut args: HereArgs) -> Result<bool, Fault> {
     // From here on the installed program goes on, which others may call at the same time.
     drop(order);
     drop(package);
-    good.then(|| follow(&args, screen)).unwrap_or(Ok(false))
+    match good {
+        true => follow(&args, screen),
+        false => Ok(false),
+    }
 }
 
 fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
