@@ -354,8 +354,6 @@ refuse() {
         show "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
         show "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
-    elif [ -n "$config" ] && { [ ! -f "$config" ] || [ ! -r "$config" ]; }; then
-        show "there is no file $config that could be read"
     fi
 }
 
@@ -505,11 +503,12 @@ prove() {
 ask_address() {
     local noted
     # A program that does not know this knows of no address.
-    noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null | tr -cd '[:graph:]') || noted=''
+    noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null) || noted=''
+    noted=$(printf %s "$noted" | tr -cd '[:graph:]')
     while :; do
         say "By which address will it be reached, such as https://tasks.example.org?"
         printf 'Just press Enter for %s: ' "${noted:-later}"
-        IFS= read -r url || url=''
+        IFS= read -r url || { url=''; return 0; }
         url=${url:-$noted}
         case $url in
             *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
