@@ -230,7 +230,7 @@ nas() {
 
 broken() { err "the connection to $nas broke: what was there before works, or what is new; run this again"; }
 
-# What can be seen without root's rights.
+# Reads the facts that need no rights of root.
 look() {
     ! terminal || say "Connecting to $nas by SSH. Should it ask for a password, it is the one of DSM, and it asks once." >/dev/tty
     nas 'sh -s' >"$work/facts" <<'END' || err "SSH gets no answer from $nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?"
@@ -357,7 +357,7 @@ refuse() {
     fi
 }
 
-# What can be opened is there: the name alone always is.
+# Tries to open it, because its name is always there.
 terminal() { (: </dev/tty) 2>/dev/null; }
 
 become_root() {
