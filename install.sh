@@ -230,7 +230,7 @@ nas() {
 
 broken() { err "the connection to $nas broke: what was there before works, or what is new; run this again"; }
 
-# What can be seen without root's rights.
+# Reads the facts that need no rights of root.
 look() {
     ! terminal || say "Connecting to $nas by SSH. Should it ask for a password, it is the one of DSM, and it asks once." >/dev/tty
     nas 'sh -s' >"$work/facts" <<'END' || err "SSH gets no answer from $nas: is SSH on in DSM (Control Panel, Terminal & SNMP), and is the name right?"
@@ -354,12 +354,10 @@ refuse() {
         show "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     elif [ -n "$config" ] && [ "$(fact config)" = yes ]; then
         show "there is a configuration on $nas already, /usr/local/remotetask/config.json: move it away if yours is to take its place, then run this again"
-    elif [ -n "$config" ] && { [ ! -f "$config" ] || [ ! -r "$config" ]; }; then
-        show "there is no file $config that could be read"
     fi
 }
 
-# What can be opened is there: the name alone always is.
+# Tries to open it, because its name is always there.
 terminal() { (: </dev/tty) 2>/dev/null; }
 
 become_root() {
@@ -488,11 +486,12 @@ prove() {
 ask_address() {
     local noted
     # A program that does not know this knows of no address.
-    noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null | tr -cd '[:graph:]') || noted=''
+    noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null) || noted=''
+    noted=$(printf %s "$noted" | tr -cd '[:graph:]')
     while :; do
         say "By which address will it be reached, such as https://tasks.example.org?"
         printf 'Just press Enter for %s: ' "${noted:-later}"
-        IFS= read -r url || url=''
+        IFS= read -r url || { url=''; return 0; }
         url=${url:-$noted}
         case $url in
             *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;

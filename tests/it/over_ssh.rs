@@ -208,7 +208,7 @@ impl Fresh {
         said(command.current_dir(PC).env("PATH", path), "")
     }
 
-    /// What cargo was called with.
+    /// The words of all calls of cargo.
     fn cargo(&self) -> String {
         fs::read_to_string(format!("{PC}/cargo")).unwrap_or_default()
     }
@@ -260,7 +260,7 @@ fn the_password_of_ssh_is_asked_once() {
     install(&["auto@nas", "--uninstall"]).ok();
 }
 
-/// No connection was made, so nothing was asked.
+/// Asserts that no connection was made, so that nothing was asked.
 #[track_caller]
 fn nobody_was_asked() {
     assert!(fs::metadata(format!("{PC}/words")).is_err(), "SSH was called");
