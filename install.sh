@@ -404,7 +404,7 @@ send() {
     say "" "On $nas:"
     code=0
     # shellcheck disable=SC2086 # words or none
-    as_root "$work/package.tar.gz" "$(filled installer/bootstrap.sh "$machine")" setup $way $dry_run || code=$?
+    as_root "$work/package.tar.gz" "$(filled installer/bootstrap.sh "$machine")" setup $way $dry_run ${config:+--config-name "$config"} || code=$?
     [ "$code" != 255 ] || broken
     [ "$code" = 0 ] || exit 1
 }
@@ -535,7 +535,7 @@ probe() {
 
 boot_task() {
     say "After an update of DSM its boot puts back what the update took. Should yours not do that, make a task for it: Task Scheduler, Create, Triggered Task, User-defined script; user root, event Boot-up, and the script"
-    show "    /usr/local/remotetask/remotetask repair"
+    show "    /usr/local/remotetask/remotetask repair --boot"
 }
 
 main "$@"

@@ -22,13 +22,15 @@ main() {
     LC_ALL=C
     export PATH LC_ALL
     umask 077
+    # What is started here may stay for an hour, and a caller's lock or pipe with it.
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     # A connection that breaks ends nothing half-way.
     trap '' HUP PIPE
     cd /
     kernel=$(uname -r)
     case $kernel in
         [12].* | 3.[0-9] | 3.[0-9].*)
-            err "this box has Linux $kernel, and the programs need 3.10 or newer: it cannot run them" ;;
+            err "this NAS has Linux $kernel, and the programs need 3.10 or newer: it cannot run them" ;;
     esac
     machine=$(uname -m)
     case $machine in
@@ -44,7 +46,7 @@ main() {
     fi
     if ! version=$("$stage/remotetask" --version 2>&1 </dev/null); then
         rm -rf "$stage"
-        err "these programs do not run on this box ($machine, Linux $kernel): $version"
+        err "these programs do not run on this NAS ($machine, Linux $kernel): $version"
     fi
     # It removes the folder that it was started from when it ends.
     exec "$stage/remotetask" "$@" </dev/null

@@ -33,6 +33,7 @@ use owner::edit;
 use owner::fault::Fault;
 use owner::screen::{width, wrapped, Screen, WIDTH};
 use owner::urls::Codes;
+use owner::view::{is_published, published_key};
 use owner::workbench::Workbench;
 use parts::job::EntryPointKind;
 
@@ -410,6 +411,11 @@ fn run(cli: Cli) -> Result<bool, Fault> {
 fn check_file(path: &Path) -> Result<(), Fault> {
     let content = Regular::open(path).and_then(|file| file.read(CONFIG_MAX)).map_err(|e| Fault::of(path, &e))?;
     let config = edit::valid(path, &content)?;
+    // A trial on this machine alone may have the example's keys.
+    let trial = config.server.elevate().is_empty() && config.server.listen.is_loopback();
+    if let Some(whose) = published_key(&content).filter(|_| !trial) {
+        return Err(Fault(format!("{}: {}", path.display(), is_published(&whose))));
+    }
     let (keys, tasks) = (config.server.magic_keys.len(), config.tasks.len());
     Screen::own().literal(format_args!("{}: valid; magic keys: {keys}, tasks: {tasks}", path.display()));
     Ok(())

@@ -93,7 +93,7 @@ fn a_nas_that_cannot_run_the_programs() {
     };
     for kernel in ["2.6.32", "3.2.101", "3.9"] {
         let sentence = format!(
-            "install.sh: this box has Linux {kernel}, and the programs need 3.10 or newer: it cannot run them\n"
+            "install.sh: this NAS has Linux {kernel}, and the programs need 3.10 or newer: it cannot run them\n"
         );
         assert_eq!(why("x86_64", kernel, PROGRAM), sentence);
     }
@@ -101,7 +101,7 @@ fn a_nas_that_cannot_run_the_programs() {
         why("ppc", "3.10.108", PROGRAM),
         "install.sh: this NAS has the processor ppc, and there are programs for x86_64, aarch64 and armv7l alone\n"
     );
-    let begin = "install.sh: these programs do not run on this box (x86_64, Linux 3.10.108): ";
+    let begin = "install.sh: these programs do not run on this NAS (x86_64, Linux 3.10.108): ";
     for program in ["#!/bin/sh\necho broken\nexit 1\n", "\u{7f}ELF"] {
         assert!(why("x86_64", "3.10.108", program).starts_with(begin));
     }

@@ -66,9 +66,9 @@ impl Order {
 /// The fault of a NAS on which no installation can work, before anything is changed.
 pub fn requirements(wanted: Option<EntryPointKind>, is_new: bool) -> Result<(), Fault> {
     let accounts = Accounts::read();
-    if accounts.http().is_none() {
+    if accounts.http().is_none() || !accounts.has_http_group() {
         return Err(Fault::new(
-            "this NAS has no user http, which web servers run as: install Web Station in DSM's Package Center, then run this \
+            "this NAS has no user and group http, which web servers run as: install Web Station in DSM's Package Center, then run this \
              again",
         ));
     }

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::commands::seal;
 use crate::owner::edit;
 use crate::owner::fault::{plainly, Fault};
-use crate::owner::names::who;
 use crate::owner::screen::Screen;
-use crate::owner::strength::{weakness, Weakness};
-use crate::owner::view::{each_key, KeyOf};
+use crate::owner::view::{is_published, published_key};
 use crate::owner::workbench::{Workbench, INSTALLED};
-use crate::parts::files::{Content, TABLE};
+use crate::parts::files::{put, Content, TABLE};
 use crate::parts::job::Job;
 use crate::parts::place;
 use remotetask::files::{self, Regular, CONFIG_MAX};
@@ -69,7 +67,9 @@ impl Package {
             .and_then(|file| file.read(CONFIG_MAX))
             .map_err(|e| Fault(format!("{} could not be read: {}", name.display(), plainly(&e))))?;
         edit::valid(&name, &content)?;
-        published(&name, &content)?;
+        if let Some(whose) = published_key(&content) {
+            return Err(Fault(format!("{}: {}", name.display(), is_published(&whose))));
+        }
         place::write(&own, &content, 0o600)?;
         // A dry run seals the package's copy too, and says nothing of it.
         let screen = if dry_run { Screen::silent() } else { Screen::own() };
@@ -93,6 +93,7 @@ impl Package {
         if !job.dry_run {
             for row in TABLE.iter().filter(|row| ["keys.json", "config.json"].contains(&row.name)) {
                 place::copy(&self.folder.join(row.name), &job.path(row.name), row.mode)?;
+                put::give_owner_and_mode(job, row)?;
             }
         }
         job.done("config.json is yours, with digests in place of plain keys");
@@ -117,34 +118,5 @@ fn sweep() {
         if dead || name == STAGES.trim_end_matches('.') {
             let _ = fs::remove_dir_all(entry.path());
         }
-    }
-}
-
-/// A key out of a published example is everybody's.
-fn published(name: &Path, content: &[u8]) -> Result<(), Fault> {
-    let mut value: serde_json::Value = serde_json::from_slice(content).map_err(Fault::new)?;
-    let server = value.get("server").unwrap_or(&value);
-    let labels: Vec<Option<String>> = match &server["magickey"] {
-        serde_json::Value::Array(list) => list.iter().map(|entry| entry["label"].as_str().map(str::to_owned)).collect(),
-        _ => Vec::new(),
-    };
-    let mut whose = None;
-    each_key(&mut value, &mut |of, key| {
-        if weakness(key) == Some(Weakness::Published) {
-            whose.get_or_insert(match of {
-                KeyOf::MagicKey(at) => {
-                    let label = labels.get(at).and_then(Option::as_deref);
-                    format!("the magic key {}", who(at, label))
-                }
-                KeyOf::Task(id) => format!("the key of task {id}"),
-            });
-        }
-    });
-    match whose {
-        None => Ok(()),
-        Some(whose) => Err(Fault(format!(
-            "{}: {whose} stands in a published example: take one that nobody knows, then run this again",
-            name.display()
-        ))),
     }
 }

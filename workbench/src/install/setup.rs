@@ -45,7 +45,6 @@ pub(super) fn put(order: &Order, package: &Package, args: &SetupArgs) -> Result<
         put_part(&mut job, part)?;
         if at == 0 && config {
             package.put_configuration(&mut job)?;
-            put_part(&mut job, part)?;
         }
     }
     afterwards(&mut job)?;

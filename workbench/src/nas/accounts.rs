@@ -51,6 +51,11 @@ impl Accounts {
         name(&self.group, gid)
     }
 
+    /// Returns true if the web server's group has its name.
+    pub fn has_http_group(&self) -> bool {
+        self.group.lines().any(|line| line.split(':').next() == Some(HTTP))
+    }
+
     /// The web server's user, if there is one.
     pub fn http(&self) -> Option<Http> {
         let mut fields = self.passwd.lines().find_map(|line| line.strip_prefix(HTTP)?.strip_prefix(':'))?.split(':');

@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::owner::edit;
 use crate::owner::edit::config_of;
 use crate::owner::fault::Fault;
+use crate::owner::names::who;
 use crate::owner::secrets::Secrets;
+use crate::owner::strength::{weakness, Weakness};
 use remotetask::config::{Config, MagicKey, Task};
 use remotetask::key::Digest;
 
@@ -78,6 +80,31 @@ pub fn plain_keys(mut value: Value) -> Vec<String> {
         }
     });
     found
+}
+
+/// The key of a valid configuration that stands in a published example, in words: such a key is everybody's.
+pub fn published_key(content: &[u8]) -> Option<String> {
+    let mut value: Value = serde_json::from_slice(content).ok()?;
+    let server = value.get("server").unwrap_or(&value);
+    let label = |at: usize| server["magickey"].get(at).and_then(|entry| entry["label"].as_str()).map(str::to_owned);
+    let labels: Vec<Option<String>> = (0..server["magickey"].as_array().map_or(0, Vec::len)).map(label).collect();
+    let mut whose = None;
+    each_key(&mut value, &mut |of, key| {
+        if whose.is_none() && weakness(key) == Some(Weakness::Published) {
+            whose = Some(match of {
+                KeyOf::MagicKey(at) => {
+                    format!("the magic key {}", who(at, labels.get(at).and_then(Option::as_deref)))
+                }
+                KeyOf::Task(id) => format!("the key of task {id}"),
+            });
+        }
+    });
+    whose
+}
+
+/// The sentence for such a key.
+pub fn is_published(whose: &str) -> String {
+    format!("{whose} stands in a published example: take one that nobody knows, then run this again")
 }
 
 /// What a key is for.

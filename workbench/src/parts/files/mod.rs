@@ -3,7 +3,7 @@
 
 pub mod log_file; // findings about log.txt
 pub mod look; // findings about the others
-mod put; // corrections
+pub mod put; // corrections
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;

@@ -146,6 +146,11 @@ fn make_log(job: &mut Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), F
     set(path, mode, ids, OFlags::NONBLOCK)
 }
 
+/// Gives a file of a row its owner and mode.
+pub fn give_owner_and_mode(job: &Job<'_>, row: &Row) -> Result<(), Fault> {
+    set_attributes(job, row, &job.path(row.name), row.ids(job.user, job.http(), job.trial))
+}
+
 fn set_attributes(job: &Job<'_>, row: &Row, path: &Path, ids: Ids) -> Result<(), Fault> {
     match job.dry_run {
         true => Ok(()),
