@@ -1,6 +1,6 @@
 //! `check` on the pretend NAS: what needs root, sudo, the web server's user or a volume of its own.
 
-use std::os::unix::fs::{lchown, symlink};
+use std::os::unix::fs::lchown;
 
 use serde_json::Value;
 
@@ -8,9 +8,7 @@ use super::*;
 use crate::check::{findings, Row};
 use crate::workbench::{said, Said};
 
-const LINK: &str = "/usr/local/bin/remotetask";
 const DROP_IN: &str = "/etc/sudoers.d/remotetask";
-const OURS: &str = "'Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset' 'http ALL=(root) NOPASSWD:NOSETENV:NOLOG_INPUT:NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"'";
 
 fn look() -> Said {
     said(Command::new(at("remotetask")).args(["check", "--json"]), "")
@@ -48,8 +46,6 @@ fn healthy() -> Nas {
     let config = read("config.json").replace("another-key-of-seven", &sealed("another-key-of-seven"));
     nas.raw_config(&config);
     nas.scheduled(7, "enabled", "true");
-    let _ = fs::remove_file(LINK);
-    symlink(at("remotetask"), LINK).expect("a link");
     for folder in ["/volume1/scripts", "/usr/local/own"] {
         let _ = fs::remove_dir_all(folder);
     }
@@ -86,7 +82,7 @@ const ROWS: &[Row<Nas>] = &[
             chown(at("state"), Some(HTTP), None).expect("chown");
         },
         says: "/usr/local/remotetask/state belongs to the user http, who can change it; it must belong to root.",
-        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask/state`",
+        cure: "Look whether it is as it was, and give it back: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -94,7 +90,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "program-changeable",
         plant: |_| chown(at("remotetask-keep"), Some(HTTP), None).expect("chown"),
         says: "Others than root can change the program /usr/local/remotetask/remotetask-keep (it belongs to http, mode 0700).",
-        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time. If you are sure that nobody has, this closes it: `sudo chown root /usr/local/remotetask/remotetask-keep` `sudo chmod go-w /usr/local/remotetask/remotetask-keep`",
+        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time: that puts it in place anew. If you are sure that nobody has, this closes it: `sudo chown root /usr/local/remotetask/remotetask-keep` `sudo chmod go-w /usr/local/remotetask/remotetask-keep`",
         along: &[],
         cured: true,
     },
@@ -117,7 +113,7 @@ const ROWS: &[Row<Nas>] = &[
     Row {
         code: "config-changeable",
         plant: |_| chown(at("config.json"), Some(HTTP), None).expect("chown"),
-        says: "Others than root can change /usr/local/remotetask/config.json (it belongs to http, mode 0640).",
+        says: "Others than root can change /usr/local/remotetask/config.json (it belongs to http, mode 0640), so nothing is started.",
         cure: "Whoever could may have put *: `sudo chown root /usr/local/remotetask/config.json` `sudo chmod go-w /usr/local/remotetask/config.json`",
         along: &["not-looked"],
         cured: true,
@@ -145,7 +141,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "config-closed",
         plant: |_| chown(at("config.json"), None, Some(0)).expect("chgrp"),
         says: "The web server's user http cannot read /usr/local/remotetask/config.json (group root, mode 0640), so every URL is refused.",
-        cure: "Let it, and nobody else: `sudo chown root:http /usr/local/remotetask/config.json` `sudo chmod 0640 /usr/local/remotetask/config.json`",
+        cure: "Let it, and nobody else: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -155,8 +151,8 @@ const ROWS: &[Row<Nas>] = &[
             nas.config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
             mode(&at("config.json"), 0o644);
         },
-        says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it as they are: whoever reads them can start something.",
-        cure: "Take that away, make digests of the keys, and then take new ones, for somebody may have read these (remotetask key rotate, for each): `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
+        says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it in plain text: whoever reads them can start something.",
+        cure: "Take that away, make digests of the keys, and then take new ones, because somebody may have read these (remotetask key rotate, for each): `sudo remotetask repair` `sudo remotetask seal`",
         along: &["keys-plain"],
         cured: true,
     },
@@ -175,7 +171,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "link-missing",
         plant: |_| fs::remove_file(LINK).expect("removed"),
         says: "/usr/local/bin/remotetask is no link to /usr/local/remotetask/remotetask, so a shell does not know the name remotetask.",
-        cure: "Make it one: `sudo mkdir -p /usr/local/bin` `sudo ln -sf /usr/local/remotetask/remotetask /usr/local/bin/remotetask`",
+        cure: "Put it back: `sudo /usr/local/remotetask/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -183,7 +179,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "log-missing",
         plant: |_| fs::remove_file(at("log.txt")).expect("removed"),
         says: "There is no /usr/local/remotetask/log.txt, and the web server's user cannot make one there: nothing is logged.",
-        cure: "Make it: `sudo touch /usr/local/remotetask/log.txt` `sudo chown http:http /usr/local/remotetask/log.txt` `sudo chmod 0640 /usr/local/remotetask/log.txt`",
+        cure: "Make it: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -191,7 +187,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "log-unwritable",
         plant: |_| chown(at("log.txt"), Some(0), None).expect("chown"),
         says: "The user http cannot write /usr/local/remotetask/log.txt (it belongs to root, mode 0640): nothing is logged.",
-        cure: "Give it to that user: `sudo chown http /usr/local/remotetask/log.txt` `sudo chmod 0640 /usr/local/remotetask/log.txt`",
+        cure: "Give it to that user: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -224,7 +220,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-missing",
         plant: |_| fs::remove_file(DROP_IN).expect("removed"),
         says: "There is no /etc/sudoers.d/remotetask, so the web server's user may not start anything. An update of DSM can take it away.",
-        cure: "Write it anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put it back: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -239,8 +235,8 @@ const ROWS: &[Row<Nas>] = &[
     Row {
         code: "sudoers-mode",
         plant: |_| mode(DROP_IN, 0o666),
-        says: "sudo does not read /etc/sudoers.d/remotetask, for others than root can change it (owner root, mode 0666).",
-        cure: "Take that away: `sudo chown root:root /etc/sudoers.d/remotetask` `sudo chmod 0440 /etc/sudoers.d/remotetask`",
+        says: "sudo does not read /etc/sudoers.d/remotetask, because others than root can change it (owner root, mode 0666).",
+        cure: "Put it in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -248,7 +244,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-open",
         plant: |_| mode(DROP_IN, 0o644),
         says: "/etc/sudoers.d/remotetask has mode 0644; sudo reads it, but its own checker demands 0440.",
-        cure: "Give it that: `sudo chmod 0440 /etc/sudoers.d/remotetask`",
+        cure: "Give it that mode: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -259,7 +255,7 @@ const ROWS: &[Row<Nas>] = &[
             fs::write("/etc/sudoers", text.replace("#includedir", "# includedir")).expect("written");
         },
         says: "/etc/sudoers does not say that the folder /etc/sudoers.d is to be read.",
-        cure: "Add the line that does: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers >/dev/null`",
+        cure: "Add the line that does, then put the rule in place: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers >/dev/null` `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -268,7 +264,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-rule",
         plant: |_| sudoers("remotetask", &include_str!("../../../webstation/sudoers").replace(" \"\"", "")),
         says: "sudo does not let the web server's user start remotetask-run in the way it should: its rule is (root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run.",
-        cure: "Write the rule anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put the rule in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -276,7 +272,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-rule",
         plant: |_| sudoers("remotetask", "http ALL = nonsense (\n"),
         says: "sudo does not let the web server's user start remotetask-run in the way it should: it has no rule for that, and says \"/etc/sudoers.d/remotetask:1:*\".",
-        cure: "Write the rule anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put the rule in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -307,7 +303,7 @@ const ROWS: &[Row<Nas>] = &[
             sudoers("remotetask", text.split_inclusive('\n').next_back().expect("a line"));
         },
         says: "The drop-in's line Defaults is missing; should somebody set requiretty for sudo, nothing could be started any more.",
-        cure: "Write both lines anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put both lines in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -330,7 +326,7 @@ const ROWS: &[Row<Nas>] = &[
             mode("/run/effects/sudo", 0o4755);
             with_elevate(nas, "[\"/run/effects/sudo\", \"-n\"]");
         },
-        says: "What else sudo lets the web server's user do cannot be looked at: sudo says \"not today\".",
+        says: "The rest of what sudo lets the web server's user do cannot be read: sudo says \"not today\".",
         cure: "See what sudo says at a terminal: `sudo /run/effects/sudo -l -U http`",
         along: &[],
         cured: false,
@@ -413,7 +409,7 @@ fn try_all(cured: bool) -> usize {
     for row in &rows {
         kept.restore();
         let nas = healthy();
-        row.try_on(&nas, &look, &|text| text.replace("OURS", OURS));
+        row.try_on(&nas, &look, &str::to_owned);
     }
     rows.len()
 }
