@@ -219,11 +219,7 @@ fn refused_by_visudo() -> Result<Option<String>, Fault> {
 
 /// The effect of the rule among all others, as sudo tells it. Advice is no fault of the rule.
 fn proof() -> Vec<Found> {
-    let mut found = match run_captured([SUDO, "-n", "true"], ANSWER_MAX, Instant::now() + PATIENCE) {
-        Ok(answer) if answer.end.exit == Some(0) => ask(SUDO),
-        Ok(answer) => vec![RootRefused { why: &first_line(&answer) }.found()],
-        Err(_) => vec![RootRefused { why: &"it gives no answer" }.found()],
-    };
+    let mut found = ask(SUDO);
     let reads_folder = includes(&String::from_utf8_lossy(&fs::read(MAIN).unwrap_or_default()));
     if !reads_folder && found.iter().any(|found| found.code == Rule::KIND.code) {
         found = vec![NotIncluded.found()];
@@ -295,10 +291,14 @@ fn includes(main: &str) -> bool {
 /// The findings about the effect of all rules together.
 fn ask(sudo: &str) -> Vec<Found> {
     let unknown = |why: &str| vec![Unknown { why: &why, sudo: &sudo }.found()];
-    let answer = match run_captured([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
+    match answer_of([sudo, "-n", "true"]) {
+        Ok(answer) if answer.end.exit == Some(0) => {}
+        Ok(answer) => return vec![RootRefused { why: &first_line(&answer).trim_end_matches('.') }.found()],
+        Err(why) => return unknown(&why),
+    }
+    let answer = match answer_of([sudo, "-n", "-l", "-U", HTTP]) {
         Ok(answer) => answer,
-        Err(RunError::Start(e)) => return unknown(&plainly(&e)),
-        Err(RunError::Late(_)) => return unknown("sudo gave no answer within 10 s"),
+        Err(why) => return unknown(&why),
     };
     let complaint = first_line(&answer);
     if answer.end.exit != Some(0) {
@@ -306,6 +306,14 @@ fn ask(sudo: &str) -> Vec<Found> {
     }
     let in_place = place::holds(Path::new(FILE), TEXT.as_bytes());
     judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), in_place, &complaint)
+}
+
+/// What a command says and how it ends, or why that is not known.
+fn answer_of<'a>(argv: impl IntoIterator<Item = &'a str>) -> Result<Captured, String> {
+    run_captured(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|error| match error {
+        RunError::Start(e) => plainly(&e).to_string(),
+        RunError::Late(_) => format!("sudo gave no answer within {} s", PATIENCE.as_secs()),
+    })
 }
 
 /// The first words of its complaint, without its name.
