@@ -61,7 +61,11 @@ pub fn run(mut args: HereArgs) -> Result<bool, Fault> {
     // From here on the installed program goes on, which others may call at the same time.
     drop(order);
     drop(package);
-    good.then(|| follow(&args, screen)).unwrap_or(Ok(false))
+    if good {
+        follow(&args, screen)
+    } else {
+        Ok(false)
+    }
 }
 
 fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
