@@ -365,7 +365,7 @@ const ROWS: &[Row<Sandbox>] = &[
             sandbox.write("start.html", "Welcome");
             mode(sandbox, "start.html", 0o664);
         },
-        says: "Others than * can change FOLDER/start.html (it belongs to *, mode 0664): the page that comes for every wrong URL, and could ask for a key.",
+        says: "Others than * can change FOLDER/start.html (it belongs to *, mode 0664), so callers see the start page that came with the programs: this one could ask for a key.",
         cure: "Look whether it is as you made it, and close it: `sudo chown * FOLDER/start.html` `sudo chmod go-w FOLDER/start.html`",
         along: &[],
         cured: true,

@@ -171,7 +171,7 @@ const ROWS: &[Row<Nas>] = &[
             fs::write(at("start.html"), "Welcome").expect("written");
             chown(at("start.html"), Some(HTTP), None).expect("chown");
         },
-        says: "Others than root can change /usr/local/remotetask/start.html (it belongs to http, mode 0644): the page *",
+        says: "Others than root can change /usr/local/remotetask/start.html (it belongs to http, mode 0644), so callers see *",
         cure: "Look whether it is as you made it, and close it: `sudo chown root /usr/local/remotetask/start.html` `sudo chmod go-w /usr/local/remotetask/start.html`",
         along: &[],
         cured: true,

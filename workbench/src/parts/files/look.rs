@@ -98,8 +98,8 @@ findings! {
         "<file> is not shown, because <why>; callers see the start page that came with the programs.",
         "Make it a file of at most 64 KiB that everybody can read, and look again: `sudo chmod 0644 <file>`";
     StartPageChangeable { file, wanted, user, mode }: "start-page-changeable", Advice,
-        "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>): the page that comes for every wrong URL, and \
-         could ask for a key.",
+        "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), so callers see the start page that came with \
+         the programs: this one could ask for a key.",
         "Look whether it is as you made it, and close it: `sudo chown <wanted> <file>` `sudo chmod go-w <file>`";
     Leftover { file, mode }: "leftover", Advice,
         "<file> (mode <mode>) is a copy that an editor, a repair, or a change that was cut off has left. There may be keys in it.",
