@@ -25,12 +25,16 @@ pub fn own_folder() -> io::Result<PathBuf> {
     Ok(program)
 }
 
-/// An open regular file, and how large it was then, in bytes.
+/// An open regular file, as it was when it was opened.
 pub struct Regular {
     /// The file.
     pub file: File,
-    /// Its size.
+    /// Its size in bytes.
     pub size: u64,
+    /// Its owner.
+    pub uid: u32,
+    /// Its mode.
+    pub mode: u32,
 }
 
 impl Regular {
@@ -48,7 +52,9 @@ impl Regular {
     pub fn of(file: OwnedFd) -> io::Result<Regular> {
         let stat = fstat(&file)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Ok(Regular { file: File::from(file), size: stat.st_size as u64 }),
+            FileType::RegularFile => {
+                Ok(Regular { file: File::from(file), size: stat.st_size as u64, uid: stat.st_uid, mode: stat.st_mode })
+            }
             _ => Err(io::Error::other("it is not a regular file")),
         }
     }

@@ -93,7 +93,7 @@ impl fmt::Display for Caller {
 fn write_line(path: &PathBuf, line: &str) {
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = open(path, flags, Mode::from_raw_mode(0o640)).map_err(Into::into).and_then(Regular::of);
-    let written = opened.and_then(|Regular { mut file, size }| {
+    let written = opened.and_then(|Regular { mut file, size, .. }| {
         // Everything that runs as the web server's user can hold this lock.
         let locked = matches!(lock_within(&file, PATIENCE), Ok(true));
         if locked && size >= FULL {

@@ -12,6 +12,7 @@ use crate::record::State;
 use crate::request::Form;
 use crate::streams;
 use crate::text::Html;
+use crate::trust::is_own;
 
 /// The page for everybody who has no valid keys.
 pub const START_PAGE: &str = include_str!("../webstation/start.html");
@@ -119,8 +120,10 @@ pub fn promised() -> impl Iterator<Item = (&'static str, &'static str)> {
     HEADERS.lines().filter_map(|line| line.split_once(": "))
 }
 
+/// A page that others could have written may ask for a key: it is not shown.
 fn own_start_page(folder: &Path) -> Option<Vec<u8>> {
-    Regular::open(&folder.join("start.html")).ok()?.read(START_PAGE_MAX).ok()
+    let file = Regular::open(&folder.join("start.html")).ok().filter(|file| is_own(file, folder))?;
+    file.read(START_PAGE_MAX).ok()
 }
 
 /// The status line, and the words of an answer.

@@ -145,6 +145,12 @@ pub fn flaw(uid: u32, mode: u32, user: u32) -> Option<Flaw> {
     }
 }
 
+/// Returns true for an open file of root's, or of the user whose this folder is, that nobody else can write.
+pub fn is_own(file: &Regular, folder: &Path) -> bool {
+    let is_of = |user| flaw(file.uid, file.mode, user).is_none();
+    is_of(0) || rustix::fs::stat(folder).is_ok_and(|folder| is_of(folder.st_uid))
+}
+
 fn above(folder: &OwnedFd, path: &Path, user: u32) -> Result<(), Outcome> {
     let stat = stat(folder, path)?;
     let flaw = flaw_above(stat.st_uid, stat.st_mode, user);

@@ -271,14 +271,14 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "state", 0o720);
         },
         says: "Others than its owner can change FOLDER/state (mode 0720).",
-        cure: "Take that away: `sudo chmod go-w FOLDER/state`",
+        cure: "Take that away: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
     Row {
         code: "config-changeable",
         plant: |sandbox| mode(sandbox, "config.json", 0o660),
-        says: "Others than * can change FOLDER/config.json (it belongs to *, mode 0660).",
+        says: "Others than * can change FOLDER/config.json (it belongs to *, mode 0660), so nothing is started.",
         cure: "Whoever could may have put a key, a task or a program of theirs in, and closing the file makes that valid. So first look at every key, task, command and program path in it, take out what is not yours, and once more when it is closed; and take new keys (remotetask key rotate, for each). It is closed by: `sudo chown * FOLDER/config.json` `sudo chmod go-w FOLDER/config.json`",
         along: &["not-looked"],
         cured: true,
@@ -309,7 +309,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "program-not-executable",
         plant: |sandbox| mode(sandbox, "remotetask-cgi", 0o600),
         says: "FOLDER/remotetask-cgi cannot be started (mode 0600).",
-        cure: "Give it its mode: `sudo chmod 0711 FOLDER/remotetask-cgi`",
+        cure: "Give it its mode: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -317,7 +317,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "cgi-readable",
         plant: |sandbox| mode(sandbox, "remotetask-cgi", 0o755),
         says: "Others can read FOLDER/remotetask-cgi (mode 0755). Then every web application of this machine can read the URL out of a request while it is answered.",
-        cure: "Take that away: `sudo chmod 0711 FOLDER/remotetask-cgi`",
+        cure: "Take that away: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -328,7 +328,7 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "state", 0o755);
         },
         says: "Others can open FOLDER/state (mode 0755), and nobody else needs to.",
-        cure: "Take that away: `sudo chmod 0700 FOLDER/state`",
+        cure: "Take that away: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -336,7 +336,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "config-open",
         plant: |sandbox| mode(sandbox, "config.json", 0o644),
         says: "Every user of this machine can read FOLDER/config.json (mode 0644).",
-        cure: "The web server's user and you are enough: `sudo chmod 0640 FOLDER/config.json`",
+        cure: "The web server's user and you are enough: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -347,14 +347,14 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "keys.json", 0o640);
         },
         says: "Others can read FOLDER/keys.json (mode 0640), and all keys stand in it: whoever reads them can start something.",
-        cure: "Take that away, and then take new keys, for somebody may have read these (remotetask key rotate, for each): `sudo chmod 0600 FOLDER/keys.json`",
+        cure: "Take that away, and then take new keys, because somebody may have read these (remotetask key rotate, for each): `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
     Row {
         code: "start-page-unused",
         plant: |sandbox| sandbox.write("start.html", &"x".repeat((64 << 10) + 1)),
-        says: "FOLDER/start.html is not shown, for it is larger than 64 KiB; callers see the start page that came with the programs.",
+        says: "FOLDER/start.html is not shown, because it is larger than 64 KiB; callers see the start page that came with the programs.",
         cure: "Make it a file of at most 64 KiB that everybody can read, and look again: `sudo chmod 0644 FOLDER/start.html`",
         along: &[],
         cured: false,
@@ -365,7 +365,7 @@ const ROWS: &[Row<Sandbox>] = &[
             sandbox.write("start.html", "Welcome");
             mode(sandbox, "start.html", 0o664);
         },
-        says: "Others than * can change FOLDER/start.html (it belongs to *, mode 0664): the page that comes for every wrong URL, and could ask for a key.",
+        says: "Others than * can change FOLDER/start.html (it belongs to *, mode 0664), so callers see the start page that came with the programs: this one could ask for a key.",
         cure: "Look whether it is as you made it, and close it: `sudo chown * FOLDER/start.html` `sudo chmod go-w FOLDER/start.html`",
         along: &[],
         cured: true,
@@ -373,7 +373,7 @@ const ROWS: &[Row<Sandbox>] = &[
     Row {
         code: "leftover",
         plant: |sandbox| sandbox.write("config.json.bak", "{}"),
-        says: "FOLDER/config.json.bak (mode 0644) is a copy that somebody, a cure, or a change that was cut off, has left. There may be keys in it.",
+        says: "FOLDER/config.json.bak (mode 0644) is a copy that an editor, a repair, or a change that was cut off has left. There may be keys in it.",
         cure: "Delete it, unless you still need it; and if others could read it, take new keys (remotetask key rotate, for each): `sudo rm -r FOLDER/config.json.bak`",
         along: &[],
         cured: true,
@@ -385,7 +385,7 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "log.txt", 0o400);
         },
         says: "The user * cannot write FOLDER/log.txt (it belongs to *, mode 0400): nothing is logged.",
-        cure: "Give it to that user: `sudo chown * FOLDER/log.txt` `sudo chmod 0640 FOLDER/log.txt`",
+        cure: "Give it to that user: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -393,7 +393,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "log-kind",
         plant: |sandbox| symlink("/dev/null", sandbox.path("log.txt")).expect("a link"),
         says: "FOLDER/log.txt is no regular file (a link is none), so nothing is logged.",
-        cure: "Move it away and make one: `sudo mv FOLDER/log.txt FOLDER/log.txt.away` `sudo touch FOLDER/log.txt` `sudo chown * FOLDER/log.txt` `sudo chmod 0640 FOLDER/log.txt`",
+        cure: "Move it away and make one: `sudo mv FOLDER/log.txt FOLDER/log.txt.away` `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -401,7 +401,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "log-open",
         plant: |sandbox| sandbox.write("log.txt", ""),
         says: "Every user of this machine can read or write FOLDER/log.txt (mode 0644). No key stands in it, but who called, and from where.",
-        cure: "Take that away: `sudo chmod 0640 FOLDER/log.txt`",
+        cure: "Take that away: `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -668,17 +668,17 @@ fn on_the_screen() {
     let said = remotetask(&sandbox, &["check"]);
     assert_eq!((said.code, &*said.out), (Some(0), "good   everything that can be looked at from here works\n"));
     mode(&sandbox, "config.json", 0o644);
-    let advice = "advice Every user of this machine can read\n       FOLDER/config.json (mode 0644).\n       The web server's user and you are enough:\n         `sudo chmod 0640 FOLDER/config.json\n";
+    let advice = "advice Every user of this machine can read\n       FOLDER/config.json (mode 0644).\n       The web server's user and you are enough:\n         `sudo FOLDER/remotetask repair\n";
     let one =
         |text: &str| here(&sandbox, text).replace(['\n', '`'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
     let said = remotetask(&sandbox, &["check"]);
     assert_eq!(one(&said.out), one(&format!("{advice}good everything would work; advice: 1")));
     mode(&sandbox, "remotetask-cgi", 0o755);
     let said = remotetask(&sandbox, &["check"]);
-    let fault = "fault Others can read FOLDER/remotetask-cgi (mode 0755). Then every web application of this machine can read the URL out of a request while it is answered. Take that away: `sudo chmod 0711 FOLDER/remotetask-cgi ";
+    let fault = "fault Others can read FOLDER/remotetask-cgi (mode 0755). Then every web application of this machine can read the URL out of a request while it is answered. Take that away: `sudo FOLDER/remotetask repair ";
     let end = "faults 1, and something would not work; advice: 1";
     assert_eq!((said.code, one(&said.out)), (Some(1), one(&format!("{fault}{advice}{end}"))));
-    let command = here(&sandbox, "`sudo chmod 0711 FOLDER/remotetask-cgi").replace('`', "         ");
+    let command = here(&sandbox, "`sudo FOLDER/remotetask repair").replace('`', "         ");
     assert!(said.out.lines().any(|line| line == command), "on a line of its own: {}", said.out);
     assert!(said.out.lines().all(|line| line.chars().count() <= 80 || line == command), "{}", said.out);
 }

@@ -20,7 +20,7 @@ mod web_check;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::{chown, PermissionsExt};
+use std::os::unix::fs::{chown, symlink, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
@@ -32,7 +32,21 @@ pub const FOLDER: &str = "/usr/local/remotetask";
 pub const HTTP: u32 = 1023;
 const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
 const STORE: &str = "/usr/syno/etc/synoschedule.d/root";
+/// The name by which a shell knows the workbench.
+pub const LINK: &str = "/usr/local/bin/remotetask";
+/// What DSM calls at its boot.
+const BOOT: &str = "/usr/local/etc/rc.d/remotetask.sh";
 const EVENTS: &str = "/usr/syno/etc/stand-in-events";
+
+/// The texts of an installation.
+const TEXTS: [(&str, &str); 6] = [
+    ("webstation/sudoers", include_str!("../../webstation/sudoers")),
+    ("webstation/remotetask.conf", include_str!("../../webstation/remotetask.conf")),
+    ("webstation/.htaccess", include_str!("../../webstation/.htaccess")),
+    ("webstation/php/index.php", include_str!("../../webstation/php/index.php")),
+    ("webstation/php/.htaccess", include_str!("../../webstation/php/.htaccess")),
+    ("webstation/php/nginx.conf", include_str!("../../webstation/php/nginx.conf")),
+];
 
 /// The one installation, for one test at a time.
 pub struct Nas {
@@ -42,7 +56,7 @@ pub struct Nas {
 static ONLY: Mutex<()> = Mutex::new(());
 
 impl Nas {
-    /// A fresh installation by the shipped files: what install.sh will lay out.
+    /// A fresh installation by the shipped files, as install.sh lays it out; its order `repair` has nothing to do.
     pub fn new() -> Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -63,6 +77,18 @@ impl Nas {
         fs::write(at("log.txt"), "").expect("log.txt");
         chown(at("log.txt"), Some(HTTP), Some(HTTP)).expect("chown");
         mode(&at("log.txt"), 0o640);
+        for folder in ["webstation", "webstation/php"] {
+            fs::create_dir(at(folder)).expect("a folder");
+            mode(&at(folder), 0o755);
+        }
+        for (name, text) in TEXTS {
+            put(&at(name), text, 0o644);
+        }
+        put(&at("webstation/way"), "port\n", 0o644);
+        put(BOOT, include_str!("../../webstation/boot.sh"), 0o755);
+        let _ = fs::remove_dir_all(LINK);
+        let _ = fs::remove_file(LINK);
+        symlink(at("remotetask"), LINK).expect("a link");
         let _ = fs::remove_dir_all("/etc/sudoers.d");
         fs::create_dir("/etc/sudoers.d").expect("sudoers.d");
         sudoers("remotetask", include_str!("../../webstation/sudoers"));
@@ -74,9 +100,7 @@ impl Nas {
         // By a port of its own: Apache's drop-in.
         let _ = fs::remove_dir_all("/volume1/web/remotetask");
         let _ = fs::remove_dir_all(DROP_INS);
-        fs::create_dir_all(DROP_INS).expect("a folder");
-        fs::write(format!("{DROP_INS}/remotetask.conf"), include_str!("../../webstation/remotetask.conf"))
-            .expect("the drop-in");
+        put(&format!("{DROP_INS}/remotetask.conf"), &drop_in(), 0o644);
         Nas { _only: only }
     }
 
@@ -215,6 +239,23 @@ pub fn sealed(key: &str) -> String {
     sum.stdin.take().expect("stdin").write_all(key.as_bytes()).expect("written");
     let out = String::from_utf8(sum.wait_with_output().expect("sha256sum").stdout).expect("UTF-8");
     format!("sha256:{}", &out[..64])
+}
+
+/// A file of root's, and the folder that it needs.
+fn put(path: &str, text: &str, bits: u32) {
+    fs::create_dir_all(Path::new(path).parent().expect("a folder")).expect("a folder");
+    fs::write(path, text).expect(path);
+    mode(path, bits);
+}
+
+/// Apache's drop-in as an installation writes it.
+fn drop_in() -> String {
+    let module = "# This Apache may have its module for programs without loading it.\n\
+        <IfModule !cgi_module>\n<IfModule !cgid_module>\n    \
+        LoadModule cgid_module \"/usr/lib/apache2/modules/mod_cgid.so\"\n    \
+        ScriptSock /var/run/remotetask-cgid.sock\n</IfModule>\n</IfModule>\n";
+    let text = include_str!("../../webstation/remotetask.conf");
+    format!("Define REMOTETASK_LISTEN 127.0.0.1:10765\n{module}{text}")
 }
 
 pub fn sudoers(name: &str, text: &str) {

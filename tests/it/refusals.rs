@@ -1,5 +1,7 @@
 //! Refusals must not teach: they are compared with each other, byte for byte.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::*;
 
 const TASKS: &str = r#""t": {"identifier": "Hc5yP8dGs3JfU6eA", "command": ["/bin/true"]}"#;
@@ -185,6 +187,21 @@ fn the_owners_start_page_takes_the_place_of_ours() {
     std::fs::remove_file(sandbox.path("start.html")).expect("remove");
     std::os::unix::fs::symlink("/etc/passwd", sandbox.path("start.html")).expect("a link");
     sandbox.get("/a/b").send().is_refusal();
+}
+
+/// It could ask for a key.
+#[test]
+fn a_start_page_that_others_could_write_is_not_shown() {
+    let sandbox = Sandbox::new();
+    sandbox.config("", TASKS);
+    sandbox.write("start.html", "<p>mine</p>\n");
+    for (bits, is_shown) in [(0o644, true), (0o664, false), (0o646, false), (0o600, true)] {
+        std::fs::set_permissions(sandbox.path("start.html"), PermissionsExt::from_mode(bits)).expect("chmod");
+        match is_shown {
+            true => sandbox.get("/a/b").send().is("404 Not Found", "<p>mine</p>\n"),
+            false => sandbox.get("/a/b").send().is_refusal(),
+        };
+    }
 }
 
 #[test]

@@ -684,6 +684,27 @@ fn a_damaged_keys_json_is_not_lost() {
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
 }
 
+/// Whoever could may have put an address of theirs in, to which the owner's URLs would lead then.
+#[test]
+fn a_keys_json_that_others_could_write_is_not_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::with_command("true");
+    sandbox.write("keys.json", "{\"url\": \"https://mine.example\", \"keys\": {}}");
+    let bits =
+        |bits| std::fs::set_permissions(sandbox.path("keys.json"), PermissionsExt::from_mode(bits)).expect("chmod");
+    for open in [0o620, 0o602, 0o666] {
+        bits(open);
+        for arguments in [&["url"][..], &["url", "--noted"], &["seal"], &["key", "list"], &["tasks", "rotate", "t"]] {
+            let refused = remotetask(&sandbox, arguments).refused();
+            let expected =
+                format!("mode {open:04o}), and all keys stand in it, so it is not read. Whoever could may have put");
+            assert!(refused.contains(&expected), "{arguments:?}: {refused}");
+        }
+    }
+    bits(0o600);
+    assert_eq!(remotetask(&sandbox, &["url", "--noted"]).ok(), "https://mine.example\n");
+}
+
 /// Taking back depends on config.json alone. What keys.json could not forget is left to do, so it ends with 1.
 #[test]
 fn what_is_taken_back_is_so_whatever_keys_json_is() {

@@ -119,6 +119,34 @@ fn no_other_way_to_the_wrapper() {
     );
 }
 
+/// Whoever it belongs to could write another page, or another address into keys.json.
+#[test]
+fn what_another_owns_is_neither_shown_nor_read() {
+    let nas = armed();
+    fs::write(at("start.html"), "<p>mine</p>\n").expect("a page");
+    fs::write(at("keys.json"), "{\"url\": \"https://mine.example\", \"keys\": {}}").expect("keys.json");
+    mode(&at("keys.json"), 0o600);
+    let noted = || crate::workbench::said(Command::new(at("remotetask")).args(["url", "--noted"]), "");
+    nas.call("/a/b").is("404 Not Found", "<p>mine</p>\n");
+    for (name, uid) in [("start.html", HTTP), ("keys.json", HTTP), ("start.html", 1026), ("keys.json", 1026)] {
+        chown(at(name), Some(uid), None).expect("chown");
+        match name {
+            "start.html" => {
+                nas.call("/a/b").is_refusal();
+            }
+            _ => {
+                let expected =
+                    format!("it belongs to uid {uid}, mode 0600), and all keys stand in it, so it is not read.");
+                let refused = noted().refused();
+                assert!(refused.contains(&expected), "{refused}");
+            }
+        }
+        chown(at(name), Some(0), None).expect("chown");
+    }
+    nas.call("/a/b").is("404 Not Found", "<p>mine</p>\n");
+    assert_eq!(noted().ok(), "https://mine.example\n");
+}
+
 #[test]
 fn http_changes_nothing_that_root_believes() {
     let nas = armed();

@@ -1,6 +1,6 @@
 //! `check` on the pretend NAS: what needs root, sudo, the web server's user or a volume of its own.
 
-use std::os::unix::fs::{lchown, symlink};
+use std::os::unix::fs::lchown;
 
 use serde_json::Value;
 
@@ -8,9 +8,7 @@ use super::*;
 use crate::check::{findings, Row};
 use crate::workbench::{said, Said};
 
-const LINK: &str = "/usr/local/bin/remotetask";
 const DROP_IN: &str = "/etc/sudoers.d/remotetask";
-const OURS: &str = "'Defaults!/usr/local/remotetask/remotetask-run !requiretty, env_reset' 'http ALL=(root) NOPASSWD:NOSETENV:NOLOG_INPUT:NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run \"\"'";
 
 fn look() -> Said {
     said(Command::new(at("remotetask")).args(["check", "--json"]), "")
@@ -21,7 +19,7 @@ struct Kept(Vec<(&'static str, Vec<u8>)>);
 
 impl Kept {
     fn new() -> Kept {
-        let files = ["/etc/passwd", "/etc/shadow", "/etc/sudoers"];
+        let files = ["/etc/passwd", "/etc/shadow", "/etc/sudoers", "/etc/pam.d/sudo"];
         Kept(files.into_iter().map(|path| (path, fs::read(path).expect("a file"))).collect())
     }
 
@@ -31,6 +29,7 @@ impl Kept {
         }
         mode("/usr/bin/sudo", 0o4755);
         mode("/usr/local", 0o755);
+        let _ = fs::remove_file(format!("{LINK}.away"));
     }
 }
 
@@ -48,8 +47,6 @@ fn healthy() -> Nas {
     let config = read("config.json").replace("another-key-of-seven", &sealed("another-key-of-seven"));
     nas.raw_config(&config);
     nas.scheduled(7, "enabled", "true");
-    let _ = fs::remove_file(LINK);
-    symlink(at("remotetask"), LINK).expect("a link");
     for folder in ["/volume1/scripts", "/usr/local/own"] {
         let _ = fs::remove_dir_all(folder);
     }
@@ -77,6 +74,14 @@ fn volume(options: &str) {
     assert!(mounted.expect("mount").success());
 }
 
+/// The account of the web server's user is over since 1970.
+fn expire() {
+    let text = fs::read_to_string("/etc/shadow").expect("shadow");
+    fs::write("/etc/shadow", text.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:")).expect("shadow");
+}
+
+const MAKE_VALID: &str = "Make the account valid. If it has a line there, this takes the day of its expiry, the eighth field, out of it; if it has none, add the line http:*::::::: there: `sudo sed -i 's/^\\(http\\(:[^:]*\\)\\{6\\}:\\)[^:]*/\\1/' /etc/shadow`";
+
 const ROWS: &[Row<Nas>] = &[
     Row {
         code: "file-owner",
@@ -86,7 +91,7 @@ const ROWS: &[Row<Nas>] = &[
             chown(at("state"), Some(HTTP), None).expect("chown");
         },
         says: "/usr/local/remotetask/state belongs to the user http, who can change it; it must belong to root.",
-        cure: "Look whether it is as it was, and give it back: `sudo chown root /usr/local/remotetask/state`",
+        cure: "Look whether it is as it was, and give it back: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -94,7 +99,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "program-changeable",
         plant: |_| chown(at("remotetask-keep"), Some(HTTP), None).expect("chown"),
         says: "Others than root can change the program /usr/local/remotetask/remotetask-keep (it belongs to http, mode 0700).",
-        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time. If you are sure that nobody has, this closes it: `sudo chown root /usr/local/remotetask/remotetask-keep` `sudo chmod go-w /usr/local/remotetask/remotetask-keep`",
+        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time: that puts it in place anew. If you are sure that nobody has, this closes it: `sudo chown root /usr/local/remotetask/remotetask-keep` `sudo chmod go-w /usr/local/remotetask/remotetask-keep`",
         along: &[],
         cured: true,
     },
@@ -117,7 +122,7 @@ const ROWS: &[Row<Nas>] = &[
     Row {
         code: "config-changeable",
         plant: |_| chown(at("config.json"), Some(HTTP), None).expect("chown"),
-        says: "Others than root can change /usr/local/remotetask/config.json (it belongs to http, mode 0640).",
+        says: "Others than root can change /usr/local/remotetask/config.json (it belongs to http, mode 0640), so nothing is started.",
         cure: "Whoever could may have put *: `sudo chown root /usr/local/remotetask/config.json` `sudo chmod go-w /usr/local/remotetask/config.json`",
         along: &["not-looked"],
         cured: true,
@@ -145,7 +150,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "config-closed",
         plant: |_| chown(at("config.json"), None, Some(0)).expect("chgrp"),
         says: "The web server's user http cannot read /usr/local/remotetask/config.json (group root, mode 0640), so every URL is refused.",
-        cure: "Let it, and nobody else: `sudo chown root:http /usr/local/remotetask/config.json` `sudo chmod 0640 /usr/local/remotetask/config.json`",
+        cure: "Let it, and nobody else: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -155,8 +160,8 @@ const ROWS: &[Row<Nas>] = &[
             nas.config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
             mode(&at("config.json"), 0o644);
         },
-        says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it as they are: whoever reads them can start something.",
-        cure: "Take that away, make digests of the keys, and then take new ones, for somebody may have read these (remotetask key rotate, for each): `sudo chmod 0640 /usr/local/remotetask/config.json` `sudo remotetask seal`",
+        says: "Every user of this machine can read /usr/local/remotetask/config.json (mode 0644), and keys stand in it in plain text: whoever reads them can start something.",
+        cure: "Take that away, make digests of the keys, and then take new ones, because somebody may have read these (remotetask key rotate, for each): `sudo remotetask repair` `sudo remotetask seal`",
         along: &["keys-plain"],
         cured: true,
     },
@@ -166,7 +171,7 @@ const ROWS: &[Row<Nas>] = &[
             fs::write(at("start.html"), "Welcome").expect("written");
             chown(at("start.html"), Some(HTTP), None).expect("chown");
         },
-        says: "Others than root can change /usr/local/remotetask/start.html (it belongs to http, mode 0644): the page *",
+        says: "Others than root can change /usr/local/remotetask/start.html (it belongs to http, mode 0644), so callers see *",
         cure: "Look whether it is as you made it, and close it: `sudo chown root /usr/local/remotetask/start.html` `sudo chmod go-w /usr/local/remotetask/start.html`",
         along: &[],
         cured: true,
@@ -175,7 +180,50 @@ const ROWS: &[Row<Nas>] = &[
         code: "link-missing",
         plant: |_| fs::remove_file(LINK).expect("removed"),
         says: "/usr/local/bin/remotetask is no link to /usr/local/remotetask/remotetask, so a shell does not know the name remotetask.",
-        cure: "Make it one: `sudo mkdir -p /usr/local/bin` `sudo ln -sf /usr/local/remotetask/remotetask /usr/local/bin/remotetask`",
+        cure: "Put it back: `sudo /usr/local/remotetask/remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "link-other",
+        plant: |_| {
+            fs::remove_file(LINK).expect("removed");
+            fs::write(LINK, "#!/bin/sh\n").expect("written");
+        },
+        says: "/usr/local/bin/remotetask is there and no link, so a shell starts something else by the name remotetask.",
+        cure: "See what it is and move it away, then put the link there: `sudo mv /usr/local/bin/remotetask /usr/local/bin/remotetask.away` `sudo /usr/local/remotetask/remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "boot-script-missing",
+        plant: |_| fs::remove_file(BOOT).expect("removed"),
+        says: "/usr/local/etc/rc.d/remotetask.sh is not there as it was installed, so nothing puts back at boot what an update of DSM has taken.",
+        cure: "Put it back: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "boot-script-missing",
+        plant: |_| mode(BOOT, 0o775),
+        says: "/usr/local/etc/rc.d/remotetask.sh is not there as it was installed, *",
+        cure: "Put it back: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "text-changeable",
+        plant: |_| mode(&at("webstation/sudoers"), 0o666),
+        says: "Others than root can change /usr/local/remotetask/webstation/sudoers (it belongs to root, mode 0666).",
+        cure: "Put it in place anew: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "note-changeable",
+        plant: |_| chown(at("webstation/way"), Some(HTTP), None).expect("chown"),
+        says: "Others than root can change /usr/local/remotetask/webstation/way (it belongs to http, mode 0644), in which the installation notes what it has set up.",
+        cure: "Whoever could may have written another note. Take it away, and choose the entry point anew by installing again with --port, --vhost or --php: `sudo rm /usr/local/remotetask/webstation/way`",
         along: &[],
         cured: true,
     },
@@ -183,7 +231,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "log-missing",
         plant: |_| fs::remove_file(at("log.txt")).expect("removed"),
         says: "There is no /usr/local/remotetask/log.txt, and the web server's user cannot make one there: nothing is logged.",
-        cure: "Make it: `sudo touch /usr/local/remotetask/log.txt` `sudo chown http:http /usr/local/remotetask/log.txt` `sudo chmod 0640 /usr/local/remotetask/log.txt`",
+        cure: "Make it: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -191,7 +239,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "log-unwritable",
         plant: |_| chown(at("log.txt"), Some(0), None).expect("chown"),
         says: "The user http cannot write /usr/local/remotetask/log.txt (it belongs to root, mode 0640): nothing is logged.",
-        cure: "Give it to that user: `sudo chown http /usr/local/remotetask/log.txt` `sudo chmod 0640 /usr/local/remotetask/log.txt`",
+        cure: "Give it to that user: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -224,7 +272,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-missing",
         plant: |_| fs::remove_file(DROP_IN).expect("removed"),
         says: "There is no /etc/sudoers.d/remotetask, so the web server's user may not start anything. An update of DSM can take it away.",
-        cure: "Write it anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put it back: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -239,8 +287,8 @@ const ROWS: &[Row<Nas>] = &[
     Row {
         code: "sudoers-mode",
         plant: |_| mode(DROP_IN, 0o666),
-        says: "sudo does not read /etc/sudoers.d/remotetask, for others than root can change it (owner root, mode 0666).",
-        cure: "Take that away: `sudo chown root:root /etc/sudoers.d/remotetask` `sudo chmod 0440 /etc/sudoers.d/remotetask`",
+        says: "sudo does not read /etc/sudoers.d/remotetask, because others than root can change it (owner root, mode 0666).",
+        cure: "Put it in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -248,7 +296,15 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-open",
         plant: |_| mode(DROP_IN, 0o644),
         says: "/etc/sudoers.d/remotetask has mode 0644; sudo reads it, but its own checker demands 0440.",
-        cure: "Give it that: `sudo chmod 0440 /etc/sudoers.d/remotetask`",
+        cure: "Give it that mode: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "sudoers-text",
+        plant: |_| sudoers("remotetask", &format!("# mine\n{}", include_str!("../../../webstation/sudoers"))),
+        says: "/etc/sudoers.d/remotetask does not have the text that is installed, although it has the same effect.",
+        cure: "Put it in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -259,7 +315,7 @@ const ROWS: &[Row<Nas>] = &[
             fs::write("/etc/sudoers", text.replace("#includedir", "# includedir")).expect("written");
         },
         says: "/etc/sudoers does not say that the folder /etc/sudoers.d is to be read.",
-        cure: "Add the line that does: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers >/dev/null`",
+        cure: "Add the line that does, then put the rule in place: `echo '#includedir /etc/sudoers.d' | sudo tee -a /etc/sudoers >/dev/null` `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -268,7 +324,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-rule",
         plant: |_| sudoers("remotetask", &include_str!("../../../webstation/sudoers").replace(" \"\"", "")),
         says: "sudo does not let the web server's user start remotetask-run in the way it should: its rule is (root) NOSETENV: NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /usr/local/remotetask/remotetask-run.",
-        cure: "Write the rule anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put the rule in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -276,7 +332,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "sudoers-rule",
         plant: |_| sudoers("remotetask", "http ALL = nonsense (\n"),
         says: "sudo does not let the web server's user start remotetask-run in the way it should: it has no rule for that, and says \"/etc/sudoers.d/remotetask:1:*\".",
-        cure: "Write the rule anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put the rule in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -307,7 +363,7 @@ const ROWS: &[Row<Nas>] = &[
             sudoers("remotetask", text.split_inclusive('\n').next_back().expect("a line"));
         },
         says: "The drop-in's line Defaults is missing; should somebody set requiretty for sudo, nothing could be started any more.",
-        cure: "Write both lines anew: `printf '%s\\n' OURS | sudo tee /etc/sudoers.d/remotetask.new >/dev/null` `sudo chmod 0440 /etc/sudoers.d/remotetask.new` `sudo mv /etc/sudoers.d/remotetask.new /etc/sudoers.d/remotetask`",
+        cure: "Put both lines in place anew: `sudo remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -330,19 +386,67 @@ const ROWS: &[Row<Nas>] = &[
             mode("/run/effects/sudo", 0o4755);
             with_elevate(nas, "[\"/run/effects/sudo\", \"-n\"]");
         },
-        says: "What else sudo lets the web server's user do cannot be looked at: sudo says \"not today\".",
+        says: "The rest of what sudo lets the web server's user do cannot be read: sudo says \"not today\".",
         cure: "See what sudo says at a terminal: `sudo /run/effects/sudo -l -U http`",
         along: &[],
         cured: false,
     },
+    // An older sudo refuses everything for a fault in any of its files.
     Row {
-        code: "way-blocked",
+        code: "sudo-root-refused",
+        plant: |_| {
+            let text = fs::read_to_string("/etc/sudoers").expect("sudoers");
+            fs::write("/etc/sudoers", text.replace("root ALL=(ALL) ALL\n", "")).expect("written");
+        },
+        says: "root's own sudo does not work: root is not in the sudoers file.",
+        cure: "See what sudo says about its files, and correct that: `sudo -n true`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "http-expired",
+        plant: |_| expire(),
+        says: "sudo refuses the user http, whose account has expired or is missing from /etc/shadow: /usr/bin/sudo refuses: \"sudo: account validation failure*\".",
+        cure: MAKE_VALID,
+        along: &[],
+        cured: true,
+    },
+    // PAM's own word for it, which Debian's configuration hides.
+    Row {
+        code: "http-expired",
+        plant: |_| {
+            expire();
+            fs::write("/etc/pam.d/sudo", "auth sufficient pam_rootok.so\naccount required pam_unix.so\n").expect("PAM");
+        },
+        says: "sudo refuses the user http, *: /usr/bin/sudo refuses: \"sudo: Account expired *\".",
+        cure: MAKE_VALID,
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "http-expired",
         plant: |_| {
             let text = fs::read_to_string("/etc/shadow").expect("shadow");
-            fs::write("/etc/shadow", text.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:")).expect("shadow");
+            fs::write("/etc/shadow", text.replace("http:*:19000:0:99999:7:::\n", "")).expect("shadow");
         },
-        says: "The web server's user does not get through to remotetask-run: /usr/bin/sudo refuses: \"sudo: account validation failure*\".",
-        cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | sudo -u http /usr/bin/sudo -n /usr/local/remotetask/remotetask-run`",
+        says: "sudo refuses the user http, *: /usr/bin/sudo refuses: \"sudo: account validation failure*\".",
+        cure: MAKE_VALID,
+        along: &[],
+        cured: false,
+    },
+    // A sudo that lists what it should, and lets nobody through.
+    Row {
+        code: "way-blocked",
+        plant: |nas| {
+            script(
+                Path::new("/run/effects/sudo"),
+                "case \"$*\" in *-l* | *true) exec /usr/bin/sudo \"$@\" ;; esac\necho 'sudo: not today' >&2; exit 1",
+            );
+            mode("/run/effects/sudo", 0o4755);
+            with_elevate(nas, "[\"/run/effects/sudo\", \"-n\"]");
+        },
+        says: "The web server's user does not get through to remotetask-run: /run/effects/sudo refuses: \"sudo: not today\".",
+        cure: "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | sudo -u http /run/effects/sudo -n /usr/local/remotetask/remotetask-run`",
         along: &[],
         cured: false,
     },
@@ -413,7 +517,7 @@ fn try_all(cured: bool) -> usize {
     for row in &rows {
         kept.restore();
         let nas = healthy();
-        row.try_on(&nas, &look, &|text| text.replace("OURS", OURS));
+        row.try_on(&nas, &look, &str::to_owned);
     }
     rows.len()
 }
@@ -503,51 +607,59 @@ fn an_ordinary_users_trial_has_no_fault() {
     assert!(!told.out.contains("sudo") && told.out.contains("everything would work; advice: 5"), "{}", told.out);
 }
 
-fn passage() -> Said {
-    said(Command::new(at("remotetask")).arg("passage"), "")
+/// What `check` says of the way, and with which `why`.
+fn way() -> Option<String> {
+    let found = findings(&look());
+    let text = |found: &Value, name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let mut ways = found.iter().filter(|found| ["way-blocked", "http-expired"].contains(&&*text(found, "code")));
+    let way = ways.next().map(|found| text(found, "says"))?;
+    assert!(ways.next().is_none(), "{found:?}");
+    Some(way.split_once(": ").expect("why").1.to_owned())
 }
 
 #[test]
-fn the_passage_alone() {
+fn the_way_is_tried_as_a_request_goes_it() {
     let kept = Kept::new();
     let nas = healthy();
-    assert_eq!(passage().ok(), "");
-    let shadow = fs::read_to_string("/etc/shadow").expect("shadow");
-    fs::write("/etc/shadow", shadow.replace("http:*:19000:0:99999:7:::", "http:*:19000:0:99999:7::1:"))
-        .expect("shadow");
-    let blocked = |expected: &str| {
-        let said = passage();
-        assert!(said.code == Some(1) && said.err.is_empty() && like(&said.out, expected), "{said:?}");
+    assert_eq!(way(), None);
+    expire();
+    let expired = "/usr/bin/sudo refuses: \"sudo: account validation failure*\".";
+    let blocked =
+        |why: Option<String>, expected: &str| assert!(why.as_deref().is_some_and(|why| like(why, expected)), "{why:?}");
+    blocked(way(), expired);
+    // A fault of config.json is no fault of the way.
+    nas.raw_config("{");
+    blocked(way(), expired);
+    // `repair` tries it too, where something is configured.
+    let repair = || {
+        let said = said(Command::new(at("remotetask")).arg("repair"), "");
+        (said.code, said.out.split_whitespace().collect::<Vec<_>>().join(" "))
     };
-    blocked("/usr/bin/sudo refuses: \"sudo: account validation failure*\"\n");
-    kept.restore();
-    fs::rename(DROP_IN, "/etc/sudoers.d/remotetask.away").expect("away");
-    blocked("/usr/bin/sudo refuses: \"sudo: a password is required\"\n");
-    // What is wrong with config.json is nothing of this; what stands in one that others may write is not started.
-    for (text, bits) in [("{", 0o640), ("{\"elevate\": [\"/bin/false\"], \"magickey\": \"x\", \"tasks\": {}}", 0o666)] {
-        nas.raw_config(text);
-        mode(&at("config.json"), bits);
-        blocked("/usr/bin/sudo refuses: \"sudo: a password is required\"\n");
-    }
-    // Where it cannot be tried.
     fs::remove_file(at("config.json")).expect("removed");
-    assert_eq!(passage().ok(), "");
+    let well = (Some(0), "Everything was as it should be; nothing was changed.".to_owned());
+    assert_eq!(repair(), well);
     nas.config("");
-    blocked("*\n");
-    let passwd = fs::read_to_string("/etc/passwd").expect("passwd");
-    fs::write("/etc/passwd", passwd.replace("\nhttp:", "\nhttpd:")).expect("passwd");
-    assert_eq!(passage().ok(), "");
+    let (code, out) = repair();
+    assert!(code == Some(1) && out.starts_with("fault sudo refuses the user http, "), "{out}");
     kept.restore();
-    fs::rename("/etc/sudoers.d/remotetask.away", DROP_IN).expect("back");
-    assert_eq!(passage().ok(), "");
+    assert_eq!(repair(), well);
     with_elevate(&nas, "[\"/none/sudo\"]");
-    blocked("/none/sudo refuses: \"remotetask: /none/sudo: there is no such file.\"\n");
+    let (code, out) = repair();
+    let refused = "/none/sudo refuses: \"remotetask: /none/sudo: there is no such file.\".";
+    assert!(code == Some(1) && out.contains(refused), "{out}");
+    // A program that others may have named is not started.
+    script(Path::new("/run/effects/sudo"), "touch /run/effects/touched");
+    nas.config("");
+    with_elevate(&nas, "[\"/run/effects/sudo\"]");
+    mode(&at("config.json"), 0o666);
+    assert_eq!((repair().0, way()), (Some(1), None));
+    assert!(!Path::new("/run/effects/touched").exists());
 }
 
 /// Whoever has broken into a web application can stop what runs as its user: it is waited for until the time is over,
 /// and killed.
 #[test]
-fn a_passage_that_is_stopped() {
+fn a_way_that_is_stopped() {
     let nas = healthy();
     let attacker = "import os, signal\n\
         while True:\n \
@@ -563,12 +675,11 @@ fn a_passage_that_is_stopped() {
         stats.filter(|stat| stat.contains(") T ")).collect::<Vec<_>>()
     };
     let late = (0..50).find_map(|_| {
-        let said = passage();
+        let why = way();
         assert_eq!(stopped(), [] as [String; 0], "nothing stays behind");
-        (said.code != Some(0)).then_some(said)
+        why
     });
     drop(attacker);
-    let late = late.expect("one that was stopped");
-    assert_eq!((late.code, &*late.out), (Some(1), "/usr/bin/sudo: no answer in time\n"), "{late:?}");
-    assert_eq!(passage().ok(), "");
+    assert_eq!(late.expect("one that was stopped"), "/usr/bin/sudo: no answer in time.");
+    assert_eq!(way(), None);
 }

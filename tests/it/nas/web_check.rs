@@ -19,8 +19,6 @@ const OURS: &str = "http://127.0.0.1:10765";
 fn healthy() -> Nas {
     let nas = Nas::new();
     nas.sealed_config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
-    let _ = fs::remove_file("/usr/local/bin/remotetask");
-    symlink(at("remotetask"), "/usr/local/bin/remotetask").expect("a link");
     let _ = fs::remove_dir_all("/etc/nginx/proxy");
     for other in fs::read_dir("/volume1/web").expect("the share").flatten() {
         let _ = fs::remove_dir_all(other.path());
@@ -226,8 +224,20 @@ fn take_away(module: &str) {
     fs::rename(&there, format!("{there}.away")).expect("away");
 }
 
+/// Neither Apache nor the drop-in, which is the shipped text as an owner installs it, loads what runs programs.
 fn without_cgi() {
+    fs::write(DROP_IN, include_str!("../../../webstation/remotetask.conf")).expect("the drop-in");
     fs::write(format!("{PACKAGE}/modules.d/cgid.conf"), "").expect("no module");
+}
+
+/// An owner has set the entry point up by hand: nothing is noted.
+fn by_hand() {
+    fs::remove_file(at("webstation/way")).expect("removed");
+}
+
+/// The installation has laid the document root out.
+fn laid_out() {
+    fs::write(at("webstation/way"), "vhost\n").expect("the note");
 }
 
 fn in_main(old: &str, new: &str) {
@@ -308,6 +318,17 @@ const PORT_ROWS: &[Row<Nas>] = &[
         code: "web-dropin-elsewhere",
         plant: |_| edit(DROP_IN, "Define REMOTETASK_FOLDER /usr/local/remotetask", "Define REMOTETASK_FOLDER /usr/local/other"),
         says: "Apache's port of its own leads to /usr/local/other, not to /usr/local/remotetask.",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "web-dropin-elsewhere",
+        plant: |_| {
+            by_hand();
+            edit(DROP_IN, "Define REMOTETASK_FOLDER /usr/local/remotetask", "Define REMOTETASK_FOLDER /usr/local/other");
+        },
+        says: "Apache's port of its own leads to /usr/local/other, not to /usr/local/remotetask.",
         cure: "Let it lead here, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_FOLDER\\) .*|\\1 /usr/local/remotetask|' /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
         cured: true,
@@ -315,6 +336,17 @@ const PORT_ROWS: &[Row<Nas>] = &[
     Row {
         code: "web-other-port",
         plant: |nas| nas.raw_config(&fs::read_to_string(at("config.json")).expect("config").replacen("\"server\": {", "\"server\": {\"port\": 8080, ", 1)),
+        says: "Apache is told to listen on 127.0.0.1:10765, config.json says 127.0.0.1:8080.",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "web-other-port",
+        plant: |nas| {
+            by_hand();
+            nas.raw_config(&fs::read_to_string(at("config.json")).expect("config").replacen("\"server\": {", "\"server\": {\"port\": 8080, ", 1));
+        },
         says: "Apache is told to listen on 127.0.0.1:10765, config.json says 127.0.0.1:8080.",
         cure: "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 127.0.0.1:8080|' /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
@@ -333,6 +365,17 @@ const PORT_ROWS: &[Row<Nas>] = &[
         code: "web-changed",
         plant: |_| edit(DROP_IN, "    TraceEnable off\n", ""),
         says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf lacks a line that was installed: TraceEnable off. Without it requests do not arrive, or refusals can be told apart.",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "web-changed",
+        plant: |_| {
+            by_hand();
+            edit(DROP_IN, "    TraceEnable off\n", "");
+        },
+        says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf lacks a line that was installed: TraceEnable off. Without it requests do not arrive, or refusals can be told apart.",
         cure: "Put it back where it stood, as the same file in the folder webstation shows it, and restart Apache: `sudo vi /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
         cured: false,
@@ -341,13 +384,35 @@ const PORT_ROWS: &[Row<Nas>] = &[
         code: "web-not-quiet",
         plant: |_| edit(DROP_IN, "    LogLevel emerg\n", ""),
         says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf lacks a line that keeps keys out of Apache's logs: LogLevel emerg.",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "web-more",
+        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    UseCanonicalName Off\n"),
+        says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf has a line that was not installed: UseCanonicalName Off.",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "web-not-quiet",
+        plant: |_| {
+            by_hand();
+            edit(DROP_IN, "    LogLevel emerg\n", "");
+        },
+        says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf lacks a line that keeps keys out of Apache's logs: LogLevel emerg.",
         cure: "Put it back where it stood, *",
         along: &[],
         cured: false,
     },
     Row {
         code: "web-more",
-        plant: |_| edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    UseCanonicalName Off\n"),
+        plant: |_| {
+            by_hand();
+            edit(DROP_IN, "    LogLevel emerg\n", "    LogLevel emerg\n    UseCanonicalName Off\n");
+        },
         says: "/usr/local/etc/apache24/sites-enabled/remotetask.conf has a line that was not installed: UseCanonicalName Off.",
         cure: "If it is not yours, or writes a log, take it out, and restart Apache: `sudo vi /usr/local/etc/apache24/sites-enabled/remotetask.conf` `sudo synosystemctl restart pkgctl-Apache2.4`",
         along: &[],
@@ -438,6 +503,18 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         cured: false,
     },
     Row {
+        code: "web-link-elsewhere",
+        plant: |_| {
+            laid_out();
+            fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
+            symlink("/usr/local/remotetask/remotetask", format!("{WEB}/remotetask.cgi")).expect("a link");
+        },
+        says: "/volume1/web/remotetask/remotetask.cgi is no link to /usr/local/remotetask/remotetask-cgi, *",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
         code: "web-page-other",
         plant: |_| {
             fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
@@ -470,12 +547,34 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         cured: false,
     },
     Row {
+        code: "web-no-htaccess",
+        plant: |_| {
+            laid_out();
+            fs::remove_file(format!("{WEB}/.htaccess")).expect("removed");
+        },
+        says: "/volume1/web/remotetask has remotetask.cgi, but no .htaccess that sends requests to it.",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &[],
+        cured: true,
+    },
+    Row {
         code: "web-changed",
         plant: |_| edit(&format!("{WEB}/.htaccess"), "[END]\n", "[L]\n"),
         says: "/volume1/web/remotetask/.htaccess lacks a line that was installed: RewriteRule ^(.*)$ remotetask.cgi/$1 [END]. Without it *",
         cure: "Put it back where it stood, *",
         along: &["web-more"],
         cured: false,
+    },
+    Row {
+        code: "web-changed",
+        plant: |_| {
+            laid_out();
+            edit(&format!("{WEB}/.htaccess"), "[END]\n", "[L]\n");
+        },
+        says: "/volume1/web/remotetask/.htaccess lacks a line that was installed: RewriteRule ^(.*)$ remotetask.cgi/$1 [END]. Without it *",
+        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        along: &["web-more"],
+        cured: true,
     },
     Row {
         code: "web-module-not-loaded",
@@ -635,6 +734,8 @@ fn try_all(rows: &[Row<Nas>], installed: fn() -> Nas) {
     for row in rows {
         let as_it_was = AsItWas::now();
         row.try_on(&installed(), &|| look(&[]), &str::to_owned);
+        // A repair restarts it.
+        super::install::service("stop");
         drop(as_it_was);
     }
 }

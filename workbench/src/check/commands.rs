@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
+use crate::owner::names::shown_mode;
 use remotetask::child;
 use remotetask::config::{as_argv, Starts};
+use remotetask::files::is_executable;
 use remotetask::trust::{flaw_above, Flaw};
 
 findings! {
@@ -148,7 +150,7 @@ fn missing_interpreter(words: &[String]) -> Option<String> {
 }
 
 fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    is_executable(path).unwrap_or(false)
 }
 
 /// The script that an interpreter is given.
@@ -190,7 +192,7 @@ fn others(
 }
 
 fn mode(bits: u32) -> String {
-    format!("{:04o}", bits & 0o7777)
+    shown_mode(bits)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use crate::owner::fault::Fault;
 use crate::owner::finding::{findings, Found};
 use crate::owner::strength::{weakness, Weakness, PUBLISHED};
 use remotetask::config::{Config, MagicKey};
+use remotetask::files::Regular;
 use remotetask::key::{Digest, Key};
+use remotetask::trust::is_own;
 
 findings! {
     Unreadable { why, file }: "keys-unreadable", Fault,
@@ -40,8 +42,11 @@ findings! {
 /// Looks at config.json's keys, and at those that keys.json knows behind digests.
 pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     let mut found = Vec::new();
-    if let Err(Fault(why)) = &nas.secrets {
-        found.push(Unreadable { why, file: &nas.path("keys.json").display() }.found());
+    let path = nas.path("keys.json");
+    // One that others can change is found among the files, with another action.
+    let by_others = Regular::open(&path).is_ok_and(|file| !is_own(&file, nas.folder));
+    if let (Err(Fault(why)), false) = (&nas.secrets, by_others) {
+        found.push(Unreadable { why, file: &path.display() }.found());
     }
     let Some(config) = nas.config else { return found };
     let keys = each(config);

@@ -55,6 +55,7 @@ pub fn run(bench: &Workbench, url: Option<&str>, as_json: bool) -> Result<bool, 
     if let Some(url) = url {
         found.extend(live::look(&nas, url)?);
     }
+    web::on_this_dsm(&mut found);
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
     found.iter_mut().for_each(|found| typed_here(bench, found));
     match as_json {
@@ -77,12 +78,15 @@ pub fn faults_in_files(folder: &Path, content: &[u8], config: &Config<'_>) -> us
 fn on_this_machine(nas: &Installation<'_>) -> Vec<Found> {
     let mut found = keys::look(nas);
     found.extend(configuration::not_trusted(nas));
-    let mut way: Vec<Found> = parts::all().iter().flat_map(|part| part.look(nas)).collect();
+    let [files, sudo_rule, others @ ..] = parts::all();
+    let mut way = files.look(nas);
+    way.extend(sudo_rule.look(nas));
     // It would fail for what was found already.
     if works(&way) {
         way.extend(sudo_path::look(nas));
     }
     found.extend(way);
+    found.extend(others.iter().flat_map(|part| part.look(nas)));
     found.extend(scheduler::look(nas));
     found.extend(commands::look(nas));
     found.extend(disk_space::look(nas));

@@ -20,17 +20,28 @@ use remotetask::line::Reply;
 use remotetask::outcome::Outcome;
 
 findings! {
+    Expired { why }: "http-expired", Fault,
+        "sudo refuses the user http, whose account has expired or is missing from /etc/shadow: <why>.",
+        "Make the account valid. If it has a line there, this takes the day of its expiry, the eighth field, out of it; if \
+         it has none, add the line http:*::::::: there: `sudo sed -i 's/^\\(http\\(:[^:]*\\)\\{6\\}:\\)[^:]*/\\1/' \
+         /etc/shadow`";
     Blocked { why, sudo, program }: "way-blocked", Fault,
         "The web server's user does not get through to remotetask-run: <why>.",
         "Mend what that says, and try the way yourself until the answer is {\"v\":1,\"refused\":true}: `echo | sudo -u \
          http <sudo> -n <program>`";
 }
 
+/// The words of sudo about an account that PAM's account management refuses.
+const EXPIRED: [&str; 2] = ["account validation failure", "Account expired"];
+
 /// Tries it, where there is such a user and root to become it.
 pub fn look(nas: &Installation<'_>) -> Option<Found> {
     // Faults of config.json itself are found elsewhere.
     let elevate = nas.believed().map_or(ELEVATE.to_vec(), |config| config.server.elevate());
     let why = blocked(nas, &elevate)?;
+    if EXPIRED.iter().any(|words| why.contains(words)) {
+        return Some(Expired { why: &why }.found());
+    }
     let (sudo, program) = (elevate.first().copied().unwrap_or_default(), nas.path("remotetask-run"));
     Some(Blocked { why: &why, sudo: &sudo, program: &program.display() }.found())
 }

@@ -148,7 +148,7 @@ impl Notes {
     }
 }
 
-/// `forget-pages`: what keepers that were ended have left is taken away.
+/// Takes away what keepers that were ended have left; for `repair`.
 pub fn forget(bench: &Workbench) -> Result<(), Fault> {
     drop_notes(bench, &|path| is_gone(path).unwrap_or(false))?;
     match Notes::read(bench)?.paths.join(", ") {

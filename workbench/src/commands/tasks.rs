@@ -3,7 +3,6 @@
 use crate::owner::known_keys::{first, forget, keep};
 use crate::owner::names::{no_task, quoted, who};
 use crate::owner::urls::{show_urls, Codes};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use crate::owner::secrets::new_key;
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
 use remotetask::config::{Config, Starts, Task, SYNOSCHEDTASK, SYNOSCHEDULE};
+use remotetask::files::is_executable;
 use remotetask::key::Digest;
 use remotetask::record::Runs;
 use remotetask::start::{self, Listed};
@@ -312,10 +312,9 @@ fn can_be_started(command: &[String]) -> Result<(), Fault> {
             "\"{program}\" is no program: write its words apart, without quotes around them all"
         )));
     }
-    let meta = std::fs::metadata(program).map_err(|e| Fault(format!("{program}: {}", plainly(&e))))?;
-    match meta.is_file() && meta.permissions().mode() & 0o111 != 0 {
+    match is_executable(Path::new(program)).map_err(|e| Fault(format!("{program}: {}", plainly(&e))))? {
         true => Ok(()),
-        false if meta.is_file() => {
+        false if Path::new(program).is_file() => {
             Err(Fault(format!("{program} is not executable; make it so: chmod +x {}", quoted(program))))
         }
         false => Err(Fault(format!("{program} is not a file; name the program itself"))),

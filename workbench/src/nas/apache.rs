@@ -65,6 +65,33 @@ impl Directive {
     }
 }
 
+/// Apache's configuration, as it reports it itself.
+pub struct Configuration {
+    /// The names of the loaded modules, such as `cgid_module`.
+    pub modules: Vec<String>,
+    /// The files that it reads.
+    pub files: Vec<PathBuf>,
+    /// The directives in them, in their order.
+    pub directives: Vec<Directive>,
+}
+
+impl Configuration {
+    /// Asks Apache; or returns its complaint about its files.
+    pub fn of(apache: &Apache) -> Result<Configuration, String> {
+        Ok(Configuration { modules: apache.modules()?, files: apache.files()?, directives: apache.directives()? })
+    }
+
+    /// Returns true if this module is loaded.
+    pub fn loads(&self, module: &str) -> bool {
+        self.modules.iter().any(|loaded| loaded == module)
+    }
+
+    /// The directives of this name.
+    pub fn all<'t>(&'t self, name: &'t str) -> impl Iterator<Item = &'t Directive> {
+        self.directives.iter().filter(move |directive| directive.is(name))
+    }
+}
+
 impl Apache {
     /// That of this machine.
     pub fn here() -> Option<Apache> {

@@ -1,17 +1,22 @@
 //! The installation as it lies on this machine: its folder, configuration, keys and accounts.
 
+use std::cell::OnceCell;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
 use super::accounts::Accounts;
+use super::apache::{Apache, Configuration};
 use crate::owner::fault::Fault;
 use crate::owner::secrets::Secrets;
 use crate::owner::view::plain_keys;
 use crate::owner::workbench::INSTALLED;
 use remotetask::config::Config;
 use remotetask::trust;
+
+/// DSM's own word for what it is.
+pub const VERSION: &str = "/etc.defaults/VERSION";
 
 /// An installation as `check` and the parts look at it.
 pub struct Installation<'s> {
@@ -30,6 +35,8 @@ pub struct Installation<'s> {
     pub trial: bool,
     /// Whether nobody else could have written the configuration.
     pub trusted: bool,
+    /// Asked when it is first needed.
+    apache: OnceCell<Option<Result<Configuration, String>>>,
 }
 
 impl<'s> Installation<'s> {
@@ -52,7 +59,18 @@ impl<'s> Installation<'s> {
             user,
             trial,
             trusted,
+            apache: OnceCell::new(),
         }
+    }
+
+    /// Returns true for an installation that web servers of DSM lead to.
+    pub fn is_on_dsm(&self) -> bool {
+        !self.trial && Path::new(VERSION).exists()
+    }
+
+    /// The configuration of this machine's Apache, if there is one; or its complaint about its files.
+    pub fn apache(&self) -> Option<&Result<Configuration, String>> {
+        self.apache.get_or_init(|| Apache::here().as_ref().map(Configuration::of)).as_ref()
     }
 
     /// The configuration, where what it names may be started, and may stand in a fix.

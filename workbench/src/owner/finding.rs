@@ -131,6 +131,14 @@ impl Found {
         shown.collect()
     }
 
+    /// The same finding with another action where the installation has laid out the file itself: `repair` puts it right.
+    pub fn by_repair_if(mut self, is_laid_out: bool) -> Found {
+        if is_laid_out {
+            self.fix = parts("This makes it again what the installation sets up: `sudo remotetask repair`").collect();
+        }
+        self
+    }
+
     /// The text to type, in its order.
     pub fn typed(&self) -> impl Iterator<Item = &str> {
         self.fix.iter().filter_map(|part| match part {

@@ -64,6 +64,11 @@ pub fn person<'c, 't>(
     Ok((name(&labels, at), &config.server.magic_keys[at]))
 }
 
+/// A mode as chmod(1) takes it.
+pub fn shown_mode(mode: u32) -> String {
+    format!("{:04o}", mode & 0o7777)
+}
+
 /// A word for a shell.
 pub fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));

@@ -12,6 +12,7 @@ use crate::owner::edit::{replace, FileAttrs};
 use crate::owner::fault::Fault;
 use remotetask::files::Regular;
 use remotetask::key::Digest;
+use remotetask::trust::is_own;
 
 /// Characters of a new key: they survive any server's decoding, and no two are taken for each other
 /// when they are read aloud or typed. 32 of them, 5 bits each.
@@ -60,7 +61,20 @@ impl Secrets {
     /// Reads `folder`'s keys.json; where there is none nothing is kept yet.
     pub fn read(folder: &Path) -> Result<Secrets, Fault> {
         let path = folder.join("keys.json");
-        let content = match Regular::open(&path).and_then(|file| file.read(MOST)) {
+        let content = match Regular::open(&path) {
+            Ok(file) if !is_own(&file, folder) => {
+                return Err(Fault(format!(
+                    "{}: others can change it (it belongs to uid {}, mode {:04o}), and all keys stand in it, so it is not \
+                     read. Whoever could may have put an address of theirs in the place of yours: look into it, close it as \
+                     remotetask check shows, and take new keys",
+                    path.display(),
+                    file.uid,
+                    file.mode & 0o7777
+                )))
+            }
+            file => file.and_then(|file| file.read(MOST)),
+        };
+        let content = match content {
             Ok(content) => serde_json::from_slice(&content).map_err(|e| {
                 // Its place alone: the words of the error may hold a key.
                 Fault(format!(

@@ -34,5 +34,7 @@ pub fn all() -> [&'static dyn Part; 5] {
 /// The findings of all parts.
 #[cfg(test)]
 pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
-    [files::look::KINDS, files::log_file::KINDS, sudo_rule::KINDS, link::KINDS, boot_script::KINDS].concat()
+    let entry_point = entry_point::kinds();
+    [files::look::KINDS, files::log_file::KINDS, sudo_rule::KINDS, link::KINDS, boot_script::KINDS, &entry_point]
+        .concat()
 }

@@ -1,9 +1,9 @@
 //! Logs and status pages of Apache's that show secret URLs.
 
-use super::document_root::hosts;
-use super::{Configuration, EntryPoint};
-use crate::nas::apache::Directive;
+use super::htaccess::hosts;
+use crate::nas::apache::{Configuration, Directive};
 use crate::owner::finding::{findings, Found};
+use crate::parts::entry_point::entries::Entry;
 
 findings! {
     AccessLog { log, file, line }: "web-access-log", Advice,
@@ -24,14 +24,14 @@ findings! {
 
 /// Finds logs that hold our URLs. Those of a virtual host take the place of the server's own; a document root can
 /// only ask to be left out.
-pub fn logs(conf: &Configuration, entry_points: &[EntryPoint]) -> Vec<Found> {
+pub fn logs(conf: &Configuration, entries: &[Entry]) -> Vec<Found> {
     let access = || conf.all("CustomLog").chain(conf.all("TransferLog"));
     // For all virtual hosts, whatever they have of their own.
     let mut logs: Vec<&Directive> = conf.all("GlobalLog").chain(conf.all("ForensicLog")).collect();
     let mut found = Vec::new();
-    for entry_point in entry_points {
-        match entry_point {
-            EntryPoint::Port(dropin) => {
+    for entry in entries {
+        match entry {
+            Entry::Port(dropin) => {
                 logs.extend(access().filter(|d| d.file == *dropin));
                 let errors = conf.all("ErrorLog").filter(|d| d.word(0) != Some("/dev/null"));
                 let loud = conf.all("LogLevel").filter(|d| !d.rest.eq_ignore_ascii_case("emerg"));
@@ -40,7 +40,7 @@ pub fn logs(conf: &Configuration, entry_points: &[EntryPoint]) -> Vec<Found> {
                     ErrorLog { what, file: &d.file.display(), line: &d.line }.found()
                 }));
             }
-            EntryPoint::Root(root) | EntryPoint::Php(root) => {
+            Entry::Root(root) | Entry::Php(root) => {
                 let heeded = conf.loads("setenvif_module");
                 for host in hosts(conf, root) {
                     let own: Vec<&Directive> = access().filter(|d| d.of_host() == host.of_host()).collect();
@@ -48,7 +48,7 @@ pub fn logs(conf: &Configuration, entry_points: &[EntryPoint]) -> Vec<Found> {
                     logs.extend(all.into_iter().filter(|d| !(heeded && d.rest.ends_with("env=!dontlog"))));
                 }
             }
-            EntryPoint::Nginx(_) | EntryPoint::OtherLink(_) | EntryPoint::OtherPage(_) => {}
+            Entry::OtherLink(_) | Entry::OtherPage(_) => {}
         }
     }
     logs.retain(|d| d.word(0) != Some("/dev/null"));

@@ -29,7 +29,7 @@ const PHP_PAGE: &str = include_str!("../../../../webstation/php/index.php");
 const NAMES: [&str; 3] = [".htaccess", "index.php", LINK];
 
 /// The share `web`, as it really lies on its volume.
-pub fn web_share() -> Option<PathBuf> {
+fn web_share() -> Option<PathBuf> {
     let mut shares = vec![PathBuf::from("/var/services/web")];
     let volumes = fs::read_dir("/").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut volumes: Vec<PathBuf> =
@@ -37,6 +37,11 @@ pub fn web_share() -> Option<PathBuf> {
     volumes.sort();
     shares.extend(volumes);
     shares.into_iter().find(|share| share.is_dir()).and_then(|share| share.canonicalize().ok())
+}
+
+/// The folder that is laid out.
+pub fn folder() -> Option<PathBuf> {
+    web_share().map(|share| share.join(NAME))
 }
 
 /// Lays the folder out for one of the two kinds, and shows what only the owner can do.

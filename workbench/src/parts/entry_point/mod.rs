@@ -7,7 +7,12 @@ mod port; // Apache's drop-in
 mod listen; // its address
 mod drop_in; // a file for Apache: put, proved, taken back
 mod document_root; // a folder below the share web
+pub mod entries; // all entries that are laid out, an owner's too
+mod look_port; // findings about the drop-in
+mod look_document_root; // and about folders with our files
+mod changes; // an installed file, line by line
 
+pub use drop_in::path as drop_in_path;
 pub use listen::reached;
 
 use std::path::Path;
@@ -19,6 +24,7 @@ use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
 use crate::owner::finding::Found;
 use crate::owner::screen::Tone;
+use entries::Entry;
 use remotetask::files::Regular;
 
 /// The part.
@@ -33,10 +39,27 @@ pub fn noted(folder: &Path) -> Option<EntryPointKind> {
     EntryPointKind::of(String::from_utf8_lossy(&note).trim())
 }
 
+/// The findings of this part.
+#[cfg(test)]
+pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
+    [look_port::KINDS, changes::KINDS, look_document_root::KINDS].concat()
+}
+
 impl Part for EntryPoint {
-    /// The files of web servers are looked at by `check` as a whole: a way in that an owner has made counts too.
-    fn look(&self, _: &Installation<'_>) -> Vec<Found> {
-        Vec::new()
+    /// An entry that an owner has made counts too. Web servers as a whole are looked at by `check`.
+    fn look(&self, nas: &Installation<'_>) -> Vec<Found> {
+        if !nas.is_on_dsm() {
+            return Vec::new();
+        }
+        let conf = nas.apache().and_then(|conf| conf.as_ref().ok());
+        let look = |entry: Entry| match &entry {
+            Entry::Port(path) => look_port::look(path, nas, conf),
+            Entry::Root(root) => look_document_root::look(root, nas),
+            Entry::Php(root) => look_document_root::open(root, &["index.php", ".htaccess"], nas),
+            Entry::OtherLink(link) => vec![look_document_root::other_link(link, nas)],
+            Entry::OtherPage(file) => vec![look_document_root::other_page(file)],
+        };
+        entries::entries(conf, nas).into_iter().flat_map(look).collect()
     }
 
     fn put(&self, job: &mut Job<'_>) -> Result<(), Fault> {

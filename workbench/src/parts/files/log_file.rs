@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use super::look::shown_mode;
 use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
+use crate::owner::names::shown_mode;
 
 findings! {
     Missing { file }: "log-missing", Fault,

@@ -11,6 +11,7 @@ use super::{there, Content, Difference, Row, TABLE};
 use crate::nas::accounts::Accounts;
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
+use crate::owner::names::shown_mode;
 use remotetask::files::START_PAGE_MAX;
 use remotetask::trust::{flaw, flaw_above};
 
@@ -98,8 +99,8 @@ findings! {
         "<file> is not shown, because <why>; callers see the start page that came with the programs.",
         "Make it a file of at most 64 KiB that everybody can read, and look again: `sudo chmod 0644 <file>`";
     StartPageChangeable { file, wanted, user, mode }: "start-page-changeable", Advice,
-        "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>): the page that comes for every wrong URL, and \
-         could ask for a key.",
+        "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), so callers see the start page that came with \
+         the programs: this one could ask for a key.",
         "Look whether it is as you made it, and close it: `sudo chown <wanted> <file>` `sudo chmod go-w <file>`";
     Leftover { file, mode }: "leftover", Advice,
         "<file> (mode <mode>) is a copy that an editor, a repair, or a change that was cut off has left. There may be keys in it.",
@@ -285,9 +286,4 @@ fn leftovers(nas: &Installation<'_>) -> Vec<Found> {
         Leftover { file: &path.display(), mode: &mode }.found()
     };
     copies.iter().map(found).collect()
-}
-
-/// A mode as chmod(1) takes it.
-pub fn shown_mode(mode: u32) -> String {
-    format!("{:04o}", mode & 0o7777)
 }

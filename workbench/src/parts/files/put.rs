@@ -9,9 +9,10 @@ use std::path::Path;
 use rustix::fs::{fchmod, fchown, fstat, open, Gid, Mode, OFlags, Uid};
 use rustix::process::geteuid;
 
-use super::look::{self, shown_mode};
+use super::look;
 use super::{there, Content, Difference, IfChangeable, Row, OLD, TABLE};
 use crate::owner::fault::{plainly, Fault};
+use crate::owner::names::shown_mode;
 use crate::parts::job::Job;
 use crate::parts::place;
 use remotetask::files::Regular;

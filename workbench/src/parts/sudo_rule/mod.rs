@@ -19,8 +19,10 @@ use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::finding::{findings, Found, Level};
+use crate::owner::names::shown_mode;
 use remotetask::child::{run_captured, Captured, RunError};
 use remotetask::config::ELEVATE;
+use remotetask::files::is_executable;
 
 findings! {
     /// Only an installation of root's can be without sudo.
@@ -222,11 +224,7 @@ fn refused_by_visudo() -> Result<Option<String>, Fault> {
 
 /// The effect of the rule among all others, as sudo tells it. Advice is no fault of the rule.
 fn proof() -> Vec<Found> {
-    let mut found = match run_captured([SUDO, "-n", "true"], ANSWER_MAX, Instant::now() + PATIENCE) {
-        Ok(answer) if answer.end.exit == Some(0) => ask(SUDO),
-        Ok(answer) => vec![RootRefused { why: &first_line(&answer) }.found()],
-        Err(_) => vec![RootRefused { why: &"it gives no answer" }.found()],
-    };
+    let mut found = ask(SUDO);
     let reads_folder = includes(&String::from_utf8_lossy(&fs::read(MAIN).unwrap_or_default()));
     if !reads_folder && found.iter().any(|found| found.code == Rule::KIND.code) {
         found = vec![NotIncluded.found()];
@@ -241,10 +239,11 @@ fn program_of_rule() -> &'static str {
 }
 
 fn program(nas: &Installation<'_>, sudo: &str) -> Option<Found> {
-    let Some(meta) = fs::metadata(sudo).ok().filter(|meta| meta.is_file() && meta.mode() & 0o111 != 0) else {
+    let meta = fs::metadata(sudo).ok().filter(|_| is_executable(Path::new(sudo)).unwrap_or(false));
+    let Some(meta) = meta else {
         return Some(SudoMissing { sudo: &sudo }.found());
     };
-    let (user, mode) = (nas.accounts.user(meta.uid()), format!("{:04o}", meta.mode() & 0o7777));
+    let (user, mode) = (nas.accounts.user(meta.uid()), shown_mode(meta.mode()));
     let not_setuid = || SudoNotSetuid { sudo: &sudo, user: &user, mode: &mode }.found();
     (meta.uid() != 0 || meta.mode() & 0o4000 == 0).then(not_setuid)
 }
@@ -256,7 +255,7 @@ fn drop_in(nas: &Installation<'_>) -> Option<Found> {
             None => FileMissing { file: &FILE }.found(),
         });
     };
-    let (user, mode) = (nas.accounts.user(meta.uid()), format!("{:04o}", meta.mode() & 0o7777));
+    let (user, mode) = (nas.accounts.user(meta.uid()), shown_mode(meta.mode()));
     match () {
         () if meta.uid() != 0 || meta.mode() & 0o022 != 0 => {
             Some(FileMode { file: &FILE, user: &user, mode: &mode }.found())
@@ -298,10 +297,14 @@ fn includes(main: &str) -> bool {
 /// The findings about the effect of all rules together.
 fn ask(sudo: &str) -> Vec<Found> {
     let unknown = |why: &str| vec![Unknown { why: &why, sudo: &sudo }.found()];
-    let answer = match run_captured([sudo, "-n", "-l", "-U", HTTP], ANSWER_MAX, Instant::now() + PATIENCE) {
+    match answer_of([sudo, "-n", "true"]) {
+        Ok(answer) if answer.end.exit == Some(0) => {}
+        Ok(answer) => return vec![RootRefused { why: &first_line(&answer).trim_end_matches('.') }.found()],
+        Err(why) => return unknown(&why),
+    }
+    let answer = match answer_of([sudo, "-n", "-l", "-U", HTTP]) {
         Ok(answer) => answer,
-        Err(RunError::Start(e)) => return unknown(&plainly(&e)),
-        Err(RunError::Late(_)) => return unknown("sudo gave no answer within 10 s"),
+        Err(why) => return unknown(&why),
     };
     let complaint = first_line(&answer);
     if answer.end.exit != Some(0) {
@@ -309,6 +312,14 @@ fn ask(sudo: &str) -> Vec<Found> {
     }
     let in_place = place::holds(Path::new(FILE), TEXT.as_bytes());
     judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), in_place, &complaint)
+}
+
+/// What a command says and how it ends, or why that is not known.
+fn answer_of<'a>(argv: impl IntoIterator<Item = &'a str>) -> Result<Captured, String> {
+    run_captured(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|error| match error {
+        RunError::Start(e) => plainly(&e).to_string(),
+        RunError::Late(_) => format!("sudo gave no answer within {} s", PATIENCE.as_secs()),
+    })
 }
 
 /// The first words of its complaint, without its name.

@@ -1,13 +1,14 @@
-//! Apache's drop-in for a port of its own: read, leading here, on the configured port, whole.
+//! Findings about Apache's drop-in for a port of its own: read, leading here, on the configured port, whole.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::changes::changes;
-use super::Configuration;
-use crate::nas::apache::{self, DROP_INS};
+use super::noted;
+use crate::nas::apache::{self, Configuration};
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
+use crate::parts::job::EntryPointKind;
 
 findings! {
     NotRead { dropin, main }: "web-dropin-not-read", Fault,
@@ -27,12 +28,7 @@ findings! {
 
 const DROP_IN: &str = include_str!("../../../../webstation/remotetask.conf");
 
-/// The place of the drop-in.
-pub fn drop_in() -> PathBuf {
-    Path::new(DROP_INS).join("remotetask.conf")
-}
-
-/// Looks at the drop-in.
+/// Looks at the drop-in. What stands in one that the installation has laid out is put right by `repair`.
 pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -> Vec<Found> {
     let dropin = &path.display();
     let mut found = Vec::new();
@@ -48,17 +44,20 @@ pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -
         let first = named.next()?;
         Some((first.word(1)?.to_owned(), first.file.display().to_string()))
     };
+    let is_laid_out = noted(nas.folder) == Some(EntryPointKind::Port);
     let ours = nas.folder.display().to_string();
     if let Some((theirs, file)) = defined("REMOTETASK_FOLDER").filter(|(theirs, _)| *theirs != ours) {
-        found.push(DropInElsewhere { theirs: &theirs, ours: &ours, file: &file }.found());
+        let elsewhere = DropInElsewhere { theirs: &theirs, ours: &ours, file: &file }.found();
+        found.push(elsewhere.by_repair_if(is_laid_out && Path::new(&file) == path));
     }
     if let (Some((theirs, file)), Some(config)) = (defined("REMOTETASK_LISTEN"), nas.config) {
         let ours = SocketAddr::new(config.server.listen, config.server.port);
         if !same(&theirs, ours) {
-            found.push(OtherPort { theirs: &theirs, ours: &ours, file: &file }.found());
+            let other = OtherPort { theirs: &theirs, ours: &ours, file: &file }.found();
+            found.push(other.by_repair_if(is_laid_out && Path::new(&file) == path));
         }
     }
-    found.extend(changes(path, DROP_IN));
+    found.extend(changes(path, DROP_IN).into_iter().map(|found| found.by_repair_if(is_laid_out)));
     found
 }
 

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use super::read;
+/// None of the files that are installed is as large, in bytes.
+const OURS_MAX: usize = 64 << 10;
+
 use crate::owner::finding::{findings, Found};
+use remotetask::files::Regular;
 
 findings! {
     LacksLine { file, line }: "web-changed", Fault,
@@ -47,7 +50,7 @@ fn lines(text: &str) -> Vec<String> {
     words.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
-/// Returns true if nas.sh adds this line where Apache does not load its module for programs by itself.
+/// Returns true for a line that the installation adds where Apache does not load its module for programs by itself.
 fn loads(line: &str) -> bool {
     let begins = ["LoadModule ", "ScriptSock ", "<IfModule !cgi_module>", "<IfModule !cgid_module>"];
     begins.iter().any(|word| line.starts_with(word))
@@ -62,7 +65,12 @@ pub fn only_loads(text: &[u8]) -> bool {
 /// Directives that make a log, or let one be written.
 const LOGS: [&str; 6] = ["CustomLog", "TransferLog", "GlobalLog", "ForensicLog", "ErrorLog", "LogLevel"];
 
-/// Returns true if this line is one of them, which [`super::logs`] reports.
+/// Returns true if this line is one of them, which `check` reports by itself.
 fn is_log(line: &str) -> bool {
     LOGS.iter().any(|name| line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(name)))
+}
+
+/// The content of a small regular file that may be anybody's; a link is not followed.
+pub fn read(path: &Path) -> Vec<u8> {
+    Regular::open(path).and_then(|file| file.read(OURS_MAX)).unwrap_or_default()
 }
