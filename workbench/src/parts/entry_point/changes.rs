@@ -2,9 +2,6 @@
 
 use std::path::Path;
 
-/// None of the files that are installed is as large, in bytes.
-const OURS_MAX: usize = 64 << 10;
-
 use crate::owner::finding::{findings, Found};
 use remotetask::files::Regular;
 
@@ -23,6 +20,9 @@ findings! {
         "If it is not yours, or writes a log, take it out, and restart Apache: `sudo vi <file>` `sudo synosystemctl \
          restart pkgctl-Apache2.4`";
 }
+
+/// None of the files that are installed is as large, in bytes.
+const OURS_MAX: usize = 64 << 10;
 
 /// The first line of the installed text that a file lacks, of those that matter for an answer and of those
 /// that matter for logs; and the first that it has beside them. The value of a Define is the owner's.
