@@ -31,8 +31,8 @@ Usage: ./install.sh --try [--once]
   --php       the same with PHP, where Apache runs no programs, or with nginx
               alone
   --config    your configuration; plain keys in it become digests
-  --tasks     tasks of DSM's Task Scheduler that get a URL, by their numbers
-  --from      ready programs, in place of a build
+  --tasks     tasks of DSM's Task Scheduler that get a URL, by number or name: "7,Check off"
+  --from      a folder with the four programs for the NAS, in place of a build
   --dry-run   goes the same way there, says what there is to do, and changes
               nothing
   --no-wait   asks and waits for nothing
@@ -413,6 +413,8 @@ uninstall() {
     say "" "On $nas:"
     # shellcheck disable=SC2016,SC2086 # for the NAS; words or none
     as_root /dev/null 'folder=/usr/local/remotetask
+# A version before `remotetask uninstall` has a script for it.
+if [ -e "$folder/nas.sh" ]; then exec /bin/sh "$folder/nas.sh" uninstall "$@"; fi
 if [ -e "$folder/remotetask" ]; then exec "$folder/remotetask" uninstall "$@"; fi
 # What was kept the last time.
 case " $* " in

@@ -22,7 +22,7 @@ main() {
     LC_ALL=C
     export PATH LC_ALL
     umask 077
-    # What is started here may stay for an hour, and a caller's lock or pipe with it.
+    # A process that is started here may stay for an hour, and would keep a caller's lock or pipe.
     exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     # A connection that breaks ends nothing half-way.
     trap '' HUP PIPE

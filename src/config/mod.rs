@@ -180,7 +180,7 @@ pub enum Glanced {
     Event,
     /// A command.
     Command {
-        /// How long an answer waits for its end, in seconds.
+        /// The time that an answer waits for its end, in seconds.
         wait: u64,
     },
 }

@@ -19,7 +19,7 @@ fn accepted(text: &str) -> Config<'_> {
     }
 }
 
-/// How long the answer for this identifier waits.
+/// The time that the answer for this identifier waits.
 #[track_caller]
 fn wait(text: &str, identifier: &str) -> u64 {
     match glance(text.as_bytes(), &Digest::of(identifier.as_bytes())) {

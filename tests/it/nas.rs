@@ -34,7 +34,7 @@ const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
 const STORE: &str = "/usr/syno/etc/synoschedule.d/root";
 /// The name by which a shell knows the workbench.
 pub const LINK: &str = "/usr/local/bin/remotetask";
-/// What DSM calls at its boot.
+/// The script that DSM calls at its boot.
 const BOOT: &str = "/usr/local/etc/rc.d/remotetask.sh";
 const EVENTS: &str = "/usr/syno/etc/stand-in-events";
 

@@ -201,7 +201,7 @@ impl Fresh {
         format!("{}/bin:", self.rust)
     }
 
-    /// Where nobody sits at a terminal, and programs are found in these folders alone.
+    /// Without a terminal, and with programs in these folders alone.
     fn install(&self, path: &str, arguments: &[&str]) -> Said {
         let mut command = Command::new("/usr/bin/setsid");
         command.args(["--wait", "/bin/sh", &format!("{}/install.sh", self.clone)]).args(arguments);

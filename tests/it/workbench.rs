@@ -684,7 +684,7 @@ fn a_damaged_keys_json_is_not_lost() {
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
 }
 
-/// Whoever could may have put an address of theirs in, to which the owner's URLs would lead then.
+/// Another user may have put an address of theirs in, to which the owner's URLs would lead then.
 #[test]
 fn a_keys_json_that_others_could_write_is_not_read() {
     use std::os::unix::fs::PermissionsExt;
@@ -765,7 +765,18 @@ fn check_of_a_file_judges_it_alone() {
     let shown = sandbox.path("config.json").display().to_string();
     assert_eq!(remotetask(&sandbox, &["check", &shown]).ok(), format!("{shown}: valid; magic keys: 1, tasks: 1\n"));
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config.json.example");
-    assert_eq!(remotetask(&sandbox, &["check", example]).ok(), format!("{example}: valid; magic keys: 1, tasks: 2\n"));
+    assert_eq!(
+        remotetask(&sandbox, &["check", example]).refused(),
+        format!(
+            "remotetask: {example}: the magic key #1 stands in a published example: take one that nobody knows, then run this again."
+        )
+    );
+    // A trial on this machine alone may have it.
+    let trial =
+        std::fs::read_to_string(example).expect(example).replace("\"server\": {", "\"server\": {\"elevate\": [],");
+    sandbox.write("trial.json", &trial);
+    let trial = sandbox.path("trial.json").display().to_string();
+    assert_eq!(remotetask(&sandbox, &["check", &trial]).ok(), format!("{trial}: valid; magic keys: 1, tasks: 2\n"));
     std::fs::remove_file(sandbox.path("config.json")).expect("removed");
     assert_eq!(
         remotetask(&sandbox, &["check", &shown]).refused(),

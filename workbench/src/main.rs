@@ -48,9 +48,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Where things stand, and what to do next
+    /// Shows the state, and the next step
     Status,
-    /// What the Task Scheduler has, and what can be started by URL
+    /// Lists the Task Scheduler's tasks, and those with a URL
     Tasks {
         #[command(subcommand)]
         command: Option<Tasks>,
@@ -94,7 +94,7 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         from: Option<IpAddr>,
     },
-    /// Which way starts a scheduled task on this box? Tries each with a harmless one, and remembers
+    /// Finds the method that starts a scheduled task on this NAS, with a harmless one, and remembers it
     Probe {
         /// The harmless task's number; without one it says how to make one
         task: Option<u32>,
@@ -108,7 +108,7 @@ enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=600))]
         watch: u64,
     },
-    /// Does everything work? Each fault with its cure
+    /// Checks everything; shows each fault with its fix
     Check {
         /// Judges this configuration alone, and nothing else
         #[arg(conflicts_with_all = ["url", "json"])]
@@ -130,7 +130,7 @@ enum Command {
         #[arg(long, conflicts_with = "url")]
         clean: bool,
     },
-    /// Makes the package that this program lies in the installation of this NAS, or a newer one
+    /// Installs the unpacked package that this program lies in, or upgrades to it (install.sh calls this)
     Setup {
         #[command(flatten)]
         entry_point: EntryPoint,
@@ -154,10 +154,14 @@ enum Command {
         dry_run: bool,
     },
     /// Puts in place what follows from config.json after listen or port has changed: the same as repair
-    Apply,
-    /// Takes everything away again
+    Apply {
+        /// Says what there is to do, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Removes the installation with config.json and all keys: every URL ends. Asks nothing
     Uninstall {
-        /// But config.json, keys.json and start.html
+        /// Keeps config.json, keys.json and start.html
         #[arg(long)]
         keep_config: bool,
         /// Says what there is to do, and changes nothing
@@ -197,7 +201,7 @@ enum Command {
 /// The entry point from the web server; without one of these it stays, or the best of this NAS is taken.
 #[derive(Args)]
 struct EntryPoint {
-    /// A port of Apache's own, as config.json says (listen, port)
+    /// Entry point: a port of Apache's own, as config.json says (listen, port). Without one of these three it stays, or the best is taken
     #[arg(long, conflicts_with_all = ["vhost", "php"])]
     port: bool,
     /// A folder below the share web, for a virtual host of Web Station's with Apache
@@ -283,7 +287,7 @@ enum Key {
         #[command(flatten)]
         codes: Drawn,
     },
-    /// Whose keys there are, their limits and their last use; never a key
+    /// Lists the keys' labels, limits and last use; never a key
     List,
     /// Takes a key back
     Revoke {
@@ -394,7 +398,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             return setup::run(&SetupArgs { entry_point: entry_point.kind(), config, config_name, dry_run })
         }
         Command::Repair { boot, dry_run } => return repair::run(bench, boot, dry_run),
-        Command::Apply => return repair::run(bench, false, false),
+        Command::Apply { dry_run } => return repair::run(bench, false, dry_run),
         Command::Uninstall { keep_config, dry_run } => return uninstall::run(bench, keep_config, dry_run),
         Command::Here { file, entry_point, tasks, url, config, probe, dry_run } => {
             let setup = SetupArgs { entry_point: entry_point.kind(), config, config_name: None, dry_run };

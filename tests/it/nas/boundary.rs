@@ -119,7 +119,7 @@ fn no_other_way_to_the_wrapper() {
     );
 }
 
-/// Whoever it belongs to could write another page, or another address into keys.json.
+/// Its owner could write another page, or another address into keys.json.
 #[test]
 fn what_another_owns_is_neither_shown_nor_read() {
     let nas = armed();

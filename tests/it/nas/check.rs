@@ -607,7 +607,7 @@ fn an_ordinary_users_trial_has_no_fault() {
     assert!(!told.out.contains("sudo") && told.out.contains("everything would work; advice: 5"), "{}", told.out);
 }
 
-/// What `check` says of the way, and with which `why`.
+/// The finding of `check` about the way, with its `why`.
 fn way() -> Option<String> {
     let found = findings(&look());
     let text = |found: &Value, name: &str| found[name].as_str().unwrap_or_default().to_owned();

@@ -259,6 +259,8 @@ fn an_update_of_dsm_and_its_boot() {
     same(&installed, &tree());
     assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
     assert_eq!(bare.nas.effect("ran"), "ran\n");
+    fs::remove_file(at("log.txt")).expect("wiped");
+    assert_eq!(order(&["repair"]).ok(), "  done   /usr/local/remotetask/log.txt is there again\n");
     // Without the folder as well.
     fs::remove_dir_all("/etc/sudoers.d").expect("wiped");
     assert!(order(&["repair"]).ok().starts_with("  done   /etc/sudoers.d is there again\n"));
@@ -743,6 +745,14 @@ fn what_is_damaged_is_mended_or_named() {
     assert_eq!(fs::read_to_string(DROP_IN).expect("the drop-in"), good);
     assert_eq!(order(&["repair"]).ok(), WELL);
     fs::write(&cgid, was).expect("as it was");
+    // What check does not name by its lines it names as a whole: check and repair never disagree.
+    let commented = format!("# mine\n{}", fs::read_to_string(DROP_IN).expect("the drop-in"));
+    fs::write(DROP_IN, commented).expect("a comment");
+    let check = bench(&["check", "--json"]);
+    assert!(check.out.contains("\"code\":\"entry-point-differs\""), "{}", check.out);
+    assert!(check.out.contains("The files of the entry point (vhost) are not as they were installed"), "{}", check.out);
+    order(&["repair"]).ok();
+    assert!(!bench(&["check", "--json"]).out.contains("entry-point-differs"));
     // A text is put in place anew; a program comes with a package alone.
     fs::remove_file(at("webstation/sudoers")).expect("removed");
     assert_eq!(order(&["repair"]).ok(), "  done   webstation/sudoers is new\n");
@@ -973,6 +983,44 @@ fn what_another_user_wrote_is_never_closed() {
     assert!(said.out.contains("Others than root can change what lies in /usr/local/remotetask "), "{}", said.out);
     assert_eq!(who_and_mode("").2, 0o777);
     mode(FOLDER, 0o755);
+}
+
+/// The entry point's note says which files are put in place: one that others could have written is not followed.
+#[test]
+fn a_note_that_others_could_write_is_not_followed() {
+    let bare = Bare::installed("true");
+    let (before, way) = (tree(), at("webstation/way"));
+    fs::write(&way, "php\n").expect("theirs");
+    mode(&way, 0o666);
+    let said = order(&["repair"]);
+    assert!(
+        said.code == Some(1) && said.out.contains("Others than root can change /usr/local/remotetask/webstation/way "),
+        "{}",
+        said.out
+    );
+    assert!(!Path::new("/volume1/web/remotetask").exists() && Path::new(DROP_IN).exists());
+    let made = at("webstation/made");
+    fs::write(&made, "/run/victim\n").expect("theirs");
+    mode(&made, 0o666);
+    fs::create_dir_all("/run/victim").expect("a folder");
+    fs::remove_file(&way).expect("as check says");
+    assert!(setup(&["--port"]).code == Some(1));
+    order(&["uninstall"]).ok();
+    assert!(Path::new("/run/victim").exists());
+    drop((bare, before));
+}
+
+/// An owner moves to a new NAS with a configuration that holds digests alone.
+#[test]
+fn a_configuration_of_digests_alone() {
+    let _bare = Bare::new();
+    unpack();
+    let (magic, task) = (sealed(MAGIC), sealed(TASK));
+    let text = format!("{{\"magickey\": \"{magic}\", \"tasks\": {{\"t\": {{\"identifier\": \"{task}\", \"command\": [\"/bin/true\"]}}}}}}");
+    fs::write("/run/config.json", text).expect("a configuration");
+    package(&["setup", "--config", "/run/config.json"]).ok();
+    assert_eq!(status(&format!("/{MAGIC}/{TASK}")), 200);
+    assert_eq!(who_and_mode("config.json"), (0, HTTP, 0o640));
 }
 
 /// A program comes with a package, a text with the program: neither is believed for being there.

@@ -65,7 +65,7 @@ pub fn run(bench: &Workbench, url: Option<&str>, as_json: bool) -> Result<bool, 
     Ok(works(&found))
 }
 
-/// How many faults a look at files alone finds: nothing is started and nobody asked, so that it takes no time.
+/// The number of faults that a look at files alone finds: nothing is started, so it takes no time.
 pub fn faults_in_files(folder: &Path, content: &[u8], config: &Config<'_>) -> usize {
     let nas = Installation::new(folder, content, Some(config));
     let mut found = keys::look(&nas);

@@ -11,7 +11,7 @@ use crate::owner::secrets::Secrets;
 use crate::owner::urls::{show_urls, Codes};
 use crate::owner::workbench::Workbench;
 
-/// What `url` is asked for.
+/// The arguments of `url`.
 pub struct UrlArgs<'w> {
     /// One task, or all.
     pub task: Option<&'w str>,

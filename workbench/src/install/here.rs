@@ -85,8 +85,7 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
     }
     let mut pending = Pending::Nothing;
     match proof(&bench, args.url.as_deref()) {
-        Ok(Some(still)) => pending = still,
-        Ok(None) => {}
+        Ok(still) => pending = still,
         Err(Fault(why)) => {
             good = false;
             screen.mark(Tone::Fault, "  fault ", why);
@@ -112,7 +111,7 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
 }
 
 /// A request all the way, on the NAS itself and by the address that was given; or the words that are missing for it.
-fn proof(bench: &Workbench, url: Option<&str>) -> Result<Option<Pending>, Fault> {
+fn proof(bench: &Workbench, url: Option<&str>) -> Result<Pending, Fault> {
     let screen = &bench.screen;
     if noted(&bench.folder) == Some(EntryPointKind::Port) {
         screen.say("The proof, on this NAS itself:");
@@ -120,11 +119,11 @@ fn proof(bench: &Workbench, url: Option<&str>) -> Result<Option<Pending>, Fault>
             return Err(Fault::new("a request does not come all the way: see above"));
         }
     }
-    let Some(url) = url else { return Ok(Some(Pending::Url)) };
+    let Some(url) = url else { return Ok(Pending::Url) };
     url::note(bench, url).map_err(|Fault(why)| Fault(format!("--url: {why}")))?;
     screen.say("The proof, by that address:");
     match prove::run(bench, Some(url))? {
-        true => Ok(None),
+        true => Ok(Pending::Nothing),
         false => Err(Fault::new(
             "a request by that address does not come all the way: see above. Where it works from outside all the same, your \
              router does not let the NAS reach its own address, and nothing is wrong",
@@ -171,16 +170,13 @@ fn say_the_end(screen: &Screen, args: &HereArgs, pending: &Pending, good: bool) 
                  reverse proxy is set up, write --url https://that-name behind the line of this task, and run it again.",
             );
         }
-        Pending::Tasks => {
-            screen.say(format_args!("Not done yet: see above. When you have your URLs, delete {file} and this task."))
-        }
-        Pending::Nothing if !good => {
-            screen.say(format_args!("Not done yet: see above. When you have your URLs, delete {file} and this task."));
-        }
-        Pending::Nothing => {
+        Pending::Nothing if good => {
             screen.say(format_args!(
                 "Now delete {file} and this task: whoever could change that file would be root with its next run."
             ));
+        }
+        Pending::Tasks | Pending::Nothing => {
+            screen.say(format_args!("Not done yet: see above. When you have your URLs, delete {file} and this task."));
         }
     }
     screen.gap();

@@ -12,7 +12,7 @@ use remotetask::files::lock_within;
 
 /// In a folder of root's, so that no other user can hold it.
 const LOCK: &str = "/usr/local/remotetask.lock";
-/// How long another order is waited for.
+/// The time that another order is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The right to change the installation, until it is dropped.

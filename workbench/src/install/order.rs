@@ -1,4 +1,4 @@
-//! What all orders over the parts share: root, signals, the lock, and the report's end.
+//! The frame of all orders over the parts: root, signals, the lock, and the report's end.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -35,7 +35,7 @@ impl Order {
         }
         // A connection that breaks ends nothing half-way.
         signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false))).map_err(Fault::new)?;
-        // What is made here is root's alone until it has its mode.
+        // A file is root's alone until it has its mode.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         rustix::process::chdir("/").map_err(|e| Fault::of(Path::new("/"), &e.into()))?;
         let screen = Screen::own();
@@ -45,21 +45,8 @@ impl Order {
 
     /// The job of this order on the installation.
     pub fn job(&self, dry_run: bool) -> Job<'_> {
-        Job {
-            folder: Path::new(INSTALLED),
-            package: None,
-            dry_run,
-            boot: false,
-            keep_config: false,
-            wanted: None,
-            user: 0,
-            trial: false,
-            accounts: Accounts::read(),
-            screen: &self.screen,
-            interrupted: &self.interrupted,
-            changes: 0,
-            faults: 0,
-        }
+        let job = Job::new(Path::new(INSTALLED), 0, &self.screen, &self.interrupted);
+        Job { dry_run, ..job }
     }
 }
 

@@ -91,7 +91,10 @@ impl Package {
             job.done(format_args!("the keys that were there are in {name} now: delete it when nobody needs them"));
         }
         if !job.dry_run {
-            for row in TABLE.iter().filter(|row| ["keys.json", "config.json"].contains(&row.name)) {
+            // The keys first: whatever interrupts this, none is lost that the configuration knows. A configuration of
+            // digests alone has none.
+            let rows = ["keys.json", "config.json"].map(|name| TABLE.iter().find(|row| row.name == name));
+            for row in rows.into_iter().flatten().filter(|row| self.folder.join(row.name).exists()) {
                 place::copy(&self.folder.join(row.name), &job.path(row.name), row.mode)?;
                 put::give_owner_and_mode(job, row)?;
             }

@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicBool;
 use super::order::{self, Order};
 use super::setup::{afterwards, put_part};
 use crate::commands::page;
-use crate::nas::accounts::Accounts;
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
 use crate::owner::workbench::{Workbench, INSTALLED};
@@ -38,21 +37,8 @@ pub fn run(bench: &Workbench, boot: bool, dry_run: bool) -> Result<bool, Fault> 
 fn trial(bench: &Workbench, dry_run: bool) -> Result<bool, Fault> {
     let meta = std::fs::metadata(&bench.folder).map_err(|e| Fault::of(&bench.folder, &e))?;
     let (screen, interrupted) = (Screen::own(), AtomicBool::new(false));
-    let mut job = Job {
-        folder: &bench.folder,
-        package: None,
-        dry_run,
-        boot: false,
-        keep_config: false,
-        wanted: None,
-        user: meta.uid(),
-        trial: true,
-        accounts: Accounts::read(),
-        screen: &screen,
-        interrupted: &interrupted,
-        changes: 0,
-        faults: 0,
-    };
+    let job = Job::new(&bench.folder, meta.uid(), &screen, &interrupted);
+    let mut job = Job { trial: true, dry_run, ..job };
     put_part(&mut job, &Files)?;
     forget_pages(bench, &job);
     order::end(&job);

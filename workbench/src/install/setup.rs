@@ -41,11 +41,13 @@ pub(super) fn put(order: &Order, package: &Package, args: &SetupArgs) -> Result<
     let config = package.take_configuration(args.config.as_deref(), args.config_name.as_deref(), args.dry_run)?;
     job.package = Some(&package.folder);
     job.wanted = args.entry_point;
-    for (at, part) in parts::all().into_iter().enumerate() {
+    let [files, others @ ..] = parts::all();
+    put_part(&mut job, files)?;
+    if config {
+        package.put_configuration(&mut job)?;
+    }
+    for part in others {
         put_part(&mut job, part)?;
-        if at == 0 && config {
-            package.put_configuration(&mut job)?;
-        }
     }
     afterwards(&mut job)?;
     match (job.dry_run, job.faults, job.changes) {
@@ -60,17 +62,20 @@ pub(super) fn put(order: &Order, package: &Package, args: &SetupArgs) -> Result<
 
 /// Puts one part, unless a signal has asked for an end.
 pub(super) fn put_part(job: &mut Job<'_>, part: &dyn Part) -> Result<(), Fault> {
+    not_interrupted(job)?;
+    part.put(job)
+}
+
+fn not_interrupted(job: &Job<'_>) -> Result<(), Fault> {
     match job.is_interrupted() {
         true => Err(Fault::new("this was interrupted; what was begun was taken back, and the next run goes on")),
-        false => part.put(job),
+        false => Ok(()),
     }
 }
 
 /// The proof that requests get through to the root half, and what a proof that was cut off has left.
 pub(super) fn afterwards(job: &mut Job<'_>) -> Result<(), Fault> {
-    if job.is_interrupted() {
-        return Err(Fault::new("this was interrupted; what was begun was taken back, and the next run goes on"));
-    }
+    not_interrupted(job)?;
     // It would fail for a fault that was reported already.
     if job.faults == 0 && !job.boot && !job.dry_run {
         if let Some(found) = check::sudo_path::of(job.folder) {
@@ -79,10 +84,12 @@ pub(super) fn afterwards(job: &mut Job<'_>) -> Result<(), Fault> {
     }
     if !job.dry_run {
         let bench = Workbench { folder: job.folder.to_owned(), screen: Screen::silent() };
-        // Nothing is taken out of a configuration that is refused; its fault is reported by `check`.
-        let gone = prove::take_away_all(&bench).unwrap_or_default();
-        if !gone.is_empty() {
-            job.done(format_args!("what a proof that was cut off has left is gone: {}", gone.join(", ")));
+        match prove::take_away_all(&bench) {
+            Ok(gone) if gone.is_empty() => {}
+            Ok(gone) => job.done(format_args!("what a proof that was cut off has left is gone: {}", gone.join(", "))),
+            Err(Fault(why)) => {
+                job.advice(format_args!("what a proof that was cut off has left stays in config.json: {why}"))
+            }
         }
     }
     Ok(())

@@ -138,7 +138,7 @@ impl Apache {
         Ok(answer.lines().filter_map(|line| line.trim().split_once(") ")).map(|(_, path)| path.into()).collect())
     }
 
-    /// Whether it would start with its files as they are; or what it says is wrong with them.
+    /// Tests its files as they are; the error is Apache's own complaint.
     pub fn test(&self) -> Result<(), String> {
         self.ask(&["-t"]).map(drop)
     }

@@ -29,11 +29,11 @@ pub struct Installation<'s> {
     /// keys.json, or why it cannot be used.
     pub secrets: Result<Secrets, Fault>,
     pub accounts: Accounts,
-    /// Whose everything must be: root's, or in a trial its owner's.
+    /// The user that everything must belong to: root, or in a trial its owner.
     pub user: u32,
     /// It becomes nobody else, on whatever machine: what needs a NAS is not looked at.
     pub trial: bool,
-    /// Whether nobody else could have written the configuration.
+    /// True if nobody else could have written the configuration.
     pub trusted: bool,
     /// Asked when it is first needed.
     apache: OnceCell<Option<Result<Configuration, String>>>,

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use remotetask::key::well_formed;
 
-/// Where a NAS is reached: scheme, host, perhaps port and path; without a slash at its end. A whole secret
+/// The address of a NAS: scheme, host, perhaps port and path; without a slash at its end. A whole secret
 /// URL is none: what is added to it would be a request of that task.
 pub fn address(text: &str) -> Result<String, Fault> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -24,7 +24,7 @@ pub fn address(text: &str) -> Result<String, Fault> {
     }
 }
 
-/// Whether an address means whoever uses it: no phone finds the NAS by it.
+/// Returns true for an address that means the very machine that uses it: no phone finds the NAS by it.
 pub fn is_own(base: &str) -> bool {
     let host = base.split_once("://").map_or("", |(_, rest)| rest);
     ["127.", "localhost", "[::1]", "0.0.0.0"].iter().any(|own| host.starts_with(own))

@@ -13,7 +13,7 @@ impl Fault {
         Fault(why.to_string())
     }
 
-    /// What the system says about a file, in the owner's words.
+    /// The system's error about a file, in an owner's words.
     pub fn of(path: &Path, error: &std::io::Error) -> Fault {
         Fault(format!("{}: {}", path.display(), plainly(error)))
     }

@@ -5,7 +5,7 @@ use serde_json::{json, Map, Value};
 use super::fault::Fault;
 use remotetask::config;
 
-/// Whose key it is, in words that the other commands take: the label, or the place in the list.
+/// The name of a key's owner, in words that the other commands take: the label, or the place in the list.
 pub fn who(number: usize, label: Option<&str>) -> String {
     label.map_or_else(|| format!("#{}", number + 1), str::to_owned)
 }

@@ -7,7 +7,7 @@ use super::view::View;
 use super::workbench::Workbench;
 use remotetask::config::{Config, MagicKey, Task};
 
-/// Whether a URL is shown as a code as well.
+/// The codes to draw beside the URLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codes {
     /// On a terminal.

@@ -19,7 +19,7 @@ pub const LINK: &str = "/usr/local/bin/remotetask";
 pub struct Workbench {
     /// The folder of the programs and their files.
     pub folder: PathBuf,
-    /// Where the answers go.
+    /// The owner's screen.
     pub screen: Screen,
 }
 
@@ -38,7 +38,7 @@ impl Workbench {
         }
     }
 
-    /// What the owner types for this program: its name where it is linked, or else its whole path.
+    /// The words that the owner types for this program: its name where it is linked, or else its whole path.
     pub fn typed(&self) -> String {
         let own = self.path("remotetask");
         let linked = std::fs::canonicalize(LINK).is_ok_and(|program| program == own);
@@ -46,7 +46,7 @@ impl Workbench {
         format!("{}{name}", self.sudo())
     }
 
-    /// What the owner types in front of a command.
+    /// The word that the owner types in front of a command.
     pub fn sudo(&self) -> &'static str {
         let of_root = std::fs::metadata(&self.folder).is_ok_and(|meta| meta.uid() == 0);
         if of_root {

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::job::Job;
-use super::{made, place, Part};
+use super::{made, place, texts, Part};
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
 use crate::owner::finding::{findings, Found};
@@ -18,7 +18,6 @@ findings! {
 }
 
 const SCRIPT: &str = "/usr/local/etc/rc.d/remotetask.sh";
-const TEXT: &str = include_str!("../../../webstation/boot.sh");
 const MODE: u32 = 0o755;
 
 /// The part.
@@ -39,7 +38,7 @@ impl Part for BootScript {
         let script = Path::new(SCRIPT);
         if !job.dry_run {
             made::make_folder(job, script.parent().unwrap_or(script))?;
-            place::write(script, TEXT.as_bytes(), MODE)?;
+            place::write(script, texts::BOOT.as_bytes(), MODE)?;
         }
         job.done(format_args!("DSM's boot repairs what an update takes ({SCRIPT})"));
         Ok(())
@@ -61,5 +60,5 @@ impl Part for BootScript {
 
 fn is_right() -> bool {
     let mode = fs::symlink_metadata(SCRIPT).is_ok_and(|meta| meta.mode() & 0o7777 == MODE && meta.gid() == 0);
-    mode && place::holds(Path::new(SCRIPT), TEXT.as_bytes())
+    mode && place::holds(Path::new(SCRIPT), texts::BOOT.as_bytes())
 }

@@ -65,7 +65,26 @@ pub struct Job<'j> {
     pub faults: usize,
 }
 
-impl Job<'_> {
+impl<'j> Job<'j> {
+    /// A job on the installation in this folder, which belongs to this user.
+    pub fn new(folder: &'j Path, user: u32, screen: &'j Screen, interrupted: &'j AtomicBool) -> Job<'j> {
+        Job {
+            folder,
+            package: None,
+            dry_run: false,
+            boot: false,
+            keep_config: false,
+            wanted: None,
+            user,
+            trial: false,
+            accounts: Accounts::read(),
+            screen,
+            interrupted,
+            changes: 0,
+            faults: 0,
+        }
+    }
+
     /// Reports a correction, or in a dry run one to be made.
     pub fn done(&mut self, text: impl Display) {
         self.changes += 1;
@@ -83,15 +102,14 @@ impl Job<'_> {
         self.screen.mark(Tone::Advice, "  advice", text);
     }
 
-    /// Reports a finding in the words of `check`, with its action. A command that would only call this order again
-    /// is left out.
+    /// Reports a finding in the words of `check`, with its action, unless that is only this order again.
     pub fn found(&mut self, found: &Found) {
         match found.level {
             Level::Fault => self.fault(&found.sentence),
             Level::Advice => self.advice(&found.sentence),
         }
-        let again = |part: &&str| !part.starts_with("sudo remotetask repair");
-        if found.typed().all(|part| again(&part)) {
+        let is_this = |part: &str| part.starts_with("sudo remotetask repair");
+        if found.typed().any(|part| !is_this(part)) || found.typed().next().is_none() {
             crate::owner::report::show_action(self.screen, found, "         ");
         }
     }

@@ -8,6 +8,7 @@ use super::job::Job;
 use super::place;
 use crate::owner::fault::Fault;
 use remotetask::files::Regular;
+use remotetask::trust::is_own;
 
 /// The note, a path a line.
 const NOTE: &str = "webstation/made";
@@ -41,6 +42,8 @@ pub fn take_away(job: &Job<'_>) {
 }
 
 fn read(job: &Job<'_>) -> Vec<PathBuf> {
-    let text = Regular::open(&job.path(NOTE)).and_then(|file| file.read(NOTE_MAX)).unwrap_or_default();
+    // A note that others could have written names no folder.
+    let note = Regular::open(&job.path(NOTE)).ok().filter(|note| is_own(note, job.folder));
+    let text = note.and_then(|note| note.read(NOTE_MAX).ok()).unwrap_or_default();
     String::from_utf8_lossy(&text).lines().filter(|line| line.starts_with('/')).map(PathBuf::from).collect()
 }

@@ -7,6 +7,7 @@ pub mod sudo_rule; // /etc/sudoers.d/remotetask
 pub mod link; // /usr/local/bin/remotetask
 pub mod boot_script; // /usr/local/etc/rc.d/remotetask.sh
 pub mod entry_point; // requests come in by a port of Apache's, or by a document root
+pub mod texts; // the installed texts
 mod made; // folders that an installation had to make
 pub mod place; // a file is written beside its place, then renamed
 

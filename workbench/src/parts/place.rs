@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::owner::fault::{plainly, Fault};
 use remotetask::files::Regular;
 
-/// What stands beside a place until it is renamed. sudo, and Apache's `*.conf`, skip the name.
+/// The path beside a place, until it is renamed. sudo, and Apache's `*.conf`, skip the name.
 pub fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{name}.new"))

@@ -1,6 +1,6 @@
 //! A folder below the share `web`, as the document root of a virtual host that the owner makes in Web Station.
 //!
-//! Whoever may write the share, the web server's user perhaps, may put something else in the folder's place at any
+//! A user who may write the share, the web server's perhaps, may put something else in the folder's place at any
 //! moment: it is opened once, and everything goes by that descriptor.
 
 use std::ffi::OsString;
@@ -15,6 +15,7 @@ use crate::nas::shared_folder::SharedFolder;
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::workbench::INSTALLED;
 use crate::parts::job::{EntryPointKind, Job};
+use crate::parts::texts::{HTACCESS, PHP_HTACCESS, PHP_PAGE};
 
 /// The folder's name in the share.
 const NAME: &str = "remotetask";
@@ -23,9 +24,6 @@ const FILE_MODE: u32 = 0o644;
 /// None of the files that are installed is as large, in bytes.
 const FILE_MAX: usize = 64 << 10;
 const LINK: &str = "remotetask.cgi";
-const HTACCESS: &str = include_str!("../../../../webstation/.htaccess");
-const PHP_HTACCESS: &str = include_str!("../../../../webstation/php/.htaccess");
-const PHP_PAGE: &str = include_str!("../../../../webstation/php/index.php");
 const NAMES: [&str; 3] = [".htaccess", "index.php", LINK];
 
 /// The share `web`, as it really lies on its volume.

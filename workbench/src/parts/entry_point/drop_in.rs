@@ -70,7 +70,7 @@ pub fn put(job: &mut Job<'_>, apache: &Apache, text: &str, listen: Option<Listen
     let unproved = job.path(UNPROVED);
     // The file of a run that was killed was never proved; the one that it had set aside was.
     if unproved.exists() {
-        take_back(job);
+        take_back(job)?;
     }
     let _ = fs::remove_file(old());
     if place::holds(&path, text.as_bytes()) {
@@ -103,9 +103,9 @@ pub fn put(job: &mut Job<'_>, apache: &Apache, text: &str, listen: Option<Listen
         }
         Err(NotProved { why, restarted }) => {
             let was = old().is_file();
-            take_back(job);
-            if restarted {
-                let _ = restart();
+            take_back(job)?;
+            if restarted && restart().is_err() {
+                job.advice("Apache could not be restarted without it: restart it in DSM's Package Center");
             }
             // The new file is out by now: unless the old one has the same port, another program has it.
             let ours = was && same_listen(listen);
@@ -146,7 +146,12 @@ fn proof(job: &Job<'_>, apache: &Apache, listen: Option<Listen>) -> Result<Optio
     if let Err(why) = apache.test() {
         return fault(format!("Apache refuses {shown}, which was taken out again: {why}"), false);
     }
-    let files = apache.files().unwrap_or_default();
+    let files = match apache.files() {
+        Ok(files) => files,
+        Err(why) => {
+            return fault(format!("Apache does not report what it reads, so {shown} was taken out again: {why}"), false)
+        }
+    };
     if !files.is_empty() && !files.contains(&path()) {
         let main = files[0].display();
         let why = format!(
@@ -181,12 +186,18 @@ fn proof(job: &Job<'_>, apache: &Apache, listen: Option<Listen>) -> Result<Optio
 }
 
 /// The file becomes what it was.
-fn take_back(job: &Job<'_>) {
-    let _ = match old().is_file() {
+fn take_back(job: &Job<'_>) -> Result<(), Fault> {
+    let done = match old().is_file() {
         true => fs::rename(old(), path()),
         false => fs::remove_file(path()),
     };
+    match done {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Fault::of(&path(), &e)),
+        _ => {}
+    }
+    // Only now: until then the next run takes it back.
     let _ = fs::remove_file(job.path(UNPROVED));
+    Ok(())
 }
 
 /// The status of an answer to `/`, as soon as there is one.

@@ -7,8 +7,7 @@ use super::changes::{only_loads, read};
 use super::drop_in;
 use crate::nas::apache::Configuration;
 use crate::nas::installation::Installation;
-
-const PAGE: &str = include_str!("../../../../webstation/php/index.php");
+use crate::parts::texts::PHP_PAGE;
 
 /// An entry for requests.
 pub enum Entry {
@@ -65,7 +64,7 @@ pub fn entries(conf: Option<&Configuration>, nas: &Installation<'_>) -> Vec<Entr
             continue;
         }
         let text = read(&page);
-        if text == PAGE.as_bytes() {
+        if text == PHP_PAGE.as_bytes() {
             found.push(Entry::Php(root));
         } else if String::from_utf8_lossy(&text).contains("remotetask-cgi") {
             found.push(Entry::OtherPage(page));

@@ -29,7 +29,7 @@ impl Listen {
     }
 }
 
-/// Where a server that listens there is called from its own machine.
+/// The address by which a server that listens there is called from its own machine.
 pub fn reached(address: SocketAddr) -> SocketAddr {
     let ip = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -10,6 +10,7 @@ use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
 use crate::owner::names::shown_mode;
 use crate::parts::job::EntryPointKind;
+use crate::parts::texts::HTACCESS;
 use remotetask::trust::{flaw, flaw_above, Flaw};
 
 findings! {
@@ -47,8 +48,6 @@ findings! {
          http among the system's internal users least of all. Or take the way by a port of its own, as docs/web.md \
          says: nothing of it lies in a share.";
 }
-
-const HTACCESS: &str = include_str!("../../../../webstation/.htaccess");
 
 /// Looks at a document root with a link: its .htaccess, and who can write them. What is missing or changed in the one
 /// that the installation has laid out is put right by `repair`.

@@ -9,6 +9,7 @@ use crate::nas::apache::{self, Configuration};
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
 use crate::parts::job::EntryPointKind;
+use crate::parts::texts::DROP_IN;
 
 findings! {
     NotRead { dropin, main }: "web-dropin-not-read", Fault,
@@ -25,8 +26,6 @@ findings! {
         "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 <ours>|' \
          <file>` `sudo synosystemctl restart pkgctl-Apache2.4`";
 }
-
-const DROP_IN: &str = include_str!("../../../../webstation/remotetask.conf");
 
 /// Looks at the drop-in. What stands in one that the installation has laid out is put right by `repair`.
 pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -> Vec<Found> {

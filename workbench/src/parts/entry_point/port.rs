@@ -8,8 +8,7 @@ use crate::nas::apache::Apache;
 use crate::owner::edit::listen_address;
 use crate::owner::fault::Fault;
 use crate::parts::job::Job;
-
-const TEXT: &str = include_str!("../../../../webstation/remotetask.conf");
+use crate::parts::texts::DROP_IN;
 
 /// Puts the drop-in in place.
 pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
@@ -38,7 +37,7 @@ pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
             return Ok(());
         }
     };
-    let text = format!("{}{module}{TEXT}", listen.define());
+    let text = format!("{}{module}{DROP_IN}", listen.define());
     let done = format!("Apache answers at http://{}", listen.0);
     drop_in::put(job, &apache, &text, Some(listen), &done)
 }

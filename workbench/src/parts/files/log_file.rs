@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
@@ -24,6 +25,11 @@ findings! {
         "Take that away: `sudo remotetask repair`";
 }
 
+/// Something else than a file in its place.
+pub fn other_kind(path: &Path) -> Found {
+    NoFile { file: &path.display() }.found()
+}
+
 /// Looks at the file.
 pub fn look(nas: &Installation<'_>) -> Option<Found> {
     let path = nas.path("log.txt");
@@ -40,7 +46,7 @@ pub fn look(nas: &Installation<'_>) -> Option<Found> {
     let (user, mode) = (&nas.accounts.user(meta.uid()), &shown_mode(meta.mode()));
     let file = &file;
     match () {
-        () if !meta.is_file() => Some(NoFile { file }.found()),
+        () if !meta.is_file() => Some(other_kind(&path)),
         () if meta.uid() != uid || meta.mode() & 0o600 != 0o600 => {
             Some(Unwritable { wanted: &wanted, file, user, mode }.found())
         }

@@ -1,6 +1,6 @@
 //! Findings about the installation's files: there, of the right kind, whose, and open to whom.
 //!
-//! What root believes is judged as the root half judges it (`trust`); beyond that the web server's user
+//! Files that root trusts are judged as in `trust`; beyond that the web server's user
 //! must reach what it needs, and nobody else what they need not.
 
 use std::fs::{self, Metadata};
@@ -108,7 +108,7 @@ findings! {
          `sudo rm -r <file>`";
 }
 
-/// What editors and interrupted changes leave behind a name.
+/// Endings that editors and interrupted changes leave behind a name.
 const COPIES: [&str; 8] = [".new", "~", ".bak", ".old", ".orig", ".save", ".swp", ".itself"];
 /// The files whose copies count, whatever else is in their names.
 const OWN: [&str; 3] = ["config.json", "keys.json", "start.html"];

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::job::Job;
-use super::{made, Part};
+use super::{made, texts, Part};
 use crate::nas::accounts::Http;
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
@@ -81,16 +81,8 @@ const fn row(name: &'static str, content: Content, owner: Owner, mode: u32, if_c
     Row { name, content, owner, mode, if_changeable }
 }
 
-macro_rules! text {
-    ($name:literal) => {
-        row(
-            concat!("webstation/", $name),
-            Text(include_str!(concat!("../../../../webstation/", $name))),
-            Root,
-            0o644,
-            Reinstall,
-        )
-    };
+const fn text(name: &'static str, text: &'static str) -> Row {
+    row(name, Text(text), Root, 0o644, Reinstall)
 }
 
 /// Every file of an installation, folders before what lies in them. `remotetask` comes last of the programs: it is the
@@ -110,12 +102,12 @@ pub static TABLE: &[Row] = &[
     row("keys.json", Own, Root, 0o600, LookFirst),
     row("start.html", Own, Root, 0o644, LookFirst),
     row("log.txt", Log, OfHttp, 0o640, Close),
-    text!("sudoers"),
-    text!("remotetask.conf"),
-    text!(".htaccess"),
-    text!("php/index.php"),
-    text!("php/.htaccess"),
-    text!("php/nginx.conf"),
+    text("webstation/sudoers", texts::SUDOERS),
+    text("webstation/remotetask.conf", texts::DROP_IN),
+    text("webstation/.htaccess", texts::HTACCESS),
+    text("webstation/php/index.php", texts::PHP_PAGE),
+    text("webstation/php/.htaccess", texts::PHP_HTACCESS),
+    text("webstation/php/nginx.conf", texts::PHP_NGINX),
     // Notes of the entry point and of folders that were made.
     row("webstation/way", Own, Root, 0o644, LookFirst),
     row("webstation/made", Own, Root, 0o644, LookFirst),
@@ -192,7 +184,7 @@ impl Part for Files {
     }
 }
 
-/// What is there, without following a link.
+/// The file, link or folder there, without following a link.
 fn there(path: &Path) -> Option<Metadata> {
     fs::symlink_metadata(path).ok()
 }

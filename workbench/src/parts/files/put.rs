@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{fchmod, fchown, fstat, open, Gid, Mode, OFlags, Uid};
 use rustix::process::geteuid;
 
-use super::look;
+use super::{log_file, look};
 use super::{there, Content, Difference, IfChangeable, Row, OLD, TABLE};
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::names::shown_mode;
@@ -57,12 +57,20 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
             Content::Program if job.package.is_none() => job.found(&look::missing(&path)),
             // A folder that is made beside its programs is no news.
             Content::Folder => make_folder(job, &path, row.mode, ids)?,
-            Content::Log => make_log(job, &path, row.mode, ids)?,
+            // In a trial the writer makes it: the folder is the writer's own.
+            Content::Log if job.trial => {}
+            Content::Log => {
+                make_log(job, &path, row.mode, ids)?;
+                say(job, format!("{} is there again", path.display()));
+            }
             _ => {
                 write(job, row, &path, ids)?;
                 say(job, format!("{} is new", row.name));
             }
         },
+        Some(Difference::Link | Difference::Kind) if row.content == Content::Log => {
+            job.found(&log_file::other_kind(&path));
+        }
         Some(Difference::Link) => job.found(&look::link(&path)),
         Some(Difference::Kind) => job.found(&look::wrong_kind(&path, row.is_folder())),
         Some(Difference::Changeable(_)) => match (row.if_changeable, row.content) {
@@ -138,9 +146,8 @@ fn make_folder(job: &Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fa
 }
 
 /// An empty log, for `remotetask-cgi` to write.
-fn make_log(job: &mut Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fault> {
-    // In a trial the folder is the writer's own.
-    if job.dry_run || job.trial {
+fn make_log(job: &Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fault> {
+    if job.dry_run {
         return Ok(());
     }
     fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Fault::of(path, &e))?;

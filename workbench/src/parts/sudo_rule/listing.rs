@@ -43,7 +43,7 @@ impl Listing {
         listing
     }
 
-    /// What is said for the program counts more than what is said for all; the last word counts.
+    /// A setting for the program counts more than one for all; the last one counts.
     pub fn terminal(&self, program: &str) -> Terminal {
         let of = |entries: &[String]| {
             let mut words = entries.iter().flat_map(|entry| entry.split([',', ' ']));

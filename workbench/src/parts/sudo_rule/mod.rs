@@ -14,6 +14,7 @@ use rustix::process::geteuid;
 
 use self::listing::{is_right, Listing, Terminal};
 use super::job::Job;
+use super::texts::SUDOERS;
 use super::{place, Part};
 use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
@@ -82,12 +83,11 @@ findings! {
 const MAIN: &str = "/etc/sudoers";
 const DROP_INS: &str = "/etc/sudoers.d";
 const FILE: &str = "/etc/sudoers.d/remotetask";
-const TEXT: &str = include_str!("../../../../webstation/sudoers");
 const MODE: u32 = 0o440;
 const SUDO: &str = "/usr/bin/sudo";
-/// How long sudo may think.
+/// The time that sudo gets for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What of its answer is read, in bytes.
+/// The part of its answer that is read, in bytes.
 const ANSWER_MAX: usize = 256 << 10;
 
 /// The part.
@@ -111,7 +111,7 @@ impl Part for SudoRule {
         if faultless && geteuid().is_root() && nas.accounts.http().is_some() {
             found.extend(ask(sudo));
         }
-        if found.is_empty() && !place::holds(Path::new(FILE), TEXT.as_bytes()) {
+        if found.is_empty() && !place::holds(Path::new(FILE), SUDOERS.as_bytes()) {
             found.push(FileText { file: &FILE }.found());
         }
         found
@@ -130,10 +130,12 @@ impl Part for SudoRule {
         if is_in_place() {
             let faults = proof();
             // A run that was killed before its proof may have left it.
-            if faults.iter().any(|found| found.code == RootRefused::KIND.code) && !job.dry_run {
-                let _ = fs::remove_file(FILE);
-            }
+            let refused = faults.iter().any(|found| found.code == RootRefused::KIND.code);
             faults.iter().for_each(|found| job.found(found));
+            if refused && !job.dry_run {
+                fs::remove_file(FILE).map_err(|e| Fault::of(Path::new(FILE), &e))?;
+                job.advice("the rule was taken out again; run this again when that is corrected");
+            }
             return Ok(());
         }
         if !job.dry_run && !put_and_prove(job)? {
@@ -163,7 +165,7 @@ impl Part for SudoRule {
 /// True if the drop-in is root's, has its mode and its text.
 fn is_in_place() -> bool {
     let right = |meta: fs::Metadata| meta.uid() == 0 && meta.gid() == 0 && meta.mode() & 0o7777 == MODE;
-    fs::symlink_metadata(FILE).is_ok_and(right) && place::holds(Path::new(FILE), TEXT.as_bytes())
+    fs::symlink_metadata(FILE).is_ok_and(right) && place::holds(Path::new(FILE), SUDOERS.as_bytes())
 }
 
 /// The old drop-in while the new one is proved: sudo skips names with a dot.
@@ -184,7 +186,7 @@ fn put_and_prove(job: &mut Job<'_>) -> Result<bool, Fault> {
     } else if file.is_dir() {
         return Err(Fault(format!("{FILE} is a folder: see what it is, move it away, then run this again")));
     }
-    place::write(file, TEXT.as_bytes(), MODE)?;
+    place::write(file, SUDOERS.as_bytes(), MODE)?;
     let faults = proof();
     if faults.is_empty() && !job.is_interrupted() {
         let _ = fs::remove_file(&old);
@@ -211,7 +213,7 @@ fn refused_by_visudo() -> Result<Option<String>, Fault> {
     };
     let new = place::beside(Path::new(FILE));
     let _ = fs::remove_file(&new);
-    place::write(&new, TEXT.as_bytes(), MODE)?;
+    place::write(&new, SUDOERS.as_bytes(), MODE)?;
     let name = new.display().to_string();
     let answer = run_captured([visudo, "-cf", &name], ANSWER_MAX, Instant::now() + PATIENCE);
     let _ = fs::remove_file(&new);
@@ -233,9 +235,9 @@ fn proof() -> Vec<Found> {
     found
 }
 
-/// The rule's line as it is installed for this program.
+/// The program that the installed rule names.
 fn program_of_rule() -> &'static str {
-    TEXT.lines().nth(1).and_then(|rule| rule.strip_suffix(" \"\"")?.rsplit(' ').next()).unwrap_or_default()
+    SUDOERS.lines().nth(1).and_then(|rule| rule.strip_suffix(" \"\"")?.rsplit(' ').next()).unwrap_or_default()
 }
 
 fn program(nas: &Installation<'_>, sudo: &str) -> Option<Found> {
@@ -285,7 +287,7 @@ fn is_skipped(path: &Path) -> bool {
     name.contains('.') || name.ends_with('~')
 }
 
-/// Whether this sudoers text has the folder read.
+/// True if this sudoers text includes the folder.
 fn includes(main: &str) -> bool {
     main.lines().any(|line| {
         let mut words = line.split_ascii_whitespace();
@@ -310,7 +312,7 @@ fn ask(sudo: &str) -> Vec<Found> {
     if answer.end.exit != Some(0) {
         return unknown(&format!("sudo says \"{complaint}\""));
     }
-    let in_place = place::holds(Path::new(FILE), TEXT.as_bytes());
+    let in_place = place::holds(Path::new(FILE), SUDOERS.as_bytes());
     judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), in_place, &complaint)
 }
 
