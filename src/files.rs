@@ -77,6 +77,13 @@ pub fn is_executable(path: &Path) -> io::Result<bool> {
     Ok(meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Opens a file to lock it, and makes it where it is missing. A link or a pipe in its place is an error, and nothing is
+/// waited for.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Regular::of(open(path, flags, Mode::RUSR | Mode::WUSR)?).map(|lock| lock.file)
+}
+
 /// Takes the exclusive lock (flock(2)) of an open file, which lasts as long as the file is open. Returns false where
 /// somebody else still holds it after this time.
 pub fn lock_within(file: &File, patience: Duration) -> io::Result<bool> {

@@ -5,6 +5,7 @@ mod boundary;
 mod check;
 mod first_hour;
 mod here;
+mod hostile;
 mod install;
 mod installer;
 mod pages;

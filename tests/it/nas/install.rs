@@ -341,7 +341,10 @@ fn an_account_that_has_expired() {
     let repair = order(&["repair"]);
     fs::write("/etc/shadow", shadow).expect("as it was");
     let fault = the_fault(&repair);
-    assert!(fault.starts_with("The web server's user does not get through to remotetask-run: "), "{fault}");
+    assert!(
+        fault.starts_with("sudo refuses the user http, whose account has expired or is missing from /etc/shadow: "),
+        "{fault}"
+    );
     assert!(fault.contains("account validation failure"), "{fault}");
 }
 
@@ -920,7 +923,7 @@ fn a_dry_run_says_what_is_done_then() {
     both(true, &[], 5);
     bench(&["tasks", "add", "t", "--", "/bin/true"]).ok();
     both(false, &["uninstall", "--keep-config"], 5);
-    both(true, &[], 14);
+    both(true, &[], 15);
     both(false, &["uninstall"], 5);
     let dry = setup(&["--dry-run", "--vhost"]);
     assert!(!dry.ok().contains("Now in DSM"), "{}", dry.out);

@@ -34,6 +34,7 @@ use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
 use remotetask::files::Regular;
 use remotetask::text::Html;
+use remotetask::trust::is_own as is_owners;
 
 const PAGE: &str = include_str!("urls.html");
 /// How long a page stays that nobody opens, in seconds.
@@ -127,7 +128,12 @@ struct Notes {
 impl Notes {
     fn read(bench: &Workbench) -> Result<Notes, Fault> {
         let path = bench.path("state/pages");
-        let paths = match Regular::open(&path).and_then(|file| file.read(NOTES_MAX)) {
+        let opened = Regular::open(&path);
+        // A note that others could have written names no page of ours.
+        if opened.as_ref().is_ok_and(|file| !is_owners(file, &bench.folder)) {
+            return Ok(Notes { path, paths: Vec::new() });
+        }
+        let paths = match opened.and_then(|file| file.read(NOTES_MAX)) {
             Ok(text) => serde_json::from_slice(&text).map_err(|_| {
                 Fault(format!(
                     "{}: this is not as remotetask wrote it. Move it away; a page that it names, and that is still there, goes \

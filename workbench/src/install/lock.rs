@@ -1,14 +1,14 @@
 //! One order at a time: after a connection that broke, the first one still goes on while its owner types the same
 //! again.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
-use remotetask::files::lock_within;
+use remotetask::files::{lock_within, open_lock};
 
 /// In a folder of root's, so that no other user can hold it.
 const LOCK: &str = "/usr/local/remotetask.lock";
@@ -44,7 +44,7 @@ pub fn take(screen: &Screen, boot: bool) -> Result<Lock, Fault> {
             std::thread::sleep(Duration::from_millis(100));
             continue;
         }
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
+        let file = open_lock(path).map_err(fault)?;
         let is_held = lock_within(&file, Duration::ZERO).map_err(fault)?;
         if !is_held && !lock_within(&file, wait()?).map_err(fault)? {
             continue;

@@ -13,7 +13,8 @@ use crate::parts::files::{put, Content, TABLE};
 use crate::parts::job::Job;
 use crate::parts::place;
 use remotetask::files::{self, Regular, CONFIG_MAX};
-use remotetask::trust;
+use remotetask::outcome::Outcome;
+use remotetask::trust::{self, is_own};
 
 /// Names of the folders that packages are unpacked in; behind it stands the number of the process.
 const STAGES: &str = "remotetask.new.";
@@ -34,17 +35,30 @@ impl Package {
             ));
         }
         let package = Package { folder };
-        trust::at(&package.folder, 0).map_err(|_| {
-            Fault(format!("others than root can change {}: unpack the package as root", package.folder.display()))
+        trust::at(&package.folder, 0).map_err(|why| match why {
+            Outcome::NotStarted { reason, .. } => {
+                Fault(format!("{reason}. Unpack the package as root, in a folder of root's"))
+            }
+            _ => Fault::new("the package's folder cannot be judged"),
         })?;
         for row in TABLE.iter().filter(|row| row.content == Content::Program) {
-            match fs::metadata(package.folder.join(row.name)) {
-                Ok(meta) if meta.is_file() && meta.len() > 0 => {}
-                _ => return Err(Fault(format!("this package is not complete: {} is missing", row.name))),
+            match Regular::open(&package.folder.join(row.name)) {
+                Ok(file) if file.size == 0 => return Err(package.incomplete(row.name)),
+                Ok(file) if is_own(&file, &package.folder) => {}
+                Ok(_) => return Err(package.changeable(row.name)),
+                Err(_) => return Err(package.incomplete(row.name)),
             }
         }
-        sweep();
         Ok(package)
+    }
+
+    fn incomplete(&self, name: &str) -> Fault {
+        Fault(format!("this package is not complete: {name} is missing"))
+    }
+
+    fn changeable(&self, name: &str) -> Fault {
+        let path = self.folder.join(name);
+        Fault(format!("others than root can change {}: unpack the package as root, with tar -o", path.display()))
     }
 
     /// Takes an owner's configuration into the package, checked and sealed. `file` is one on this NAS, or the package has
@@ -63,16 +77,22 @@ impl Package {
                 installed.display()
             )));
         }
-        let content = Regular::open(source)
-            .and_then(|file| file.read(CONFIG_MAX))
-            .map_err(|e| Fault(format!("{} could not be read: {}", name.display(), plainly(&e))))?;
+        let unreadable = |e: std::io::Error| Fault(format!("{} could not be read: {}", name.display(), plainly(&e)));
+        let opened = Regular::open(source).map_err(unreadable)?;
+        // An owner's file elsewhere is read once; the package's own stays what it is.
+        if file.is_none() && !is_own(&opened, &self.folder) {
+            return Err(self.changeable("config.json"));
+        }
+        let content = opened.read(CONFIG_MAX).map_err(unreadable)?;
         edit::valid(&name, &content)?;
         if let Some(whose) = published_key(&content) {
             return Err(Fault(format!("{}: {}", name.display(), is_published(&whose))));
         }
+        if dry_run {
+            return Ok(true);
+        }
         place::write(&own, &content, 0o600)?;
-        // A dry run seals the package's copy too, and says nothing of it.
-        let screen = if dry_run { Screen::silent() } else { Screen::own() };
+        let screen = Screen::own();
         seal::run(&Workbench { folder: self.folder.clone(), screen }, false)?;
         Ok(true)
     }
@@ -112,8 +132,8 @@ impl Drop for Package {
     }
 }
 
-/// Removes what packages of killed processes have left.
-fn sweep() {
+/// Removes the folders that packages of killed processes have left.
+pub fn sweep() {
     let above = Path::new(INSTALLED).parent().unwrap_or(Path::new("/"));
     for entry in fs::read_dir(above).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

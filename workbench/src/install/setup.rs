@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::order::{self, Order};
-use super::package::Package;
+use super::package::{self, Package};
 use crate::check;
 use crate::commands::prove;
 use crate::owner::fault::Fault;
@@ -34,17 +34,20 @@ pub fn run(args: &SetupArgs) -> Result<bool, Fault> {
 }
 
 /// Puts every part of the package in place.
-pub(super) fn put(order: &Order, package: &Package, args: &SetupArgs) -> Result<bool, Fault> {
+pub(super) fn put(order: &Order, unpacked: &Package, args: &SetupArgs) -> Result<bool, Fault> {
     let mut job = order.job(args.dry_run);
     let is_new = crate::parts::entry_point::noted(job.folder).is_none();
     order::requirements(args.entry_point, is_new)?;
-    let config = package.take_configuration(args.config.as_deref(), args.config_name.as_deref(), args.dry_run)?;
-    job.package = Some(&package.folder);
+    let config = unpacked.take_configuration(args.config.as_deref(), args.config_name.as_deref(), args.dry_run)?;
+    if !args.dry_run {
+        package::sweep();
+    }
+    job.package = Some(&unpacked.folder);
     job.wanted = args.entry_point;
     let [files, others @ ..] = parts::all();
     put_part(&mut job, files)?;
     if config {
-        package.put_configuration(&mut job)?;
+        unpacked.put_configuration(&mut job)?;
     }
     for part in others {
         put_part(&mut job, part)?;

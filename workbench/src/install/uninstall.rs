@@ -25,7 +25,10 @@ pub fn run(bench: &Workbench, keep_config: bool, dry_run: bool) -> Result<bool, 
         }
     }
     for part in parts::all().into_iter().rev() {
-        part.take_away(&mut job)?;
+        // One that cannot be taken away keeps no other.
+        if let Err(Fault(why)) = part.take_away(&mut job) {
+            job.fault(why);
+        }
     }
     match (job.changes, dry_run) {
         (0, _) => job.screen.say("There was nothing to take away."),

@@ -153,15 +153,13 @@ impl Apache {
 
     /// Returns true if a module that runs programs is loaded.
     pub fn runs_programs(&self) -> bool {
-        let modules = self.modules().unwrap_or_default();
-        modules.iter().any(|module| module == "cgi_module" || module == "cgid_module")
+        runs_programs(&self.modules().unwrap_or_default())
     }
 
     /// Lines that load the module that runs programs, unless Apache does so by itself; empty where it does and the
-    /// module's file is elsewhere; `None` where there is none.
-    pub fn cgi_module(&self) -> Option<String> {
-        let modules = self.modules().unwrap_or_default();
-        let directives = self.directives().unwrap_or_default();
+    /// module's file is elsewhere; `None` where there is none. The error is Apache's own complaint.
+    pub fn cgi_module(&self) -> Result<Option<String>, String> {
+        let (modules, directives) = (self.modules()?, self.directives()?);
         let word = |name: &str, at: usize| directives.iter().find(|d| d.is(name)).and_then(|d| d.word(at));
         let folder = word("LoadModule", 1).map(|file| match word("ServerRoot", 0) {
             Some(root) => Path::new(root).join(file),
@@ -174,14 +172,14 @@ impl Apache {
             false => ["cgid", "cgi"],
         };
         let there = |name: &&str| folder.is_some_and(|folder| folder.join(format!("mod_{name}.so")).is_file());
-        let Some(name) = names.into_iter().find(there) else { return self.runs_programs().then(String::new) };
+        let Some(name) = names.into_iter().find(there) else { return Ok(runs_programs(&modules).then(String::new)) };
         let file = folder.unwrap_or(Path::new("")).join(format!("mod_{name}.so"));
         let socket = if name == "cgid" { "    ScriptSock /var/run/remotetask-cgid.sock\n" } else { "" };
-        Some(format!(
+        Ok(Some(format!(
             "# This Apache may have its module for programs without loading it.\n<IfModule !cgi_module>\n<IfModule \
              !cgid_module>\n    LoadModule {name}_module \"{}\"\n{socket}</IfModule>\n</IfModule>\n",
             file.display()
-        ))
+        )))
     }
 
     fn ask(&self, words: &[&str]) -> Result<String, String> {
@@ -195,6 +193,10 @@ impl Apache {
             _ => Err(said(&answer.stderr).trim().replace('\n', " ").chars().take(WORDS).collect()),
         }
     }
+}
+
+fn runs_programs(modules: &[String]) -> bool {
+    modules.iter().any(|module| module == "cgi_module" || module == "cgid_module")
 }
 
 /// Its words, without the warning about its own name.

@@ -18,7 +18,7 @@ use serde_json::{json, Map, Value};
 use super::fault::{plainly, Fault};
 use super::workbench::INSTALLED;
 use remotetask::config::{self, Config, LISTEN};
-use remotetask::files::{lock_within, Regular, CONFIG_MAX};
+use remotetask::files::{lock_within, open_lock, Regular, CONFIG_MAX};
 use remotetask::key::Digest;
 use remotetask::outcome::Outcome;
 use remotetask::trust;
@@ -213,7 +213,7 @@ pub fn lock_config(folder: &Path) -> Result<ConfigLock, Fault> {
     }
     let path = state.join("workbench");
     let fault = |e: std::io::Error| Fault::of(&path, &e);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(fault)?;
+    let file = open_lock(&path).map_err(fault)?;
     match lock_within(&file, PATIENCE).map_err(fault)? {
         true => Ok(ConfigLock { _lock: file }),
         false => Err(Fault::new("another remotetask is changing the configuration; try again when it has ended")),

@@ -16,7 +16,7 @@ findings! {
         "<link> is no link to <file>, so a shell does not know the name remotetask.",
         "Put it back: `sudo remotetask repair`";
     InTheWay { link }: "link-other", Fault,
-        "<link> is there and no link, so a shell starts something else by the name remotetask.",
+        "<link> is there and leads elsewhere, so a shell starts something else by the name remotetask.",
         "See what it is and move it away, then put the link there: `sudo mv <link> <link>.away` `sudo remotetask repair`";
 }
 
@@ -48,7 +48,6 @@ impl Part for Link {
         }
         if !job.dry_run {
             made::make_folder(job, link.parent().unwrap_or(link))?;
-            let _ = fs::remove_file(link);
             symlink(&program, link).map_err(|e| Fault::of(link, &e))?;
         }
         job.done("a shell knows the name remotetask");
@@ -57,7 +56,8 @@ impl Part for Link {
 
     fn take_away(&self, job: &mut Job<'_>) -> Result<(), Fault> {
         let link = Path::new(LINK);
-        if !fs::symlink_metadata(link).is_ok_and(|meta| meta.is_symlink()) {
+        // Another program's is not ours to take away.
+        if !leads_to(&job.path("remotetask")) {
             return Ok(());
         }
         if !job.dry_run {
@@ -73,5 +73,5 @@ fn leads_to(program: &Path) -> bool {
 }
 
 fn is_in_the_way() -> bool {
-    fs::symlink_metadata(LINK).is_ok_and(|meta| !meta.is_symlink())
+    fs::symlink_metadata(LINK).is_ok()
 }

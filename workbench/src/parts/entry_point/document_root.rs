@@ -50,7 +50,10 @@ pub fn put(job: &mut Job<'_>, kind: EntryPointKind) -> Result<(), Fault> {
         if !drop_in::apache_is_sound(job, apache) {
             return Ok(());
         }
-        let Some(module) = apache.cgi_module() else {
+        let Some(module) = drop_in::cgi_module(job, apache) else {
+            return Ok(());
+        };
+        let Some(module) = module else {
             job.fault("this Apache has no module that runs programs: take the entry point by PHP, --php");
             return Ok(());
         };

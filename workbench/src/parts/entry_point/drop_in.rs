@@ -21,6 +21,7 @@ const LOG: &str = "/var/log/httpd/apache24-error_log";
 const RESTART_TIME: Duration = Duration::from_secs(60);
 /// Time until Apache answers after a restart.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
+const CURL: &str = "/usr/bin/curl";
 const OUTPUT_MAX: usize = 64 << 10;
 
 /// The place of the file.
@@ -57,6 +58,15 @@ pub fn apache_is_sound(job: &mut Job<'_>, apache: &Apache) -> bool {
     false
 }
 
+/// The lines that load the module for programs ([`Apache::cgi_module`]). An Apache that does not answer is reported, and
+/// changes nothing.
+pub fn cgi_module(job: &mut Job<'_>, apache: &Apache) -> Option<Option<String>> {
+    let module = apache.cgi_module();
+    module
+        .map_err(|why| job.fault(format_args!("Apache does not report what it has, so nothing was changed: {why}")))
+        .ok()
+}
+
 /// Puts this text in place, proves it, or takes it back. `listen` is the address that must answer then.
 pub fn put(job: &mut Job<'_>, apache: &Apache, text: &str, listen: Option<Listen>, done: &str) -> Result<(), Fault> {
     let path = path();
@@ -88,7 +98,11 @@ pub fn put(job: &mut Job<'_>, apache: &Apache, text: &str, listen: Option<Listen
     }
     place::write(&unproved, b"", MODE)?;
     place::write(&path, text.as_bytes(), MODE)?;
-    match proof(job, apache, listen) {
+    let provable = listen.filter(|_| Path::new(CURL).is_file());
+    if listen.is_some() && provable.is_none() {
+        job.advice(format_args!("there is no {CURL} on this NAS, so no request proves that Apache answers"));
+    }
+    match proof(job, apache, provable) {
         Ok(answer) => {
             for left in [old(), bad(), unproved] {
                 let _ = fs::remove_file(left);
@@ -206,7 +220,7 @@ fn answered(listen: Listen) -> Option<String> {
     let deadline = Instant::now() + ANSWER_TIME;
     loop {
         let argv = [
-            "/usr/bin/curl",
+            CURL,
             "-q",
             "-s",
             "-g",

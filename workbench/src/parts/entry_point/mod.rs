@@ -126,8 +126,10 @@ fn best(job: &Job<'_>) -> EntryPointKind {
     let why = match Apache::here() {
         None => "there is no Apache 2.4 here",
         Some(apache) => match apache.cgi_module() {
-            None => "this Apache has no module that runs programs",
-            Some(_) => return EntryPointKind::Port,
+            // Its complaint is reported where a port is put.
+            Err(_) => return EntryPointKind::Port,
+            Ok(None) => "this Apache has no module that runs programs",
+            Ok(Some(_)) => return EntryPointKind::Port,
         },
     };
     // The fault that is reported without PHP is that of the better entry point.

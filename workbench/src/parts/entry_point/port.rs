@@ -19,7 +19,10 @@ pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
     if !drop_in::apache_is_sound(job, &apache) {
         return Ok(());
     }
-    let Some(module) = apache.cgi_module() else {
+    let Some(module) = drop_in::cgi_module(job, &apache) else {
+        return Ok(());
+    };
+    let Some(module) = module else {
         job.fault(
             "this Apache cannot run programs, because it has neither mod_cgid nor mod_cgi: install PHP 8.2 in DSM's Package \
              Center, then run this again with --php",

@@ -25,7 +25,8 @@ findings! {
          <file>.away`";
     IsLink { file }: "file-link", Fault,
         "<file> is a link, and links are not followed here.",
-        "Put what it leads to in its place: `sudo cp -RL <file> <file>.itself` `sudo rm <file>` `sudo mv <file>.itself <file>`";
+        "See where it leads, and whose that is: what it leads to is believed once it is here. If it is yours alone, put it in its \
+         place: `sudo cp -RL <file> <file>.itself` `sudo rm <file>` `sudo mv <file>.itself <file>`";
     /// A folder with nothing in it that is believed.
     OtherOwner { file, user, wanted }: "file-owner", Fault,
         "<file> belongs to the user <user>, who can change it; it must belong to <wanted>.",
@@ -43,22 +44,24 @@ findings! {
     ProgramChangeable { file, wanted, user, mode }: "program-changeable", Fault,
         "Others than <wanted> can change the program <file> (it belongs to <user>, mode <mode>).",
         "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs \
-         again, as you did the first time: that puts it in place anew. If you are sure that nobody has, this closes it: `sudo \
-         chown <wanted> <file>` `sudo chmod go-w <file>`";
+         again, as you did the first time: that puts it in place anew. If you are sure that nobody has, this puts a copy of it in \
+         its place that nobody else has open: `sudo cp -p <file> <file>.itself` `sudo chown <wanted> <file>.itself` `sudo chmod \
+         go-w <file>.itself` `sudo mv <file>.itself <file>`";
     TextChangeable { file, user, mode }: "text-changeable", Fault,
         "Others than root can change <file> (it belongs to <user>, mode <mode>).",
         "Put it in place anew: `sudo remotetask repair`";
     ConfigChangeable { file, wanted, user, mode }: "config-changeable", Fault,
         "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), so nothing is started.",
-        "Whoever could may have put a key, a task or a program of theirs in, and closing the file makes that valid. So first \
-         look at every key, task, command and program path in it, take out what is not yours, and once more when it is closed; \
-         and take new keys (remotetask key rotate, for each). It is closed by: `sudo chown <wanted> <file>` `sudo chmod go-w \
-         <file>`";
+        "Another user may have put a key, a task or a program in, and may still have the file open: closing it would make that \
+         valid. So make a copy that nobody else has, and look at every key, task, command and program path in the copy: `sudo cp \
+         <file> <file>.itself` `sudo chmod go-w <file>.itself` Take out what is not yours. Then put the copy in its place, and \
+         take new keys (remotetask key rotate, for each): `sudo mv <file>.itself <file>` `sudo remotetask repair`";
     KeysChangeable { file, wanted, user, mode }: "keys-changeable", Fault,
         "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), and all keys stand in it.",
-        "Whoever could may have read the keys, and put an address of theirs in the place of yours, so that your URLs would lead \
-         to them. See that the address that remotetask url shows is yours, and take new keys (remotetask key rotate, for each). \
-         The file is closed by: `sudo chown <wanted> <file>` `sudo chmod 0600 <file>`";
+        "Another user may have read the keys, and put an address of theirs in the place of yours, so that your URLs would lead \
+         to them. So make a copy that nobody else has, and see that the address in it is yours: `sudo cp <file> <file>.itself` \
+         `sudo chmod 0600 <file>.itself` Then put it in its place, and take new keys (remotetask key rotate, for each): `sudo mv \
+         <file>.itself <file>` `sudo remotetask repair`";
     NoteChangeable { file, user, mode }: "note-changeable", Fault,
         "Others than root can change <file> (it belongs to <user>, mode <mode>), in which the installation notes what it has set \
          up.",
@@ -101,7 +104,8 @@ findings! {
     StartPageChangeable { file, wanted, user, mode }: "start-page-changeable", Advice,
         "Others than <wanted> can change <file> (it belongs to <user>, mode <mode>), so callers see the start page that came with \
          the programs: this one could ask for a key.",
-        "Look whether it is as you made it, and close it: `sudo chown <wanted> <file>` `sudo chmod go-w <file>`";
+        "Look whether a copy that nobody else has open is as you made it, and put that in its place: `sudo cp <file> \
+         <file>.itself` `sudo chmod 0644 <file>.itself` `sudo mv <file>.itself <file>`";
     Leftover { file, mode }: "leftover", Advice,
         "<file> (mode <mode>) is a copy that an editor, a repair, or a change that was cut off has left. There may be keys in it.",
         "Delete it, unless you still need it; and if others could read it, take new keys (remotetask key rotate, for each): \
@@ -177,7 +181,8 @@ pub fn link(path: &Path) -> Found {
 
 /// Something else in the place of a file or folder.
 pub fn wrong_kind(path: &Path, folder: bool) -> Found {
-    WrongKind { file: &path.display(), wanted: if folder { &"folder" } else { &"regular file" } }.found()
+    WrongKind { file: &path.display(), wanted: if folder { &"folder" } else { &"regular file with this one name" } }
+        .found()
 }
 
 /// The finding about a file that others than its owner could have written; log.txt has its own.

@@ -157,6 +157,8 @@ impl Row {
         match () {
             () if meta.is_symlink() => Some(Difference::Link),
             () if meta.is_dir() != self.is_folder() || !(meta.is_dir() || meta.is_file()) => Some(Difference::Kind),
+            // A second name of somebody else's file: it is neither closed nor written.
+            () if meta.is_file() && meta.nlink() > 1 => Some(Difference::Kind),
             () if flaw.is_some() => flaw.map(Difference::Changeable),
             () if self.name == "start.html" => None,
             () if ids.1.is_some_and(|gid| meta.gid() != gid) || meta.mode() & 0o7777 != self.mode => {

@@ -1,12 +1,12 @@
 //! Corrections of the installation's files.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{fchmod, fchown, fstat, open, Gid, Mode, OFlags, Uid};
+use rustix::fs::{chmod, chown, fstat, open, FileType, Gid, Mode, OFlags, Uid};
 use rustix::process::geteuid;
 
 use super::{log_file, look};
@@ -23,8 +23,18 @@ type Ids = (u32, Option<u32>);
 /// Corrects each row that differs. A first installation is one line of the report.
 pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
     let is_new = job.package.is_some() && fs::read_dir(job.folder).map_or(true, |mut names| names.next().is_none());
+    // A folder that is none is not gone into: what it leads to is somebody else's.
+    let mut barred: Vec<&str> = Vec::new();
     for row in TABLE {
-        put_row(job, row, is_new)?;
+        if barred.iter().any(|folder| row.name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))) {
+            continue;
+        }
+        match put_row(job, row, is_new) {
+            Ok(Done::Barred) => barred.push(row.name),
+            Ok(Done::Settled) => {}
+            // One file in a bad state keeps nothing else from being put right.
+            Err(Fault(why)) => job.fault(why),
+        }
     }
     if is_new {
         job.done(format_args!("remotetask {} is installed in {}", env!("CARGO_PKG_VERSION"), job.folder.display()));
@@ -32,11 +42,18 @@ pub fn put(job: &mut Job<'_>) -> Result<(), Fault> {
     take_old_away(job)
 }
 
-fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
+/// The result for one row.
+enum Done {
+    Settled,
+    /// Something else is in the place of a folder.
+    Barred,
+}
+
+fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<Done, Fault> {
     let path = if row.name.is_empty() { job.folder.to_owned() } else { job.path(row.name) };
     // A trial has no texts of a web server's.
     if job.trial && row.name.starts_with("webstation") {
-        return Ok(());
+        return Ok(Done::Settled);
     }
     let ids = row.ids(job.user, job.http(), job.trial);
     let meta = there(&path);
@@ -71,8 +88,13 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
         Some(Difference::Link | Difference::Kind) if row.content == Content::Log => {
             job.found(&log_file::other_kind(&path));
         }
-        Some(Difference::Link) => job.found(&look::link(&path)),
-        Some(Difference::Kind) => job.found(&look::wrong_kind(&path, row.is_folder())),
+        Some(difference @ (Difference::Link | Difference::Kind)) => {
+            job.found(&match difference {
+                Difference::Link => look::link(&path),
+                _ => look::wrong_kind(&path, row.is_folder()),
+            });
+            return Ok(if row.is_folder() { Done::Barred } else { Done::Settled });
+        }
         Some(Difference::Changeable(_)) => match (row.if_changeable, row.content) {
             (IfChangeable::Reinstall, _) if job.package.is_some() || row.content != Content::Program => {
                 write(job, row, &path, ids)?;
@@ -84,6 +106,9 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
             }
             (IfChangeable::Close, _) => {
                 set_attributes(job, row, &path, ids)?;
+                if row.is_folder() && !job.dry_run {
+                    remove_of_others(&path, ids.0)?;
+                }
                 say(job, format!("{} is closed again: others could write it", path.display()));
             }
         },
@@ -93,6 +118,10 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
                 say(job, format!("{} is new", row.name));
             } else {
                 let readable = meta.as_ref().map_or(0, |meta| meta.mode()) & 0o044 & !row.mode;
+                // Others may have had it open to write until its owner closed it: a copy has nobody's hold on it.
+                if row.content == Content::Own && !job.dry_run {
+                    place::copy(&path, &path, row.mode)?;
+                }
                 set_attributes(job, row, &path, ids)?;
                 say(job, format!("{} has its owner and mode again", path.display()));
                 if row.name == "keys.json" && readable != 0 {
@@ -104,7 +133,7 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<(), Fault> {
             }
         }
     }
-    Ok(())
+    Ok(Done::Settled)
 }
 
 /// True if the package, or this program, has another content for it.
@@ -142,7 +171,7 @@ fn make_folder(job: &Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fa
         return Ok(());
     }
     fs::DirBuilder::new().mode(0o700).create(path).map_err(|e| Fault::of(path, &e))?;
-    set(path, mode, ids, OFlags::DIRECTORY)
+    set(path, mode, ids)
 }
 
 /// An empty log, for `remotetask-cgi` to write.
@@ -151,7 +180,7 @@ fn make_log(job: &Job<'_>, path: &Path, mode: u32, ids: Ids) -> Result<(), Fault
         return Ok(());
     }
     fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Fault::of(path, &e))?;
-    set(path, mode, ids, OFlags::NONBLOCK)
+    set(path, mode, ids)
 }
 
 /// Gives a file of a row its owner and mode.
@@ -162,32 +191,49 @@ pub fn give_owner_and_mode(job: &Job<'_>, row: &Row) -> Result<(), Fault> {
 fn set_attributes(job: &Job<'_>, row: &Row, path: &Path, ids: Ids) -> Result<(), Fault> {
     match job.dry_run {
         true => Ok(()),
-        false if row.is_folder() => set(path, row.mode, ids, OFlags::DIRECTORY),
-        false => set(path, row.mode, ids, OFlags::NONBLOCK),
+        false => set(path, row.mode, ids),
     }
 }
 
-/// Sets owner and mode of what was opened, which is no link.
-fn set(path: &Path, mode: u32, (uid, gid): Ids, flags: OFlags) -> Result<(), Fault> {
+/// Sets owner and mode of the file or folder there, which is no link. It is not opened to read: a lease of another
+/// user's on it would keep that waiting.
+fn set(path: &Path, mode: u32, (uid, gid): Ids) -> Result<(), Fault> {
     let fault = |e: rustix::io::Errno| Fault(format!("{}: {}", path.display(), plainly(&e.into())));
-    let opened = open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | flags, Mode::empty());
-    let file = match opened {
-        Ok(file) => file,
-        // A trial's owner, who took the right to read from a file of theirs.
-        Err(rustix::io::Errno::ACCESS) => {
-            return fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| Fault::of(path, &e))
-        }
-        Err(e) => return Err(fault(e)),
-    };
-    if geteuid().is_root() {
-        fchown(file.as_fd(), Some(Uid::from_raw(uid)), gid.map(Gid::from_raw)).map_err(fault)?;
+    let file = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).map_err(fault)?;
+    if FileType::from_raw_mode(fstat(&file).map_err(fault)?.st_mode) == FileType::Symlink {
+        return Err(Fault(format!("{} is a link by now; run this again", path.display())));
     }
-    fchmod(file.as_fd(), Mode::from_raw_mode(mode)).map_err(fault)?;
-    let now = fstat(file.as_fd()).map_err(fault)?;
+    // This very file, whatever has its name by now (proc(5), /proc/PID/fd).
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    if geteuid().is_root() {
+        chown(&*opened, Some(Uid::from_raw(uid)), gid.map(Gid::from_raw)).map_err(fault)?;
+    }
+    chmod(&*opened, Mode::from_raw_mode(mode)).map_err(fault)?;
+    let now = fstat(&file).map_err(fault)?;
     match now.st_mode & 0o7777 == mode {
         true => Ok(()),
         false => Err(Fault(format!("{} keeps the mode {}", path.display(), shown_mode(now.st_mode)))),
     }
+}
+
+/// Removes from a folder that is closed by now what another user has left there: a record or a pipe of theirs would be
+/// obeyed, or waited for. Nothing is followed.
+fn remove_of_others(folder: &Path, user: u32) -> Result<(), Fault> {
+    let entries = fs::read_dir(folder).map_err(|e| Fault::of(folder, &e))?;
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Some(meta) = there(&path) else { continue };
+        let own =
+            meta.uid() == user && meta.mode() & 0o022 == 0 && (meta.is_dir() || meta.is_file() && meta.nlink() == 1);
+        let done = match (own, meta.is_dir()) {
+            (true, true) => remove_of_others(&path, user),
+            (true, false) => Ok(()),
+            (false, true) => fs::remove_dir_all(&path).map_err(|e| Fault::of(&path, &e)),
+            (false, false) => fs::remove_file(&path).map_err(|e| Fault::of(&path, &e)),
+        };
+        done?;
+    }
+    Ok(())
 }
 
 /// Takes away what an earlier version has left.
