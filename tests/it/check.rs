@@ -260,7 +260,7 @@ const ROWS: &[Row<Sandbox>] = &[
             symlink("elsewhere", sandbox.path("remotetask-keep")).expect("a link");
         },
         says: "FOLDER/remotetask-keep is a link, and links are not followed here.",
-        cure: "Put what it leads to in its place: `sudo cp -RL FOLDER/remotetask-keep FOLDER/remotetask-keep.itself` `sudo rm FOLDER/remotetask-keep` `sudo mv FOLDER/remotetask-keep.itself FOLDER/remotetask-keep`",
+        cure: "See where it leads, and whose that is: what it leads to is believed once it is here. If it is yours alone, put it in its place: `sudo cp -RL FOLDER/remotetask-keep FOLDER/remotetask-keep.itself` `sudo rm FOLDER/remotetask-keep` `sudo mv FOLDER/remotetask-keep.itself FOLDER/remotetask-keep`",
         along: &[],
         cured: true,
     },
@@ -279,7 +279,7 @@ const ROWS: &[Row<Sandbox>] = &[
         code: "config-changeable",
         plant: |sandbox| mode(sandbox, "config.json", 0o660),
         says: "Others than * can change FOLDER/config.json (it belongs to *, mode 0660), so nothing is started.",
-        cure: "Whoever could may have put a key, a task or a program of theirs in, and closing the file makes that valid. So first look at every key, task, command and program path in it, take out what is not yours, and once more when it is closed; and take new keys (remotetask key rotate, for each). It is closed by: `sudo chown * FOLDER/config.json` `sudo chmod go-w FOLDER/config.json`",
+        cure: "Another user may have put a key, a task or a program in, and may still have the file open: closing it would make that valid. So make a copy that nobody else has, and look at every key, task, command and program path in the copy: `sudo cp FOLDER/config.json FOLDER/config.json.itself` `sudo chmod go-w FOLDER/config.json.itself` Take out what is not yours. Then put the copy in its place, and take new keys (remotetask key rotate, for each): `sudo mv FOLDER/config.json.itself FOLDER/config.json` `sudo FOLDER/remotetask repair`",
         along: &["not-looked"],
         cured: true,
     },
@@ -290,7 +290,7 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "keys.json", 0o620);
         },
         says: "Others than * can change FOLDER/keys.json (it belongs to *, mode 0620), and all keys stand in it.",
-        cure: "Whoever could may have read the keys, and put an address of theirs in the place of yours, so that your URLs would lead to them. See that the address that remotetask url shows is yours, and take new keys (remotetask key rotate, for each). The file is closed by: `sudo chown * FOLDER/keys.json` `sudo chmod 0600 FOLDER/keys.json`",
+        cure: "Another user may have read the keys, and put an address of theirs in the place of yours, so that your URLs would lead to them. So make a copy that nobody else has, and see that the address in it is yours: `sudo cp FOLDER/keys.json FOLDER/keys.json.itself` `sudo chmod 0600 FOLDER/keys.json.itself` Then put it in its place, and take new keys (remotetask key rotate, for each): `sudo mv FOLDER/keys.json.itself FOLDER/keys.json` `sudo FOLDER/remotetask repair`",
         along: &[],
         cured: true,
     },
@@ -366,7 +366,7 @@ const ROWS: &[Row<Sandbox>] = &[
             mode(sandbox, "start.html", 0o664);
         },
         says: "Others than * can change FOLDER/start.html (it belongs to *, mode 0664), so callers see the start page that came with the programs: this one could ask for a key.",
-        cure: "Look whether it is as you made it, and close it: `sudo chown * FOLDER/start.html` `sudo chmod go-w FOLDER/start.html`",
+        cure: "Look whether a copy that nobody else has open is as you made it, and put that in its place: `sudo cp FOLDER/start.html FOLDER/start.html.itself` `sudo chmod 0644 FOLDER/start.html.itself` `sudo mv FOLDER/start.html.itself FOLDER/start.html`",
         along: &[],
         cured: true,
     },

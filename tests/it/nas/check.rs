@@ -99,7 +99,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "program-changeable",
         plant: |_| chown(at("remotetask-keep"), Some(HTTP), None).expect("chown"),
         says: "Others than root can change the program /usr/local/remotetask/remotetask-keep (it belongs to http, mode 0700).",
-        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time: that puts it in place anew. If you are sure that nobody has, this closes it: `sudo chown root /usr/local/remotetask/remotetask-keep` `sudo chmod go-w /usr/local/remotetask/remotetask-keep`",
+        cure: "Whoever could may have put another program in its place, and closing it makes that one valid. So install the programs again, as you did the first time: that puts it in place anew. If you are sure that nobody has, this puts a copy of it in its place that nobody else has open: `sudo cp -p /usr/local/remotetask/remotetask-keep /usr/local/remotetask/remotetask-keep.itself` `sudo chown root /usr/local/remotetask/remotetask-keep.itself` `sudo chmod go-w /usr/local/remotetask/remotetask-keep.itself` `sudo mv /usr/local/remotetask/remotetask-keep.itself /usr/local/remotetask/remotetask-keep`",
         along: &[],
         cured: true,
     },
@@ -123,7 +123,7 @@ const ROWS: &[Row<Nas>] = &[
         code: "config-changeable",
         plant: |_| chown(at("config.json"), Some(HTTP), None).expect("chown"),
         says: "Others than root can change /usr/local/remotetask/config.json (it belongs to http, mode 0640), so nothing is started.",
-        cure: "Whoever could may have put *: `sudo chown root /usr/local/remotetask/config.json` `sudo chmod go-w /usr/local/remotetask/config.json`",
+        cure: "Another user may have put *: `sudo mv /usr/local/remotetask/config.json.itself /usr/local/remotetask/config.json` `sudo remotetask repair`",
         along: &["not-looked"],
         cured: true,
     },
@@ -172,7 +172,7 @@ const ROWS: &[Row<Nas>] = &[
             chown(at("start.html"), Some(HTTP), None).expect("chown");
         },
         says: "Others than root can change /usr/local/remotetask/start.html (it belongs to http, mode 0644), so callers see *",
-        cure: "Look whether it is as you made it, and close it: `sudo chown root /usr/local/remotetask/start.html` `sudo chmod go-w /usr/local/remotetask/start.html`",
+        cure: "Look whether *: `sudo cp /usr/local/remotetask/start.html /usr/local/remotetask/start.html.itself` `sudo chmod 0644 /usr/local/remotetask/start.html.itself` `sudo mv /usr/local/remotetask/start.html.itself /usr/local/remotetask/start.html`",
         along: &[],
         cured: true,
     },
@@ -190,7 +190,7 @@ const ROWS: &[Row<Nas>] = &[
             fs::remove_file(LINK).expect("removed");
             fs::write(LINK, "#!/bin/sh\n").expect("written");
         },
-        says: "/usr/local/bin/remotetask is there and no link, so a shell starts something else by the name remotetask.",
+        says: "/usr/local/bin/remotetask is there and leads elsewhere, so a shell starts something else by the name remotetask.",
         cure: "See what it is and move it away, then put the link there: `sudo mv /usr/local/bin/remotetask /usr/local/bin/remotetask.away` `sudo /usr/local/remotetask/remotetask repair`",
         along: &[],
         cured: true,
