@@ -31,7 +31,8 @@ Usage: ./install.sh --try [--once]
   --php       the same with PHP, where Apache runs no programs, or with nginx
               alone
   --config    your configuration; plain keys in it become digests
-  --tasks     tasks of DSM's Task Scheduler that get a URL, by number or name: "7,Check off"
+  --tasks     tasks of DSM's Task Scheduler that get a URL, by number or name,
+              such as "7,Check off"
   --from      a folder with the four programs for the NAS, in place of a build
   --dry-run   goes the same way there, says what there is to do, and changes
               nothing

@@ -748,14 +748,6 @@ fn what_is_damaged_is_mended_or_named() {
     assert_eq!(fs::read_to_string(DROP_IN).expect("the drop-in"), good);
     assert_eq!(order(&["repair"]).ok(), WELL);
     fs::write(&cgid, was).expect("as it was");
-    // What check does not name by its lines it names as a whole: check and repair never disagree.
-    let commented = format!("# mine\n{}", fs::read_to_string(DROP_IN).expect("the drop-in"));
-    fs::write(DROP_IN, commented).expect("a comment");
-    let check = bench(&["check", "--json"]);
-    assert!(check.out.contains("\"code\":\"entry-point-differs\""), "{}", check.out);
-    assert!(check.out.contains("The files of the entry point (vhost) are not as they were installed"), "{}", check.out);
-    order(&["repair"]).ok();
-    assert!(!bench(&["check", "--json"]).out.contains("entry-point-differs"));
     // A text is put in place anew; a program comes with a package alone.
     fs::remove_file(at("webstation/sudoers")).expect("removed");
     assert_eq!(order(&["repair"]).ok(), "  done   webstation/sudoers is new\n");

@@ -1,5 +1,5 @@
 //! An installation is this list of parts. Each part knows in one place what is correct: `check` looks,
-//! `setup` and `repair` put, `uninstall` takes away. A proof is a second look, so they cannot disagree.
+//! `setup` and `repair` put, `uninstall` takes away. A proof is a second look.
 
 pub mod job; // one order at work: what it may change, and its report
 pub mod files; // /usr/local/remotetask: each file with owner, group, mode and content

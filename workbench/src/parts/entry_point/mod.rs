@@ -16,15 +16,14 @@ pub use drop_in::path as drop_in_path;
 pub use listen::reached;
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use super::job::{EntryPointKind, Job};
 use super::{place, Part};
 use crate::nas::apache::Apache;
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
-use crate::owner::finding::{findings, Found};
-use crate::owner::screen::{Screen, Tone};
+use crate::owner::finding::Found;
+use crate::owner::screen::Tone;
 use entries::Entry;
 use remotetask::files::Regular;
 use remotetask::trust::is_own;
@@ -42,16 +41,10 @@ pub fn noted(folder: &Path) -> Option<EntryPointKind> {
     EntryPointKind::of(String::from_utf8_lossy(&note).trim())
 }
 
-findings! {
-    Differs { kind }: "entry-point-differs", Advice,
-        "The files of the entry point (<kind>) are not as they were installed, although requests may arrive.",
-        "Put them in place anew: `sudo remotetask repair`";
-}
-
 /// The findings of this part.
 #[cfg(test)]
 pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
-    [KINDS, look_port::KINDS, changes::KINDS, look_document_root::KINDS].concat()
+    [look_port::KINDS, changes::KINDS, look_document_root::KINDS].concat()
 }
 
 impl Part for EntryPoint {
@@ -68,9 +61,7 @@ impl Part for EntryPoint {
             Entry::OtherLink(link) => vec![look_document_root::other_link(link, nas)],
             Entry::OtherPage(file) => vec![look_document_root::other_page(file)],
         };
-        let mut found: Vec<Found> = entries::entries(conf, nas).into_iter().flat_map(look).collect();
-        found.extend(differs(nas).filter(|_| found.is_empty()));
-        found
+        entries::entries(conf, nas).into_iter().flat_map(look).collect()
     }
 
     fn put(&self, job: &mut Job<'_>) -> Result<(), Fault> {
@@ -110,15 +101,6 @@ impl Part for EntryPoint {
         drop_in::take_away(job)?;
         document_root::take_away(job)
     }
-}
-
-/// The difference that `repair` would correct although no other finding names it: a comment, or the order of lines.
-fn differs(nas: &Installation<'_>) -> Option<Found> {
-    let kind = noted(nas.folder)?;
-    let (screen, interrupted) = (Screen::silent(), AtomicBool::new(false));
-    let mut job = Job { dry_run: true, ..Job::new(nas.folder, 0, &screen, &interrupted) };
-    EntryPoint.put(&mut job).ok()?;
-    (job.faults == 0 && job.changes > 0).then(|| Differs { kind: &kind.word() }.found())
 }
 
 /// A port first: nothing else shares it, and no URL gets into a log.

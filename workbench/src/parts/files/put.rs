@@ -1,6 +1,6 @@
 //! Corrections of the installation's files.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -57,83 +57,98 @@ fn put_row(job: &mut Job<'_>, row: &Row, is_new: bool) -> Result<Done, Fault> {
     }
     let ids = row.ids(job.user, job.http(), job.trial);
     let meta = there(&path);
-    let difference = row.difference(meta.as_ref(), ids);
-    let say = |job: &mut Job<'_>, text: String| {
-        if !is_new {
-            job.done(text);
-        }
-    };
-    match difference {
-        None => {
-            if is_outdated(job, row, &path) {
-                write(job, row, &path, ids)?;
-                say(job, format!("{} is new", row.name));
-            }
-        }
-        Some(Difference::Missing) => match row.content {
-            Content::Program if job.package.is_none() => job.found(&look::missing(&path)),
-            // A folder that is made beside its programs is no news.
-            Content::Folder => make_folder(job, &path, row.mode, ids)?,
-            // In a trial the writer makes it: the folder is the writer's own.
-            Content::Log if job.trial => {}
-            Content::Log => {
-                make_log(job, &path, row.mode, ids)?;
-                say(job, format!("{} is there again", path.display()));
-            }
-            _ => {
-                write(job, row, &path, ids)?;
-                say(job, format!("{} is new", row.name));
-            }
-        },
-        Some(Difference::Link | Difference::Kind) if row.content == Content::Log => {
-            job.found(&log_file::other_kind(&path));
-        }
-        Some(difference @ (Difference::Link | Difference::Kind)) => {
+    let news = match (row.difference(meta.as_ref(), ids), &meta) {
+        (None, _) => renewed(job, row, &path, ids)?,
+        (Some(Difference::Missing), _) => if_missing(job, row, &path, ids)?,
+        (Some(difference @ (Difference::Link | Difference::Kind)), _) => {
             job.found(&match difference {
+                _ if row.content == Content::Log => log_file::other_kind(&path),
                 Difference::Link => look::link(&path),
                 _ => look::wrong_kind(&path, row.is_folder()),
             });
             return Ok(if row.is_folder() { Done::Barred } else { Done::Settled });
         }
-        Some(Difference::Changeable(_)) => match (row.if_changeable, row.content) {
-            (IfChangeable::Reinstall, _) if job.package.is_some() || row.content != Content::Program => {
-                write(job, row, &path, ids)?;
-                say(job, format!("{} is put in place anew, because others could write it", row.name));
-            }
-            (IfChangeable::LookFirst | IfChangeable::Reinstall, _) => {
-                let found = meta.and_then(|meta| look::changeable(row, &path, &meta, &job.accounts, job.user));
-                found.iter().for_each(|found| job.found(found));
-            }
-            (IfChangeable::Close, _) => {
-                set_attributes(job, row, &path, ids)?;
-                if row.is_folder() && !job.dry_run {
-                    remove_of_others(&path, ids.0)?;
-                }
-                say(job, format!("{} is closed again: others could write it", path.display()));
-            }
+        (Some(Difference::Changeable(_)), Some(meta)) => if_changeable(job, row, &path, ids, meta)?,
+        (Some(Difference::Attributes), Some(meta)) => match renewed(job, row, &path, ids)? {
+            None => Some(if_attributes(job, row, &path, ids, meta)?),
+            news => news,
         },
-        Some(Difference::Attributes) => {
-            if is_outdated(job, row, &path) {
-                write(job, row, &path, ids)?;
-                say(job, format!("{} is new", row.name));
-            } else {
-                let readable = meta.as_ref().map_or(0, |meta| meta.mode()) & 0o044 & !row.mode;
-                // Others may have had it open to write until its owner closed it: a copy has nobody's hold on it.
-                if row.content == Content::Own && !job.dry_run {
-                    place::copy(&path, &path, row.mode)?;
-                }
-                set_attributes(job, row, &path, ids)?;
-                say(job, format!("{} has its owner and mode again", path.display()));
-                if row.name == "keys.json" && readable != 0 {
-                    job.advice(format_args!(
-                        "Others could read {}, in which all keys stand: take new ones (remotetask key rotate, for each).",
-                        path.display()
-                    ));
-                }
-            }
+        (Some(_), None) => None,
+    };
+    // A new installation is one line of the report.
+    news.filter(|_| !is_new).into_iter().for_each(|news| job.done(news));
+    Ok(Done::Settled)
+}
+
+/// Writes a program or text that differs from the package's, or from this program's own.
+fn renewed(job: &Job<'_>, row: &Row, path: &Path, ids: Ids) -> Result<Option<String>, Fault> {
+    if !is_outdated(job, row, path) {
+        return Ok(None);
+    }
+    write(job, row, path, ids)?;
+    Ok(Some(format!("{} is new", row.name)))
+}
+
+fn if_missing(job: &mut Job<'_>, row: &Row, path: &Path, ids: Ids) -> Result<Option<String>, Fault> {
+    match row.content {
+        Content::Program if job.package.is_none() => job.found(&look::missing(path)),
+        // A folder that is made beside its programs is no news.
+        Content::Folder => make_folder(job, path, row.mode, ids)?,
+        // In a trial the writer makes it: the folder is the writer's own.
+        Content::Log if job.trial => {}
+        Content::Log => {
+            make_log(job, path, row.mode, ids)?;
+            return Ok(Some(format!("{} is there again", path.display())));
+        }
+        _ => {
+            write(job, row, path, ids)?;
+            return Ok(Some(format!("{} is new", row.name)));
         }
     }
-    Ok(Done::Settled)
+    Ok(None)
+}
+
+/// By the row's policy: named and left, put in place anew, or closed.
+fn if_changeable(
+    job: &mut Job<'_>,
+    row: &Row,
+    path: &Path,
+    ids: Ids,
+    meta: &Metadata,
+) -> Result<Option<String>, Fault> {
+    match row.if_changeable {
+        IfChangeable::Reinstall if job.package.is_some() || row.content != Content::Program => {
+            write(job, row, path, ids)?;
+            Ok(Some(format!("{} is put in place anew, because others could write it", row.name)))
+        }
+        IfChangeable::LookFirst | IfChangeable::Reinstall => {
+            let found = look::changeable(row, path, meta, &job.accounts, job.user);
+            found.iter().for_each(|found| job.found(found));
+            Ok(None)
+        }
+        IfChangeable::Close => {
+            set_attributes(job, row, path, ids)?;
+            if row.is_folder() && !job.dry_run {
+                remove_of_others(path, ids.0)?;
+            }
+            Ok(Some(format!("{} is closed again: others could write it", path.display())))
+        }
+    }
+}
+
+fn if_attributes(job: &Job<'_>, row: &Row, path: &Path, ids: Ids, meta: &Metadata) -> Result<String, Fault> {
+    // Others may have had it open to write until its owner closed it: a copy has nobody's hold on it.
+    if row.content == Content::Own && !job.dry_run {
+        place::copy(path, path, row.mode)?;
+    }
+    set_attributes(job, row, path, ids)?;
+    if row.name == "keys.json" && meta.mode() & 0o044 & !row.mode != 0 {
+        job.advice(format_args!(
+            "Others could read {}, in which all keys stand: take new ones (remotetask key rotate, for each).",
+            path.display()
+        ));
+    }
+    Ok(format!("{} has its owner and mode again", path.display()))
 }
 
 /// True if the package, or this program, has another content for it.
