@@ -26,15 +26,19 @@ const FILE_MAX: usize = 64 << 10;
 const LINK: &str = "remotetask.cgi";
 const NAMES: [&str; 3] = [".htaccess", "index.php", LINK];
 
-/// The share `web`, as it really lies on its volume.
-fn web_share() -> Option<PathBuf> {
-    let mut shares = vec![PathBuf::from("/var/services/web")];
+/// The places of the share `web`, DSM's own link first.
+pub fn web_shares() -> Vec<PathBuf> {
     let volumes = fs::read_dir("/").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut volumes: Vec<PathBuf> =
         volumes.filter(|path| path.to_string_lossy().starts_with("/volume")).map(|path| path.join("web")).collect();
     volumes.sort();
-    shares.extend(volumes);
-    shares.into_iter().find(|share| share.is_dir()).and_then(|share| share.canonicalize().ok())
+    volumes.insert(0, PathBuf::from("/var/services/web"));
+    volumes
+}
+
+/// The share `web`, as it really lies on its volume.
+fn web_share() -> Option<PathBuf> {
+    web_shares().into_iter().find(|share| share.is_dir()).and_then(|share| share.canonicalize().ok())
 }
 
 /// The folder that is laid out.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::changes::{only_loads, read};
+use super::document_root::web_shares;
 use super::drop_in;
 use crate::nas::apache::Configuration;
 use crate::nas::installation::Installation;
@@ -48,7 +49,7 @@ pub fn entries(conf: Option<&Configuration>, nas: &Installation<'_>) -> Vec<Entr
     if drop_in.symlink_metadata().is_ok() && !only_loads(&read(&drop_in)) {
         found.push(Entry::Port(drop_in));
     }
-    let mut roots: Vec<PathBuf> = shares().into_iter().flat_map(|share| folders(&share)).collect();
+    let mut roots: Vec<PathBuf> = web_shares().into_iter().flat_map(|share| folders(&share)).collect();
     let served = conf.into_iter().flat_map(|conf| conf.all("DocumentRoot"));
     roots.extend(served.filter_map(|directive| directive.word(0)).map(PathBuf::from));
     // /var/services/web and /volume1/web are the same folders.
@@ -71,17 +72,6 @@ pub fn entries(conf: Option<&Configuration>, nas: &Installation<'_>) -> Vec<Entr
         }
     }
     found
-}
-
-/// The web shares of all volumes.
-fn shares() -> Vec<PathBuf> {
-    let volumes = folders(Path::new("/")).into_iter();
-    let mut shares: Vec<PathBuf> = volumes
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("volume")))
-        .map(|volume| volume.join("web"))
-        .collect();
-    shares.push("/var/services/web".into());
-    shares
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
