@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::Glanced;
-use crate::judge::{Permit, Who};
+use crate::judge::{Granted, Who};
 use crate::log::{Caller, Whose};
 use crate::outcome::Outcome;
 use crate::request::Request;
@@ -19,9 +19,18 @@ pub fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl 
 }
 
 /// Returns the answer to a caller who has the keys.
-pub fn log_and_answer(permit: &Permit<'_, Glanced>, request: &Request, outcome: &Outcome, begun: Instant) -> Response {
-    let task = permit.task();
-    let reference = matches!(outcome, Outcome::NotStarted { .. } | Outcome::Unknown { .. }).then(reference);
+pub fn log_and_answer(
+    granted: &Granted<'_, Glanced>,
+    request: &Request,
+    outcome: &Outcome,
+    begun: Instant,
+) -> Response {
+    let (id, shown) = granted.one().map_or(("panel", "panel"), |task| (&*task.id, task.shown()));
+    let reference = match outcome {
+        Outcome::NotStarted { run: Some(run), .. } => Some(run.run.clone()),
+        Outcome::NotStarted { run: None, .. } | Outcome::Unknown { .. } => Some(reference()),
+        _ => None,
+    };
     let level = match (outcome, &reference) {
         (_, Some(_)) | (Outcome::Failed(_), _) => log::Level::Error,
         _ => log::Level::Info,
@@ -33,7 +42,7 @@ pub fn log_and_answer(permit: &Permit<'_, Glanced>, request: &Request, outcome: 
     });
     let exit = exit.unwrap_or_default();
     let why = match (outcome, &reference) {
-        (Outcome::NotStarted { step, reason }, Some(reference)) => {
+        (Outcome::NotStarted { step, reason, .. }, Some(reference)) => {
             format!(" reference={reference} why={step} {}", Quoted(reason.as_bytes()))
         }
         (Outcome::Unknown { reason }, Some(reference)) => {
@@ -51,14 +60,14 @@ pub fn log_and_answer(permit: &Permit<'_, Glanced>, request: &Request, outcome: 
         level,
         "{what}{} task={} who={} {}{run}{exit} took={}ms{why}",
         state(outcome),
-        Quoted(task.id.as_bytes()),
-        permit.who(),
+        Quoted(id.as_bytes()),
+        granted.who(),
         Caller(request.from),
         begun.elapsed().as_millis(),
     );
     match outcome {
-        Outcome::Last { run } if !request.status => Response::confirm(task.shown(), run.as_ref()),
-        outcome => Response::outcome(task.shown(), outcome, reference.as_deref(), request.form),
+        Outcome::Last { run } if !request.status => Response::confirm(shown, run.as_ref()),
+        outcome => Response::outcome(shown, outcome, reference.as_deref(), request.form),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::credentials::{Credentials, Flaw};
 use crate::key::Digest;
 use crate::text::Quoted;
 
-/// The proof that this caller may start this task now. [`judge`] alone makes one.
+/// The proof that this caller may start this task now. [`judge`] alone makes one, or the [`PanelPermit`] that it made.
 ///
 /// Judged by a [glance](crate::config::glance) it is a `Permit<'_, Glanced>`. The root half can be asked with it, but
 /// nothing can be started: [`turn::take`](crate::turn::take) accepts only the permit of a task that was read in full.
@@ -21,6 +21,22 @@ pub struct Permit<'c, S = Starts<'c>> {
     task: &'c Task<'c, S>,
     who: Who<'c>,
     credentials: Credentials<'c>,
+}
+
+/// The proof that this caller may see the panel. [`judge`] alone makes one.
+pub struct PanelPermit<'c, S = Starts<'c>> {
+    config: &'c Config<'c, S>,
+    key: &'c MagicKey<'c>,
+    who: Who<'c>,
+    credentials: Credentials<'c>,
+}
+
+/// What a valid pair of keys opens.
+pub enum Granted<'c, S = Starts<'c>> {
+    /// The one task that the identifier means.
+    Task(Permit<'c, S>),
+    /// The panel: every task that the magic key may start.
+    Panel(PanelPermit<'c, S>),
 }
 
 /// Whose magic key it was, for the log: the label, or the key's place in the list, from 1.
@@ -104,10 +120,52 @@ impl<'c, S> Permit<'c, S> {
     pub fn magic_key(&self) -> Digest {
         *self.credentials.magic_key.digest()
     }
+}
+
+impl<'c, S> PanelPermit<'c, S> {
+    /// Who calls.
+    pub fn who(&self) -> Who<'c> {
+        self.who
+    }
+
+    /// A permit for each task that this caller may start, in the file's order. A glance keeps none.
+    pub fn permits(&self) -> impl Iterator<Item = Permit<'c, S>> + use<'c, '_, S> {
+        let allowed = self.config.tasks.iter().filter(|task| allows(self.key, task));
+        allowed.map(|task| Permit { task, who: self.who, credentials: self.credentials })
+    }
+}
+
+impl<'c, S> Granted<'c, S> {
+    /// Who calls.
+    pub fn who(&self) -> Who<'c> {
+        match self {
+            Granted::Task(permit) => permit.who,
+            Granted::Panel(panel) => panel.who,
+        }
+    }
 
     /// The keys that proved it, to be proven again by the root half.
     pub fn credentials(&self) -> Credentials<'c> {
-        self.credentials
+        match self {
+            Granted::Task(permit) => permit.credentials,
+            Granted::Panel(panel) => panel.credentials,
+        }
+    }
+
+    /// The task, where the identifier is one's.
+    pub fn one(&self) -> Option<&'c Task<'c, S>> {
+        match self {
+            Granted::Task(permit) => Some(permit.task),
+            Granted::Panel(_) => None,
+        }
+    }
+
+    /// The permit for the task, where the identifier is a task's.
+    pub fn task(self) -> Option<Permit<'c, S>> {
+        match self {
+            Granted::Task(permit) => Some(permit),
+            Granted::Panel(_) => None,
+        }
     }
 }
 
@@ -120,7 +178,7 @@ pub fn judge<'c, S>(
     flaw: Option<Flaw>,
     from: Option<IpAddr>,
     today: NaiveDate,
-) -> Result<Permit<'c, S>, Denied<'c>> {
+) -> Result<Granted<'c, S>, Denied<'c>> {
     let mut magic_key = None;
     for (at, entry) in config.server.magic_keys.iter().enumerate() {
         let right = credentials.magic_key.matches(&entry.key);
@@ -139,6 +197,7 @@ pub fn judge<'c, S>(
             task = Some(at);
         }
     }
+    let panel = config.server.panel.as_ref().is_some_and(|key| credentials.identifier.matches(key));
     // For a wrong key the first entry's list is searched in its place.
     let (key_at, task_at) = (magic_key.map_or(0, |(who, ..)| who.number - 1), task.unwrap_or(0));
     let allowed = match (config.server.magic_keys.get(key_at), config.tasks.get(task_at)) {
@@ -148,13 +207,19 @@ pub fn judge<'c, S>(
 
     let why = match (flaw, magic_key, task) {
         (Some(flaw), ..) => Denial::Flawed(flaw),
-        (None, None, None) => Denial::Both,
-        (None, None, Some(_)) => Denial::MagicKey,
-        (None, Some(_), None) => Denial::Identifier,
-        (None, Some((_, false, _)), Some(_)) => Denial::Expired,
-        (None, Some((_, _, false)), Some(_)) => Denial::Network,
+        (None, None, None) if !panel => Denial::Both,
+        (None, None, _) => Denial::MagicKey,
+        (None, Some(_), None) if !panel => Denial::Identifier,
+        (None, Some((_, false, _)), _) => Denial::Expired,
+        (None, Some((_, _, false)), _) => Denial::Network,
+        (None, Some((who, ..)), None) => {
+            let key = &config.server.magic_keys[key_at];
+            return Ok(Granted::Panel(PanelPermit { config, key, who, credentials }));
+        }
         (None, Some(_), Some(_)) if !allowed => Denial::Task,
-        (None, Some((who, ..)), Some(task)) => return Ok(Permit { task: &config.tasks[task], who, credentials }),
+        (None, Some((who, ..)), Some(task)) => {
+            return Ok(Granted::Task(Permit { task: &config.tasks[task], who, credentials }));
+        }
     };
     Err(Denied { why, who: magic_key.map(|(who, ..)| who) })
 }

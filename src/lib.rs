@@ -15,6 +15,7 @@ pub mod elevate; // Permit → Ask ⇒ sudo ⇒ Reply
 // The root half: `remotetask-run`, and `remotetask-keep` for what is kept.
 pub mod world; // step 0: nothing of the caller's world stays
 pub mod trust; // steps 1 and 2: who we are, and what may be believed
+pub mod look; // what is told of runs, where nothing is to start
 pub mod turn; // step 6: lock, overlap, ceilings
 pub mod start; // steps 7 and 8: the target exists; it is started
 pub mod keep; // step 9 for a command: stays until it has ended

@@ -1,14 +1,14 @@
 //! The line between the halves: one JSON object in, one out.
 //!
-//! In: `{"v":1,"do":"start","magickey":"…","identifier":"…","from":"192.168.1.7","browser":false}`,
-//! at most 4 KiB. Out: `{"v":1,…}`, at most 64 KiB; without a proven pair always [`REFUSED`].
+//! In: `{"v":1,"do":"start","magickey":"…","identifier":"…","task":"7","after":"19ac…","from":"192.168.1.7","browser":false}`,
+//! at most 4 KiB; `task`, `after` and `from` only where there is one. Out: `{"v":1,…}`, at most 64 KiB; without a proven pair always [`REFUSED`].
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::Credentials;
-use crate::judge::Permit;
+use crate::judge::Granted;
 use crate::outcome::Outcome;
 
 /// The longest question, in bytes.
@@ -18,6 +18,9 @@ pub const REPLY_MAX: usize = 64 << 10;
 /// The one answer to everything that is not a valid pair under a valid configuration.
 pub const REFUSED: &str = "{\"v\":1,\"refused\":true}\n";
 
+/// The name in the place of a run's, where a task was never started.
+pub const NEVER: &str = "0";
+
 const VERSION: u8 = 1;
 
 /// What the web half asks of the root half. No `Debug`: it holds keys.
@@ -25,11 +28,18 @@ const VERSION: u8 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     v: u8,
-    /// To start the task, or to look at its last run.
+    /// What is to be done.
     #[serde(rename = "do")]
     pub what: Do,
     magickey: String,
     identifier: String,
+    /// The id of the task that the panel is to start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The name of the task's newest run when the form was made, or [`NEVER`]: only while that is still the newest may
+    /// the form start the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// The caller's address, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<IpAddr>,
@@ -45,13 +55,17 @@ pub enum Do {
     Start,
     /// Tell of the last run; start nothing.
     Look,
+    /// Stop its runs; start nothing.
+    Stop,
+    /// Tell of every task that this caller may start; start nothing.
+    Panel,
 }
 
 impl Ask {
     /// The question for a permitted request; there is no other way to one.
-    pub fn new<S>(permit: &Permit<'_, S>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
-        let (magickey, identifier) = permit.credentials().text();
-        Ask { v: VERSION, what, magickey, identifier, from, browser }
+    pub fn new<S>(granted: &Granted<'_, S>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
+        let (magickey, identifier) = granted.credentials().text();
+        Ask { v: VERSION, what, magickey, identifier, task: None, after: None, from, browser }
     }
 
     /// One line, the newline included.

@@ -13,7 +13,7 @@ pub enum Outcome {
     Started(Run),
     /// Ended well within `wait`. 200.
     Finished(Run),
-    /// Ended badly within `wait`, or its keeper was killed meanwhile. 500.
+    /// Ended badly within `wait`, was stopped, ran into its time limit, or its keeper was killed meanwhile. 500.
     Failed(Run),
     /// It could not be started. 500.
     NotStarted {
@@ -21,6 +21,8 @@ pub enum Outcome {
         step: String,
         /// Why, for the log.
         reason: String,
+        /// The run under which that is recorded, where it could be.
+        run: Option<Box<Run>>,
     },
     /// Nobody knows whether it was started. 500.
     Unknown {
@@ -29,6 +31,13 @@ pub enum Outcome {
     },
     /// It runs already, and may not run twice at a time. 409.
     Running(Run),
+    /// It was started too short a time ago. 429.
+    Cooling {
+        /// The run that was started then.
+        run: Run,
+        /// When to try again, in seconds.
+        retry_after: u32,
+    },
     /// As many run as may. 429.
     Busy {
         /// When to try again, in seconds.
@@ -36,13 +45,46 @@ pub enum Outcome {
         /// Which ceiling, for the log.
         reason: String,
     },
-    /// A browser asks again a moment after a start, and is shown that run; nothing was started.
+    /// A browser asks again a moment after a start, or a form was sent twice: that run is shown; nothing was started.
     Again(Run),
     /// The last run, if there was one; nothing was started. 200.
     Last {
         /// The run.
         run: Option<Run>,
     },
+    /// It was stopped. 200.
+    Stopped(Run),
+    /// A stop that stopped nothing: its callers may not stop this task (409), or it does not run (200).
+    NotStopped {
+        /// Whether its callers may stop it.
+        may: bool,
+        /// The last run.
+        run: Option<Run>,
+    },
+    /// The tasks that this caller may start. 200.
+    Panel(Panel),
+}
+
+/// The panel: the tasks that a magic key may start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Panel {
+    /// As many tasks as an answer can hold, in the file's order.
+    pub tasks: Vec<PanelTask>,
+    /// The number of tasks beyond those.
+    pub more: usize,
+    /// The id of the task that this request chose, and what became of it.
+    pub chosen: Option<(String, Box<Outcome>)>,
+}
+
+/// A task on the panel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PanelTask {
+    /// Its id.
+    pub id: String,
+    /// What a caller is shown for it.
+    pub name: String,
+    /// Its last run.
+    pub run: Option<Run>,
 }
 
 /// What a caller may know of a run.
@@ -60,6 +102,10 @@ pub struct Run {
     pub exit: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// When it ended, in milliseconds since 1970.
+    pub ended: Option<u64>,
+    /// The last lines of its output, where the task has `output`.
+    pub output: Option<String>,
 }
 
 impl From<&Record> for Run {
@@ -71,6 +117,8 @@ impl From<&Record> for Run {
             duration_ms: record.duration_ms,
             exit: record.exit,
             signal: record.signal,
+            ended: record.ended,
+            output: None,
         }
     }
 }
@@ -82,8 +130,11 @@ impl Outcome {
         match record.state {
             State::Starting | State::Started | State::Handing | State::Handed => Outcome::Started(run),
             State::Finished => Outcome::Finished(run),
-            State::Failed | State::Interrupted => Outcome::Failed(run),
-            State::NotStarted => Outcome::NotStarted { step: "8".into(), reason: "it could not be started".into() },
+            State::Failed | State::Interrupted | State::TimedOut | State::Stopped => Outcome::Failed(run),
+            State::NotStarted => {
+                let (step, reason) = record.fault.clone().unwrap_or_default();
+                Outcome::NotStarted { step, reason, run: Some(Box::new(run)) }
+            }
         }
     }
 
@@ -94,14 +145,17 @@ impl Outcome {
             | Outcome::Finished(run)
             | Outcome::Failed(run)
             | Outcome::Running(run)
+            | Outcome::Cooling { run, .. }
+            | Outcome::Stopped(run)
             | Outcome::Again(run) => Some(run),
-            Outcome::Last { run } => run.as_ref(),
-            Outcome::NotStarted { .. } | Outcome::Unknown { .. } | Outcome::Busy { .. } => None,
+            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.as_ref(),
+            Outcome::NotStarted { run, .. } => run.as_deref(),
+            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
         }
     }
 
     /// A start that failed at a numbered step.
     pub fn not_started(step: &str, reason: impl ToString) -> Outcome {
-        Outcome::NotStarted { step: step.into(), reason: reason.to_string() }
+        Outcome::NotStarted { step: step.into(), reason: reason.to_string(), run: None }
     }
 }

@@ -35,6 +35,9 @@ pub struct Record {
     pub run: String,
     /// Who started it: the magic key's label or number.
     pub who: String,
+    /// The fingerprint of the magic key: two people may have one label.
+    #[serde(default)]
+    pub key: String,
     /// When, in milliseconds since 1970.
     pub started: u64,
     /// How far it has come.
@@ -45,12 +48,20 @@ pub struct Record {
     pub exit: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
+    /// When it ended, in milliseconds since 1970.
+    pub ended: Option<u64>,
+    /// The numbered step at which it could not be started, and why.
+    pub fault: Option<(String, String)>,
     /// The boot it belongs to.
     pub boot: String,
     /// The command's first process.
     pub process: Option<Process>,
+    /// Its keeper.
+    pub keeper: Option<Process>,
     /// Whether its keeper left the web server's control group, where it was in one.
     pub left_cgroup: Option<bool>,
+    /// For a task that is handed to DSM: DSM's word for its last run before this one.
+    pub dsm_before: Option<String>,
 }
 
 /// How far a run has come.
@@ -69,6 +80,10 @@ pub enum State {
     Finished,
     /// It ended badly.
     Failed,
+    /// It was ended because its time limit was over.
+    TimedOut,
+    /// It was ended because a caller asked for it.
+    Stopped,
     /// Its keeper was killed before it ended. Found when the record is read, never written.
     Interrupted,
     /// It could not be started.
@@ -78,7 +93,7 @@ pub enum State {
 impl Record {
     /// A run that is about to start now, after the run `newest`.
     pub fn new(task: &str, who: String, newest: Option<&str>) -> Record {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
+        let started = now_ms();
         let after = newest.and_then(|run| u64::from_str_radix(run, 16).ok()).map_or(0, |newest| newest + 1);
         let mut record = Record::damaged(&format!("{:012x}", started.max(after)));
         record.started = started;
@@ -94,14 +109,19 @@ impl Record {
             task: String::new(),
             run: run.to_owned(),
             who: String::new(),
+            key: String::new(),
             started: u64::from_str_radix(run, 16).unwrap_or(0),
             state: State::Starting,
             duration_ms: None,
             exit: None,
             signal: None,
+            ended: None,
+            fault: None,
             boot: String::new(),
             process: None,
+            keeper: None,
             left_cgroup: None,
+            dsm_before: None,
         }
     }
 
@@ -109,6 +129,7 @@ impl Record {
     pub fn ended(&mut self, end: End, duration_ms: u64) {
         self.state = if end.exit == Some(0) { State::Finished } else { State::Failed };
         (self.exit, self.signal, self.duration_ms) = (end.exit, end.signal, Some(duration_ms));
+        self.ended = Some(now_ms());
     }
 
     /// Whether its keeper may still be on its way to the lock.
@@ -125,6 +146,11 @@ impl Record {
     fn process_lives(&self) -> bool {
         self.boot == boot() && self.process.is_some_and(|process| process.lives())
     }
+}
+
+/// The time of day, in milliseconds since 1970.
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64)
 }
 
 /// The runs of one task.

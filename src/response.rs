@@ -63,7 +63,7 @@ impl Response {
         let (status, title) = headline(outcome);
         let detail = detail(outcome, reference);
         let retry_after = match outcome {
-            Outcome::Busy { retry_after, .. } => Some(*retry_after),
+            Outcome::Busy { retry_after, .. } | Outcome::Cooling { retry_after, .. } => Some(*retry_after),
             _ => None,
         };
         let title = format!("{title}: {name}");
@@ -135,7 +135,12 @@ pub fn headline(outcome: &Outcome) -> (&'static str, &'static str) {
         Outcome::NotStarted { .. } => ("500 Internal Server Error", "Task not started"),
         Outcome::Unknown { .. } => ("500 Internal Server Error", "Task state unknown"),
         Outcome::Running(_) => ("409 Conflict", "Task is already running"),
+        Outcome::Cooling { .. } => ("429 Too Many Requests", "Task was started a short time ago"),
         Outcome::Busy { .. } => ("429 Too Many Requests", "Too many tasks are running"),
+        Outcome::Stopped(_) => ("200 OK", "Task stopped"),
+        Outcome::NotStopped { may: true, .. } => ("200 OK", "Task is not running"),
+        Outcome::NotStopped { may: false, .. } => ("409 Conflict", "Task cannot be stopped by its URL"),
+        Outcome::Panel(_) => ("200 OK", "Tasks"),
         Outcome::Last { .. } => ("200 OK", "Task"),
         Outcome::Again(_) => ("200 OK", "Not started again"),
     }
@@ -154,9 +159,13 @@ fn detail(outcome: &Outcome, reference: Option<&str>) -> String {
         Outcome::NotStarted { .. } => format!("reference {reference}, see the log"),
         Outcome::Unknown { .. } => format!("reference {reference}; ask for the status before trying again"),
         Outcome::Running(run) => format!("since {}", local(run.started)),
-        Outcome::Busy { retry_after, .. } => format!("try again in {retry_after} s"),
-        Outcome::Last { run: None } => "never started".into(),
-        Outcome::Last { run: Some(run) } => summary(run),
+        Outcome::Cooling { retry_after, .. } | Outcome::Busy { retry_after, .. } => {
+            format!("try again in {retry_after} s")
+        }
+        Outcome::Stopped(run) => duration(run),
+        Outcome::Panel(_) => String::new(),
+        Outcome::Last { run: None } | Outcome::NotStopped { run: None, .. } => "never started".into(),
+        Outcome::Last { run: Some(run) } | Outcome::NotStopped { run: Some(run), .. } => summary(run),
         Outcome::Again(run) => format!("you started it a moment ago: {}", summary(run)),
     }
 }
@@ -170,6 +179,8 @@ pub fn summary(run: &Run) -> String {
         State::Handed => format!("handed to DSM on {since}"),
         State::Finished => format!("finished, started on {since}, {}", duration(run)),
         State::Failed => format!("failed, {}, started on {since}, {}", end(run), duration(run)),
+        State::TimedOut => format!("ended at its time limit, started on {since}, {}", duration(run)),
+        State::Stopped => format!("stopped, started on {since}, {}", duration(run)),
         State::Interrupted => format!("interrupted, {}, started on {since}", end(run)),
         State::NotStarted => format!("not started on {since}"),
     }
@@ -248,6 +259,8 @@ struct Json<'a> {
     exit: Option<i32>,
     signal: Option<i32>,
     reference: Option<&'a str>,
+    ended: Option<String>,
+    output: Option<&'a str>,
 }
 
 fn json(name: &str, outcome: &Outcome, reference: Option<&str>) -> Vec<u8> {
@@ -261,6 +274,8 @@ fn json(name: &str, outcome: &Outcome, reference: Option<&str>) -> Vec<u8> {
         exit: run.and_then(|run| run.exit),
         signal: run.and_then(|run| run.signal),
         reference,
+        ended: run.and_then(|run| Some(time(run.ended?)?.to_rfc3339())),
+        output: run.and_then(|run| run.output.as_deref()),
     };
     let mut body = serde_json::to_vec(&form).unwrap_or_default();
     body.push(b'\n');
@@ -275,18 +290,25 @@ pub fn state(outcome: &Outcome) -> &'static str {
         Outcome::NotStarted { .. } => "not_started",
         Outcome::Unknown { .. } => "unknown",
         Outcome::Busy { .. } => "busy",
-        Outcome::Last { run: None } => "never",
-        Outcome::Finished(run) | Outcome::Failed(run) | Outcome::Again(run) | Outcome::Last { run: Some(run) } => {
-            match run.state {
-                State::Starting | State::Started => "running",
-                State::Handing => "unknown",
-                State::Handed => "started",
-                State::Finished => "finished",
-                State::Failed => "failed",
-                State::Interrupted => "interrupted",
-                State::NotStarted => "not_started",
-            }
-        }
+        Outcome::Cooling { .. } => "cooling",
+        Outcome::Panel(_) => "panel",
+        Outcome::Last { run: None } | Outcome::NotStopped { run: None, .. } => "never",
+        Outcome::Finished(run)
+        | Outcome::Failed(run)
+        | Outcome::Again(run)
+        | Outcome::Stopped(run)
+        | Outcome::NotStopped { run: Some(run), .. }
+        | Outcome::Last { run: Some(run) } => match run.state {
+            State::Starting | State::Started => "running",
+            State::Handing => "unknown",
+            State::Handed => "started",
+            State::Finished => "finished",
+            State::Failed => "failed",
+            State::TimedOut => "timed_out",
+            State::Stopped => "stopped",
+            State::Interrupted => "interrupted",
+            State::NotStarted => "not_started",
+        },
     }
 }
 

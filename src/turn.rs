@@ -9,7 +9,7 @@ use crate::config::{Server, Starts, Task};
 use crate::files::lock_within;
 use crate::judge::Permit;
 use crate::key::Digest;
-use crate::line::{Ask, Do};
+use crate::line::Ask;
 use crate::outcome::{Outcome, Run};
 use crate::record::{self, alive_in_all, Record, Runs};
 
@@ -44,7 +44,7 @@ pub struct Turn<'c> {
 /// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
 /// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
 ///     let config = config::read(content).ok()?;
-///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?;
+///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?.task()?;
 ///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
 /// }
 /// ```
@@ -55,7 +55,7 @@ pub struct Turn<'c> {
 /// # use {chrono::NaiveDate, remotetask::{config, judge::judge, line::Ask, turn}, std::path::Path};
 /// fn root_half(content: &[u8], ask: &Ask, today: NaiveDate, state: &Path) -> Option<()> {
 ///     let config = config::glance(content, ask.credentials().identifier.digest()).ok()?;
-///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?;
+///     let permit = judge(&config, ask.credentials(), None, ask.from, today).ok()?.task()?;
 ///     turn::take(&permit, ask, &config.server, state).ok().map(drop)
 /// }
 /// ```
@@ -68,9 +68,6 @@ pub fn take<'c>(
     let task = permit.task();
     let kept = server.keeps(task);
     let runs = Runs::of(state, &task.id);
-    if ask.what == Do::Look {
-        return Err(Outcome::Last { run: runs.last().as_ref().map(Run::from) });
-    }
     runs.prepare().map_err(|e| Outcome::not_started("6a", format!("{}: {e}", runs.folder().display())))?;
     let lock = match kept {
         // The ceiling is over all that is kept, so that it takes turns together: some milliseconds.
@@ -88,7 +85,8 @@ pub fn take<'c>(
         record::sweep(state);
     }
     is_free(task, state, kept)?;
-    let record = Record::new(&task.id, who, runs.newest().as_deref());
+    let mut record = Record::new(&task.id, who, runs.newest().as_deref());
+    record.key = permit.magic_key().fingerprint();
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
 }
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use remotetask::answer::{log_and_answer, refuse};
-use remotetask::config::{self, Config, Glanced};
+use remotetask::config::{self, Config, Glanced, WAIT_MAX};
 use remotetask::credentials::Flaw;
 use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
-use remotetask::judge::{judge, Permit};
+use remotetask::judge::{judge, Granted};
 use remotetask::line::{Ask, Do, Reply};
 use remotetask::log::{log_more, open_at, Caller};
 use remotetask::outcome::Outcome;
@@ -65,19 +65,19 @@ fn answer(folder: Option<&Path>) -> Response {
         request.unasked
     );
     let today = chrono::Local::now().date_naive();
-    let permit = match judge(&config, credentials, flaw, request.from, today) {
-        Ok(permit) => permit,
+    let granted = match judge(&config, credentials, flaw, request.from, today) {
+        Ok(granted) => granted,
         Err(denied) => return refuse(folder, &request, denied.who, denied.why),
     };
 
     // From here on a fault is no refusal any more: the caller has proven the keys.
-    let asked = panic::catch_unwind(|| ask(&config, &permit, &request, folder));
+    let asked = panic::catch_unwind(|| ask(&config, &granted, &request, folder));
     let reply = asked.unwrap_or_else(|_| Reply::Outcome(Outcome::Unknown { reason: "a fault of our own".into() }));
     match reply {
-        Reply::Outcome(outcome) => log_and_answer(&permit, &request, &outcome, begun),
+        Reply::Outcome(outcome) => log_and_answer(&granted, &request, &outcome, begun),
         Reply::Refused => {
             log::error!("fault the root half refuses what is valid here: is config.json? remotetask check tells");
-            refuse(folder, &request, Some(permit.who()), "4 5 the root half disagrees")
+            refuse(folder, &request, Some(granted.who()), "4 5 the root half disagrees")
         }
     }
 }
@@ -87,19 +87,20 @@ fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// Asks the root half: to start, or only to look where nobody plainly asked for a start.
-fn ask(config: &Config<'_, Glanced>, permit: &Permit<'_, Glanced>, request: &Request, folder: &Path) -> Reply {
+fn ask(config: &Config<'_, Glanced>, granted: &Granted<'_, Glanced>, request: &Request, folder: &Path) -> Reply {
     let what = match request.may_start() {
         true => Do::Start,
         false => Do::Look,
     };
     let browser = request.method == Method::Get && request.form == Form::Html;
     remotetask::drill("after the keys");
-    let question = Ask::new(permit, what, request.from, browser);
+    let question = Ask::new(granted, what, request.from, browser);
     // Not Command::current_dir: that costs a static program posix_spawn(3).
     if let Err(e) = rustix::process::chdir("/") {
         return Reply::Outcome(Outcome::not_started("sudo", e));
     }
     let program: PathBuf = folder.join("remotetask-run");
-    let wait = Duration::from_secs(config.server.wait(permit.task()));
+    // A glance does not know the task that was chosen on the panel.
+    let wait = Duration::from_secs(granted.one().map_or(WAIT_MAX, |task| config.server.wait(task)));
     elevate::ask(&config.server.elevate(), &program, &question, wait)
 }

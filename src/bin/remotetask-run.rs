@@ -1,13 +1,15 @@
 //! The root half: one line in, one line out; the numbered steps in between. It has no second mode.
 
 use std::panic;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use remotetask::config;
-use remotetask::judge::judge;
-use remotetask::line::{Ask, Reply, ASK_MAX};
+use remotetask::config::{self, Server};
+use remotetask::judge::{judge, Granted, Permit};
+use remotetask::line::{Ask, Do, Reply, ASK_MAX};
 use remotetask::outcome::Outcome;
-use remotetask::{start, streams, trust, turn, world};
+use remotetask::trust::{self, Home};
+use remotetask::{look, start, streams, turn, world};
 
 /// How long the question may take.
 const ASK_TIME: Duration = Duration::from_secs(2);
@@ -52,8 +54,30 @@ fn steps() -> Result<Outcome, Stop> {
     let ask = line.ok().and_then(|line| Ask::from_line(&line)).ok_or(Stop::Refused)?;
     let config = config::read(&content).map_err(|_| Stop::Refused)?; // 4
     let today = chrono::Local::now().date_naive();
-    let permit = judge(&config, ask.credentials(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
-    let turn = turn::take(&permit, &ask, &config.server, &state)?; // 6
-    let target = start::find(&turn.task.starts, &config.server)?; // 7
-    Ok(target.start(turn, &home)) // 8, 9
+    let granted = judge(&config, ask.credentials(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
+    Ok(match granted {
+        Granted::Task(permit) => match ask.what {
+            Do::Start => start(&permit, &ask, &config.server, &home, &state),
+            Do::Look | Do::Stop | Do::Panel => look::last(&permit, &state),
+        },
+        Granted::Panel(panel) => {
+            let permit = match (ask.what, &ask.task) {
+                (Do::Start, Some(id)) => panel.permits().find(|permit| permit.task().id == *id),
+                _ => None,
+            };
+            let outcome = |permit| start(&permit, &ask, &config.server, &home, &state);
+            let chosen = permit.map(|permit| (permit.task().id.to_string(), outcome(permit)));
+            look::panel(&panel, chosen, &state)
+        }
+    })
+}
+
+/// The steps of a start.
+fn start(permit: &Permit<'_>, ask: &Ask, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
+    let steps = || {
+        let turn = turn::take(permit, ask, server, state)?; // 6
+        let target = start::find(&turn.task.starts, server)?; // 7
+        Ok(target.start(turn, home)) // 8, 9
+    };
+    steps().unwrap_or_else(|outcome: Outcome| outcome)
 }

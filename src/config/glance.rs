@@ -11,8 +11,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::json::{self, under, Fields, Number, Object, Str};
 use super::schema::{Top, A_TASK, TASKS};
-use super::values::task_id;
-use super::{Config, Glanced, Refusal, Task, WAIT, WAIT_MAX};
+use super::values::{get, task_id, GET};
+use super::{Config, Get, Glanced, Keeping, Refusal, Task, WAIT, WAIT_MAX};
 use crate::key::{Digest, Key, Sought};
 
 /// Reads `text` for the task that this identifier means.
@@ -51,12 +51,23 @@ struct Glimpse<'l, 'de> {
     name: Option<Cow<'de, str>>,
     command: bool,
     event: bool,
+    get: Get,
     wait: u64,
 }
 
 impl<'l, 'de> Glimpse<'l, 'de> {
     fn of(wanted: &'l Sought, id: Cow<'de, str>, found: &'l mut Vec<Task<'de, Glanced>>) -> Self {
-        Glimpse { wanted, id, found, identifier: None, name: None, command: false, event: false, wait: WAIT }
+        Glimpse {
+            wanted,
+            id,
+            found,
+            identifier: None,
+            name: None,
+            command: false,
+            event: false,
+            get: Get::Run,
+            wait: WAIT,
+        }
     }
 }
 
@@ -73,6 +84,7 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
                 map.next_value::<IgnoredAny>()?;
                 self.event = true;
             }
+            "get" => self.get = map.next_value_seed(Str(GET, get)).map_err(|e| under(name, e))?,
             "wait" => self.wait = map.next_value_seed(Number("seconds", 0, WAIT_MAX))?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
@@ -82,11 +94,20 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
         if let Some(identifier) = self.identifier {
             let (id, name) = (std::mem::take(&mut self.id), self.name.take());
             let starts = match (self.command, self.event) {
-                (true, _) => Glanced::Command { wait: self.wait },
+                (true, _) => Glanced::Command,
                 (false, true) => Glanced::Event,
                 (false, false) => Glanced::Scheduled,
             };
-            self.found.push(Task { id, identifiers: vec![identifier], name, starts });
+            let keeping = Keeping { wait: self.wait, ..Keeping::default() };
+            self.found.push(Task {
+                id,
+                identifiers: vec![identifier],
+                name,
+                get: self.get,
+                cooldown: 0,
+                keeping,
+                starts,
+            });
         }
         Ok(())
     }

@@ -54,6 +54,36 @@ pub struct Server<'t> {
     pub synowebapi: Cow<'t, str>,
     /// Path of the scheduler's store.
     pub synoschedule: Cow<'t, str>,
+    /// How a triggered task is started.
+    pub events: Events,
+    /// Path of DSM's program for triggered tasks.
+    pub esynoscheduler: Cow<'t, str>,
+    /// The name of the NAS on the pages.
+    pub title: Option<Cow<'t, str>>,
+    /// The key of the panel, in an identifier's place.
+    pub panel: Option<Key>,
+    /// The argv that the keeper runs after a run went wrong; its first element is an absolute path.
+    pub on_failure: Option<Vec<Cow<'t, str>>>,
+}
+
+/// How a triggered task is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Events {
+    /// By DSM's web API, which hands it to DSM.
+    #[default]
+    Synowebapi,
+    /// By DSM's own program, which waits for the task's end and is kept.
+    Esynoscheduler,
+}
+
+impl Events {
+    /// As config.json has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Events::Synowebapi => "synowebapi",
+            Events::Esynoscheduler => "esynoscheduler",
+        }
+    }
 }
 
 /// How a scheduled task is started.
@@ -87,12 +117,16 @@ pub const SYNOSCHEDTASK: &str = "/usr/syno/bin/synoschedtask";
 pub const SYNOWEBAPI: &str = "/usr/syno/bin/synowebapi";
 /// `synoschedule`, if the file does not say otherwise.
 pub const SYNOSCHEDULE: &str = "/usr/syno/etc/synoschedule.d";
+/// `esynoscheduler`, if the file does not say otherwise.
+pub const ESYNOSCHEDULER: &str = "/usr/syno/sbin/esynoscheduler";
 /// `listen` and `port`, if the file does not say otherwise.
 pub const LISTEN: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 10765);
 /// `wait`, if the file does not say otherwise, in seconds.
 pub const WAIT: u64 = 2;
 /// The largest `wait`, in seconds.
 pub const WAIT_MAX: u64 = 30;
+/// The largest `timeout` and `cooldown`, in seconds: a week.
+pub const WEEK: u64 = 7 * 24 * 60 * 60;
 
 impl Server<'_> {
     /// The argv prefix that reaches root; empty for none.
@@ -103,22 +137,27 @@ impl Server<'_> {
         }
     }
 
-    /// Whether a keeper stays with what this task starts: then its end is known, and it is not started
-    /// twice at a time. Of what DSM runs, DSM alone knows.
-    pub fn keeps(&self, task: &Task<'_>) -> bool {
-        match &task.starts {
-            Starts::Command(_) => true,
-            Starts::Scheduled(_) => self.scheduler == Scheduler::Direct,
-            Starts::Event(_) => false,
+    /// Returns true where a keeper stays with what is started: then its end is known, and it is not started twice at a
+    /// time. Of what is handed to DSM, DSM alone knows.
+    pub fn keeps<'s, S>(&self, task: &'s Task<'_, S>) -> bool
+    where
+        Glanced: From<&'s S>,
+    {
+        match Glanced::from(&task.starts) {
+            Glanced::Command => true,
+            Glanced::Scheduled => self.scheduler == Scheduler::Direct,
+            Glanced::Event => self.events == Events::Esynoscheduler,
         }
     }
 
-    /// How long an answer waits for the end of this task, in seconds.
-    pub fn wait(&self, task: &Task<'_, Glanced>) -> u64 {
-        match task.starts {
-            Glanced::Command { wait } => wait,
-            Glanced::Scheduled if self.scheduler == Scheduler::Direct => WAIT,
-            Glanced::Scheduled | Glanced::Event => 0,
+    /// The time that an answer waits for the end of what this task starts, in seconds; both halves ask here.
+    pub fn wait<'s, S>(&self, task: &'s Task<'_, S>) -> u64
+    where
+        Glanced: From<&'s S>,
+    {
+        match self.keeps(task) {
+            true => task.keeping.wait,
+            false => 0,
         }
     }
 }
@@ -147,8 +186,55 @@ pub struct Task<'t, S = Starts<'t>> {
     pub identifiers: Vec<Key>,
     /// What a caller is shown instead of the id.
     pub name: Option<Cow<'t, str>>,
+    /// What a GET does.
+    pub get: Get,
+    /// The time from one start to the next, in seconds; 0 for none.
+    pub cooldown: u64,
+    /// How its runs are kept, where a keeper stays with them.
+    pub keeping: Keeping,
     /// The thing that it starts, or what a glance keeps of that.
     pub starts: S,
+}
+
+/// What a GET of a task's URL does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Get {
+    /// It starts the task.
+    #[default]
+    Run,
+    /// It shows the page with the button.
+    Confirm,
+}
+
+/// How a run is kept. Where DSM runs the task, the file cannot say any of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// Whether a second run may begin while one is alive.
+    pub overlap: Overlap,
+    /// The time after which a run is ended, in seconds.
+    pub timeout: Option<u64>,
+    /// The time that an answer waits for the end, in seconds, at most [`WAIT_MAX`].
+    pub wait: u64,
+    /// Whether callers are shown the last lines of its output.
+    pub output: bool,
+    /// Whether callers may stop it.
+    pub stop: bool,
+}
+
+impl Default for Keeping {
+    fn default() -> Keeping {
+        Keeping { overlap: Overlap::Skip, timeout: None, wait: WAIT, output: false, stop: false }
+    }
+}
+
+/// What becomes of a start while a run of the task is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// It is refused.
+    #[default]
+    Skip,
+    /// It begins as well.
+    Parallel,
 }
 
 /// What a task starts.
@@ -158,31 +244,35 @@ pub enum Starts<'t> {
     Scheduled(u32),
     /// The triggered task of this name.
     Event(Cow<'t, str>),
-    /// This command.
-    Command(Command<'t>),
-}
-
-/// A command, and how it is kept.
-#[derive(Debug)]
-pub struct Command<'t> {
-    /// The argv, executed as it stands, without a shell; its first element is an absolute path.
-    pub argv: Vec<Cow<'t, str>>,
-    /// How long an answer waits for its end, in seconds, at most [`WAIT_MAX`].
-    pub wait: u64,
+    /// This argv, executed as it stands, without a shell; its first element is an absolute path.
+    Command(Vec<Cow<'t, str>>),
 }
 
 /// The part of [`Starts`] that a glance keeps: nothing that could be started.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Glanced {
     /// A task of DSM's Task Scheduler.
     Scheduled,
     /// A triggered task.
     Event,
     /// A command.
-    Command {
-        /// The time that an answer waits for its end, in seconds.
-        wait: u64,
-    },
+    Command,
+}
+
+impl From<&Glanced> for Glanced {
+    fn from(starts: &Glanced) -> Glanced {
+        *starts
+    }
+}
+
+impl From<&Starts<'_>> for Glanced {
+    fn from(starts: &Starts<'_>) -> Glanced {
+        match starts {
+            Starts::Scheduled(_) => Glanced::Scheduled,
+            Starts::Event(_) => Glanced::Event,
+            Starts::Command(_) => Glanced::Command,
+        }
+    }
 }
 
 impl<S> Task<'_, S> {

@@ -15,17 +15,20 @@ use ipnet::IpNet;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::json::{self, once, refuse, under, Fields, Flag, List, Number, Object, OneOrMore, Str, TWICE};
-use super::values::{address, choice, date, event, folder, key, network, plain, program, scheduler};
-use super::values::{first_is_program, task_id, task_number, Argv, NOT_YET, SCHEDULERS};
-use super::{Command, Config, MagicKey, Refusal, Scheduler, Server, Starts, Task};
-use super::{LISTEN, SYNOSCHEDTASK, SYNOSCHEDULE, SYNOWEBAPI, WAIT, WAIT_MAX};
+use super::values::{address, date, event, events, folder, get, key, network, overlap, plain, program, scheduler};
+use super::values::{first_is_program, task_id, task_number, Argv, EVENTS, GET, OVERLAP, SCHEDULERS};
+use super::{Config, Events, Get, Glanced, Keeping, MagicKey, Overlap, Refusal, Scheduler, Server, Starts, Task};
+use super::{ESYNOSCHEDULER, LISTEN, SYNOSCHEDTASK, SYNOSCHEDULE, SYNOWEBAPI, WAIT, WAIT_MAX, WEEK};
 use crate::key::{Digest, Key};
 
-/// Reads twice: the ids of all tasks have to be known before a magic key's `tasks` can be judged.
+/// Reads twice: the ids of all tasks have to be known before a magic key's `tasks` can be judged, and `scheduler` and
+/// `events` before a task's fields.
 pub fn read(text: &str) -> Result<Config<'_>, Refusal> {
     let fields = config(text, None)?;
     let ids = fields.tasks.iter().map(|task| task.id.to_string()).collect();
-    config(text, Some(&Whole { ids, ..Whole::default() }))
+    let handed =
+        fields.tasks.iter().filter(|task| !fields.server.keeps(task)).map(|task| task.id.to_string()).collect();
+    config(text, Some(&Whole { ids, handed, ..Whole::default() }))
 }
 
 fn config<'t>(text: &'t str, whole: Option<&Whole>) -> Result<Config<'t>, Refusal> {
@@ -38,6 +41,8 @@ fn config<'t>(text: &'t str, whole: Option<&Whole>) -> Result<Config<'t>, Refusa
 #[derive(Default)]
 pub struct Whole {
     ids: HashSet<String>,
+    /// The ids of the tasks that are handed to DSM.
+    handed: HashSet<String>,
     seen_tasks: RefCell<HashSet<String>>,
     seen_keys: RefCell<HashSet<Digest>>,
 }
@@ -55,10 +60,25 @@ fn distinct(whole: Option<&Whole>, key: &Key) -> Result<(), String> {
 // ---- the fields' names -----------------------------------------------------------------------
 
 const TOP: &[&str] = &["server", "tasks"];
-const SERVER: &[&str] =
-    &["listen", "port", "magickey", "debug", "elevate", "scheduler", "synoschedtask", "synowebapi", "synoschedule"];
+const SERVER: &[&str] = &[
+    "listen",
+    "port",
+    "title",
+    "magickey",
+    "panel",
+    "debug",
+    "elevate",
+    "scheduler",
+    "events",
+    "on_failure",
+    "synoschedtask",
+    "synowebapi",
+    "esynoscheduler",
+    "synoschedule",
+];
 const MAGIC_KEY: &[&str] = &["key", "label", "expires", "from", "tasks"];
-const TASK: &[&str] = &["identifier", "name", "command", "event", "get", "overlap", "wait"];
+const TASK: &[&str] =
+    &["identifier", "name", "command", "event", "get", "cooldown", "overlap", "timeout", "wait", "output", "stop"];
 
 /// Refuses a field that does not exist. Its name may be a key in the wrong place, so it is shown only if it is nearly
 /// the name of a field, which no secret is.
@@ -157,6 +177,11 @@ struct ServerFields<'w, 'de> {
     synoschedtask: Option<Cow<'de, str>>,
     synowebapi: Option<Cow<'de, str>>,
     synoschedule: Option<Cow<'de, str>>,
+    events: Option<Events>,
+    esynoscheduler: Option<Cow<'de, str>>,
+    title: Option<Cow<'de, str>>,
+    panel: Option<Key>,
+    on_failure: Option<Vec<Cow<'de, str>>>,
 }
 
 impl<'de> Object<'de> for ServerFields<'_, 'de> {
@@ -189,7 +214,23 @@ impl<'de> Object<'de> for ServerFields<'_, 'de> {
             }
             "synowebapi" => once(map, name, &mut self.synowebapi, Str("a program's whole path in quotes", program)),
             "synoschedule" => once(map, name, &mut self.synoschedule, Str("a folder's whole path in quotes", folder)),
-            "panel" => refuse(name, NOT_YET),
+            "events" => once(map, name, &mut self.events, Str(EVENTS, events)),
+            "esynoscheduler" => {
+                once(map, name, &mut self.esynoscheduler, Str("a program's whole path in quotes", program))
+            }
+            "title" => once(map, name, &mut self.title, Str("a name for this NAS in quotes", plain)),
+            "panel" => {
+                once(map, name, &mut self.panel, Str("a key in quotes", key))?;
+                let distinct = self.panel.as_ref().map_or(Ok(()), |key| distinct(self.whole, key));
+                distinct.map_err(|why| under(name, A::Error::custom(why)))
+            }
+            "on_failure" => {
+                let expecting = "a list of words such as [\"/volume1/scripts/report.sh\"]";
+                let list = List { expecting, element: Str("a word in quotes", plain), check: |_: &_| Ok(()) };
+                once(map, name, &mut self.on_failure, list)?;
+                not_empty(&self.on_failure, name, "the list is empty; name the program, or take \"on_failure\" out")?;
+                first_is_program(self.on_failure.as_deref(), name)
+            }
             _ => unknown(name, &[self.beside, SERVER].concat()),
         }
     }
@@ -206,6 +247,11 @@ impl<'de> Object<'de> for ServerFields<'_, 'de> {
             synoschedtask: self.synoschedtask.take().unwrap_or(Cow::Borrowed(SYNOSCHEDTASK)),
             synowebapi: self.synowebapi.take().unwrap_or(Cow::Borrowed(SYNOWEBAPI)),
             synoschedule: self.synoschedule.take().unwrap_or(Cow::Borrowed(SYNOSCHEDULE)),
+            events: self.events.unwrap_or_default(),
+            esynoscheduler: self.esynoscheduler.take().unwrap_or(Cow::Borrowed(ESYNOSCHEDULER)),
+            title: self.title.take(),
+            panel: self.panel,
+            on_failure: self.on_failure.take(),
         })
     }
 }
@@ -341,9 +387,13 @@ struct TaskFields<'w, 'de> {
     /// `Some(None)` is the original's `""`.
     command: Option<Option<Vec<Cow<'de, str>>>>,
     event: Option<Cow<'de, str>>,
-    get: Option<()>,
-    overlap: Option<()>,
+    get: Option<Get>,
+    cooldown: Option<u64>,
+    overlap: Option<Overlap>,
+    timeout: Option<u64>,
     wait: Option<u64>,
+    output: Option<bool>,
+    stop: Option<bool>,
 }
 
 impl<'de> Object<'de> for TaskFields<'_, 'de> {
@@ -365,10 +415,13 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
                 first_is_program(self.command.as_ref().and_then(|c| c.as_deref()), name)
             }
             "event" => once(map, name, &mut self.event, Str("a triggered task's name in quotes", event)),
-            "get" => once(map, name, &mut self.get, choice("\"run\"", "run", "confirm")),
-            "overlap" => once(map, name, &mut self.overlap, choice("\"skip\"", "skip", "parallel")),
+            "get" => once(map, name, &mut self.get, Str(GET, get)),
+            "cooldown" => once(map, name, &mut self.cooldown, Number("seconds", 0, WEEK)),
+            "overlap" => once(map, name, &mut self.overlap, Str(OVERLAP, overlap)),
+            "timeout" => once(map, name, &mut self.timeout, Number("seconds", 1, WEEK)),
             "wait" => once(map, name, &mut self.wait, Number("seconds", 0, WAIT_MAX)),
-            "cooldown" | "timeout" | "output" => refuse(name, NOT_YET),
+            "output" => once(map, name, &mut self.output, Flag),
+            "stop" => once(map, name, &mut self.stop, Flag),
             _ => unknown(name, TASK),
         }
     }
@@ -378,21 +431,50 @@ impl<'de> Object<'de> for TaskFields<'_, 'de> {
             (Some(_), Some(_)) => {
                 return Err("there are both \"command\" and \"event\"; a task starts one of them: take one out".into());
             }
-            (Some(argv), None) => Starts::Command(Command { argv, wait: self.wait.unwrap_or(WAIT) }),
+            (Some(argv), None) => Starts::Command(argv),
             (None, Some(event)) => Starts::Event(event),
             (None, None) => Starts::Scheduled(task_number(&self.id).ok_or(
                 "without a \"command\" or an \"event\" the id is the number of a task in DSM's Task Scheduler, \
                  1 to 9 digits, such as \"7\"; rename it, or add one of the two",
             )?),
         };
-        if !matches!(starts, Starts::Command(_)) {
-            for (field, given) in [("overlap", self.overlap.is_some()), ("wait", self.wait.is_some())] {
-                if given {
-                    let why = "is for a task with a \"command\"; DSM decides it for its own tasks: take it out";
-                    return Err(format!("\"{field}\" {why}"));
-                }
-            }
+        if let Some(field) = self.whole.filter(|whole| whole.handed.contains(&*self.id)).and_then(|_| self.keeping()) {
+            let elsewhere = match Glanced::from(&starts) {
+                Glanced::Event => "set \"events\": \"esynoscheduler\" in \"server\"",
+                _ => "set \"scheduler\": \"direct\" in \"server\"",
+            };
+            let why = "is for what this program keeps by itself, and DSM decides it for its own tasks";
+            return Err(format!("\"{field}\" {why}: take it out, or {elsewhere}"));
         }
-        Ok(Task { id: std::mem::take(&mut self.id), identifiers, name: self.name.take(), starts })
+        let keeping = Keeping {
+            overlap: self.overlap.unwrap_or_default(),
+            timeout: self.timeout,
+            wait: self.wait.unwrap_or(WAIT),
+            output: self.output.unwrap_or(false),
+            stop: self.stop.unwrap_or(false),
+        };
+        Ok(Task {
+            id: std::mem::take(&mut self.id),
+            identifiers,
+            name: self.name.take(),
+            get: self.get.unwrap_or_default(),
+            cooldown: self.cooldown.unwrap_or(0),
+            keeping,
+            starts,
+        })
+    }
+}
+
+impl TaskFields<'_, '_> {
+    /// The first given field that only a kept run can have.
+    fn keeping(&self) -> Option<&'static str> {
+        let given = [
+            ("overlap", self.overlap.is_some()),
+            ("timeout", self.timeout.is_some()),
+            ("wait", self.wait.is_some()),
+            ("output", self.output.is_some()),
+            ("stop", self.stop.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(field, _)| field)
     }
 }

@@ -37,7 +37,7 @@ fn the_originals_file_nested_and_flat() {
     for text in [nested, &flat] {
         let config = accepted(text);
         assert_eq!((config.server.port, config.server.debug), (10001, true));
-        assert!(matches!(&config.tasks[0].starts, Starts::Command(c) if c.argv == ["/volume1/control/command1.sh"]));
+        assert!(matches!(&config.tasks[0].starts, Starts::Command(argv) if *argv == ["/volume1/control/command1.sh"]));
         assert!(matches!(config.tasks[1].starts, Starts::Scheduled(1001)));
     }
 }
@@ -52,7 +52,11 @@ fn what_is_not_said_has_its_default() {
     assert_eq!((&*server.synoschedtask, &*server.synowebapi), (SYNOSCHEDTASK, SYNOWEBAPI));
     assert_eq!((server.scheduler, &*server.synoschedule), (Scheduler::Synoschedtask, SYNOSCHEDULE));
     assert_eq!(config.tasks[0].shown(), "a");
-    assert!(matches!(&config.tasks[0].starts, Starts::Command(command) if command.wait == 2));
+    assert!(matches!(&config.tasks[0].starts, Starts::Command(argv) if *argv == ["/x", "-y"]));
+    let keeping = Keeping { overlap: Overlap::Skip, timeout: None, wait: 2, output: false, stop: false };
+    assert_eq!((config.tasks[0].keeping, config.tasks[0].get, config.tasks[0].cooldown), (keeping, Get::Run, 0));
+    assert_eq!((server.events, &*server.esynoscheduler), (Events::Synowebapi, ESYNOSCHEDULER));
+    assert!(server.title.is_none() && server.panel.is_none() && server.on_failure.is_none());
     assert_eq!(wait(&text, "key-of-a"), 2);
     assert!(accepted(&text.replace("\"magickey\"", "\"elevate\": [], \"magickey\"")).server.elevate().is_empty());
 }
@@ -61,12 +65,14 @@ fn what_is_not_said_has_its_default() {
 fn every_field_that_there_is() {
     let server = format!(
         r#""listen": "::1", "port": 8080, "debug": false, "elevate": ["/opt/sudo", "-n"], "scheduler": "synowebapi",
-        "synoschedtask": "/opt/s", "synowebapi": "/opt/w", "synoschedule": "/opt/d", "magickey": ["plain-key-1", "{DIGEST}", {{"key": "plain-key-2", "label": "Änne",
+        "synoschedtask": "/opt/s", "synowebapi": "/opt/w", "synoschedule": "/opt/d", "esynoscheduler": "/opt/e", "events": "esynoscheduler",
+        "title": "Home NAS", "panel": "plain-panel", "on_failure": ["/opt/f", "-x"], "magickey": ["plain-key-1", "{DIGEST}", {{"key": "plain-key-2", "label": "Änne",
         "expires": "2028-02-29", "from": ["192.168.1.0/24", "fd00::/8", "10.0.0.1", "::ffff:10.0.0.2"],
         "tasks": ["7", "b"]}}]"#
     );
-    let tasks = r#""7": {"identifier": ["plain-key-3", "plain-key-4"], "name": "N", "get": "run"},
-        "b": {"identifier": "plain-key-5", "command": ["/x"], "overlap": "skip", "wait": 30},
+    let tasks = r#""7": {"identifier": ["plain-key-3", "plain-key-4"], "name": "N", "get": "confirm", "cooldown": 604800},
+        "b": {"identifier": "plain-key-5", "command": ["/x"], "overlap": "parallel", "wait": 30, "timeout": 60, "output": true,
+        "stop": true, "get": "run", "cooldown": 0},
         "any name": {"identifier": "plain-key-6", "command": "", "event": "Ör \"x\"\n"}"#;
     let text = file(&server, tasks);
     let config = accepted(&text);
@@ -79,7 +85,13 @@ fn every_field_that_there_is() {
     );
     assert!(config.server.magic_keys[1].key.sealed && !config.server.magic_keys[0].key.sealed);
     assert_eq!(config.tasks[0].identifiers.len(), 2);
-    assert!(matches!(&config.tasks[1].starts, Starts::Command(command) if command.wait == 30));
+    let keeping = Keeping { overlap: Overlap::Parallel, timeout: Some(60), wait: 30, output: true, stop: true };
+    assert_eq!((config.tasks[1].keeping, config.tasks[1].get, config.tasks[1].cooldown), (keeping, Get::Run, 0));
+    assert_eq!((config.tasks[0].get, config.tasks[0].cooldown), (Get::Confirm, 604_800));
+    assert_eq!((config.server.events, &*config.server.esynoscheduler), (Events::Esynoscheduler, "/opt/e"));
+    assert_eq!(config.server.title.as_deref(), Some("Home NAS"));
+    assert!(config.server.panel.is_some_and(|panel| panel.digest.matches(&Digest::of(b"plain-panel"))));
+    assert_eq!(config.server.on_failure.as_deref(), Some(&["/opt/f".into(), "-x".into()][..]));
     assert_eq!(wait(&text, "plain-key-5"), 30);
     let paths = [&*config.server.synoschedtask, &*config.server.synowebapi, &*config.server.synoschedule];
     assert_eq!((config.server.scheduler, paths), (Scheduler::Synowebapi, ["/opt/s", "/opt/w", "/opt/d"]));
@@ -147,13 +159,19 @@ fn refusals_name_place_field_and_cure() {
         (&server(&format!("{key}, \"elevate\": \"/usr/bin/sudo -n\"")), "config.json:1:66: server.elevate: this is a text, expected a list of words such as [\"/usr/bin/sudo\", \"-n\"], or [] for none"),
         (&server(&format!("{key}, \"scheduler\": \"cron\"")), "config.json:1:56: server.scheduler: write \"synoschedtask\", \"synowebapi\" or \"direct\""),
         (&server(&format!("{key}, \"scheduler\": 7")), "config.json:1:51: server.scheduler: this is a number, expected \"synoschedtask\", \"synowebapi\" or \"direct\""),
-        (&server(&format!("{key}, \"panel\": \"key-of-panel\"")), "config.json:1:44: server.panel: not in this version; take it out"),
+        (&server(&format!("{key}, \"panel\": \"key-of-me\"")), "config.json:1:58: server.panel: the same key stands in this file already; every key must be its own"),
+        (&server(&format!("{key}, \"panel\": \"short\"")), "config.json:1:53: server.panel: a key has 8 to 128 characters, this one 5; choose another"),
+        (&server(&format!("{key}, \"events\": \"cron\"")), "config.json:1:53: server.events: write \"synowebapi\" or \"esynoscheduler\""),
+        (&server(&format!("{key}, \"esynoscheduler\": \"e\"")), "config.json:1:58: server.esynoscheduler: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&server(&format!("{key}, \"on_failure\": []")), "config.json:1:54: server.on_failure: the list is empty; name the program, or take \"on_failure\" out"),
+        (&server(&format!("{key}, \"on_failure\": [\"f\"]")), "config.json:1:57: server.on_failure[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
+        (&server(&format!("{key}, \"title\": 7")), "config.json:1:47: server.title: this is a number, expected a name for this NAS in quotes"),
         (&server(&format!("{key}, \"synowebapi\": \"w\"")), "config.json:1:54: server.synowebapi: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&server(&format!("{key}, \"synoschedule\": \"d\"")), "config.json:1:56: server.synoschedule: a folder is named by its whole path, which begins with /, such as \"/usr/syno/etc\""),
         (&server(&format!("{key}, \"synoschedule\": \"/d\\u0000\"")), "config.json:1:63: server.synoschedule: a NUL byte cannot stand here; take it out"),
         (&server(&format!("{key}, \"synoschedtask\": \"s\"")), "config.json:1:57: server.synoschedtask: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
-        (&server(&format!("{key}, \"magicKey\": 1")), "config.json:1:47: server.magicKey: no such field; there are listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule"),
-        ("{\"task\": {}}", "config.json:1:7: task: no such field; there are server, tasks, listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule"),
+        (&server(&format!("{key}, \"magicKey\": 1")), "config.json:1:47: server.magicKey: no such field; there are listen, port, title, magickey, panel, debug, elevate, scheduler, events, on_failure, synoschedtask, synowebapi, esynoscheduler, synoschedule"),
+        ("{\"task\": {}}", "config.json:1:7: task: no such field; there are server, tasks, listen, port, title, magickey, panel, debug, elevate, scheduler, events, on_failure, synoschedtask, synowebapi, esynoscheduler, synoschedule"),
         (&server(&format!("{key}, {key}")), "config.json:1:47: server.magickey: is given twice; keep one of the two"),
         (&file(key, r#""": {"identifier": "key-of-7"}"#), "config.json:1:50: tasks.\"\": a task's id cannot be empty; give it a number or a name"),
         (&file(key, r#""7": {}"#), "config.json:1:55: tasks.\"7\": there is no \"identifier\"; add one, the task's key"),
@@ -171,24 +189,25 @@ fn refusals_name_place_field_and_cure() {
         (&task(r#""command": [""]"#), "config.json:1:96: tasks.\"7\".command[0]: a program is named by its whole path, which begins with /, such as \"/bin/sh\""),
         (&task(r#""command": ["/x", "a\u0000b"]"#), "config.json:1:108: tasks.\"7\".command[1]: a NUL byte cannot stand here; take it out"),
         (&task(r#""command": ["/x", 5]"#), "config.json:1:99: tasks.\"7\".command[1]: this is a number, expected a word in quotes"),
-        (&task(r#""wait": 5"#), "config.json:1:90: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
-        (&task(r#""overlap": "skip""#), "config.json:1:98: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
+        (&task(r#""wait": 5"#), "config.json:1:90: tasks.\"7\": \"wait\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"scheduler\": \"direct\" in \"server\""),
+        (&task(r#""overlap": "skip""#), "config.json:1:98: tasks.\"7\": \"overlap\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"scheduler\": \"direct\" in \"server\""),
         (&task(r#""command": ["/x"], "wait": 31"#), "config.json:1:109: tasks.\"7\".wait: this is a number, expected seconds, a whole number from 0 to 30, without quotes"),
         (&task(r#""command": ["/x"], "wait": 1.5"#), "config.json:1:110: tasks.\"7\".wait: this is a number, expected seconds, a whole number from 0 to 30, without quotes"),
-        (&task(r#""command": ["/x"], "overlap": "parallel""#), "config.json:1:120: tasks.\"7\".overlap: \"parallel\" is not in this version; take it out"),
-        (&task(r#""get": "confirm""#), "config.json:1:96: tasks.\"7\".get: \"confirm\" is not in this version; take it out"),
-        (&task(r#""get": "post""#), "config.json:1:93: tasks.\"7\".get: write \"run\""),
+        (&task(r#""get": "post""#), "config.json:1:93: tasks.\"7\".get: write \"run\" or \"confirm\""),
         (&task(r#""event": """#), "config.json:1:91: tasks.\"7\".event: the name is empty; write that of a triggered task, as DSM's Task Scheduler shows it"),
         (&task(r#""event": ["E"]"#), "config.json:1:89: tasks.\"7\".event: this is a list [ … ], expected a triggered task's name in quotes"),
         (&task(r#""event": "a\u0000b""#), "config.json:1:99: tasks.\"7\".event: a NUL byte cannot stand here; take it out"),
         (&task(r#""event": "E", "event": "F""#), "config.json:1:101: tasks.\"7\".event: is given twice; keep one of the two"),
         (&task(r#""event": "E", "command": ["/x"]"#), "config.json:1:112: tasks.\"7\": there are both \"command\" and \"event\"; a task starts one of them: take one out"),
-        (&task(r#""event": "E", "wait": 5"#), "config.json:1:104: tasks.\"7\": \"wait\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
-        (&task(r#""event": "E", "overlap": "skip""#), "config.json:1:112: tasks.\"7\": \"overlap\" is for a task with a \"command\"; DSM decides it for its own tasks: take it out"),
-        (&task(r#""cooldown": 60"#), "config.json:1:90: tasks.\"7\".cooldown: not in this version; take it out"),
-        (&task(r#""timeout": 60"#), "config.json:1:89: tasks.\"7\".timeout: not in this version; take it out"),
-        (&task(r#""output": true"#), "config.json:1:88: tasks.\"7\".output: not in this version; take it out"),
-        (&task(r#""commnd": []"#), "config.json:1:88: tasks.\"7\".commnd: no such field; there are identifier, name, command, event, get, overlap, wait"),
+        (&task(r#""event": "E", "wait": 5"#), "config.json:1:104: tasks.\"7\": \"wait\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"events\": \"esynoscheduler\" in \"server\""),
+        (&task(r#""event": "E", "overlap": "skip""#), "config.json:1:112: tasks.\"7\": \"overlap\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"events\": \"esynoscheduler\" in \"server\""),
+        (&task(r#""cooldown": 604801"#), "config.json:1:98: tasks.\"7\".cooldown: this is a number, expected seconds, a whole number from 0 to 604800, without quotes"),
+        (&task(r#""command": ["/x"], "timeout": 0"#), "config.json:1:111: tasks.\"7\".timeout: this is a number, expected seconds, a whole number from 1 to 604800, without quotes"),
+        (&task(r#""timeout": 60"#), "config.json:1:94: tasks.\"7\": \"timeout\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"scheduler\": \"direct\" in \"server\""),
+        (&task(r#""output": true"#), "config.json:1:95: tasks.\"7\": \"output\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"scheduler\": \"direct\" in \"server\""),
+        (&task(r#""stop": false"#), "config.json:1:94: tasks.\"7\": \"stop\" is for what this program keeps by itself, and DSM decides it for its own tasks: take it out, or set \"scheduler\": \"direct\" in \"server\""),
+        (&task(r#""command": ["/x"], "overlap": "queue""#), "config.json:1:117: tasks.\"7\".overlap: write \"skip\" or \"parallel\""),
+        (&task(r#""commnd": []"#), "config.json:1:88: tasks.\"7\".commnd: no such field; there are identifier, name, command, event, get, cooldown, overlap, timeout, wait, output, stop"),
     ] {
         let found = refusal(text);
         if found != expected {
@@ -316,7 +335,7 @@ fn a_text_that_is_no_json_has_its_action_at_every_depth() {
 /// An unknown name is shown only if it is nearly that of a field: it may be a key in the wrong place.
 #[test]
 fn an_unknown_name_is_shown_if_it_is_a_typo() {
-    let server = "listen, port, magickey, debug, elevate, scheduler, synoschedtask, synowebapi, synoschedule";
+    let server = "listen, port, title, magickey, panel, debug, elevate, scheduler, events, on_failure, synoschedtask, synowebapi, esynoscheduler, synoschedule";
     let places = [
         ("{\"NAME\": 1}", "", format!("server, tasks, {server}")),
         ("{\"server\": {\"NAME\": 1}}", "server", server.to_owned()),
@@ -324,7 +343,7 @@ fn an_unknown_name_is_shown_if_it_is_a_typo() {
         (
             "{\"tasks\": {\"7\": {\"NAME\": 1}}}",
             "tasks.\"7\"",
-            "identifier, name, command, event, get, overlap, wait".into(),
+            "identifier, name, command, event, get, cooldown, overlap, timeout, wait, output, stop".into(),
         ),
     ];
     for (place, path, names) in places {

@@ -9,11 +9,8 @@ use ipnet::IpNet;
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 use super::json::{under, List, Str};
-use super::Scheduler;
+use super::{Events, Get, Overlap, Scheduler};
 use crate::key::Key;
-
-/// The fault of a field or word that a later version will know.
-pub const NOT_YET: &str = "not in this version; take it out";
 
 /// Any text without a NUL byte, which no argument and no path can hold.
 pub fn plain(text: Cow<'_, str>) -> Result<Cow<'_, str>, String> {
@@ -53,6 +50,36 @@ pub fn scheduler(text: Cow<'_, str>) -> Result<Scheduler, String> {
         "synowebapi" => Ok(Scheduler::Synowebapi),
         "direct" => Ok(Scheduler::Direct),
         _ => Err(format!("write {SCHEDULERS}")),
+    }
+}
+
+pub const EVENTS: &str = "\"synowebapi\" or \"esynoscheduler\"";
+
+pub fn events(text: Cow<'_, str>) -> Result<Events, String> {
+    match &*text {
+        "synowebapi" => Ok(Events::Synowebapi),
+        "esynoscheduler" => Ok(Events::Esynoscheduler),
+        _ => Err(format!("write {EVENTS}")),
+    }
+}
+
+pub const GET: &str = "\"run\" or \"confirm\"";
+
+pub fn get(text: Cow<'_, str>) -> Result<Get, String> {
+    match &*text {
+        "run" => Ok(Get::Run),
+        "confirm" => Ok(Get::Confirm),
+        _ => Err(format!("write {GET}")),
+    }
+}
+
+pub const OVERLAP: &str = "\"skip\" or \"parallel\"";
+
+pub fn overlap(text: Cow<'_, str>) -> Result<Overlap, String> {
+    match &*text {
+        "skip" => Ok(Overlap::Skip),
+        "parallel" => Ok(Overlap::Parallel),
+        _ => Err(format!("write {OVERLAP}")),
     }
 }
 
@@ -107,19 +134,6 @@ pub fn task_id<E: Error>(name: Cow<'_, str>) -> Result<Cow<'_, str>, E> {
 pub fn task_number(id: &str) -> Option<u32> {
     let digits = (1..=9).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) && !id.starts_with('0');
     digits.then(|| id.parse().ok()).flatten()
-}
-
-/// A field with one value now and one that is still to come.
-pub fn choice<'de>(
-    expecting: &'static str,
-    now: &'static str,
-    later: &'static str,
-) -> Str<impl FnOnce(Cow<'de, str>) -> Result<(), String>> {
-    Str(expecting, move |text: Cow<'de, str>| match &*text {
-        text if text == now => Ok(()),
-        text if text == later => Err(format!("\"{text}\" is {NOT_YET}")),
-        _ => Err(format!("write {expecting}")),
-    })
 }
 
 /// `command`: a list of words; the original's `""` counts as none, any other string is refused.

@@ -20,7 +20,9 @@ fn verdict(magickey: &str, identifier: &str, from: &str, today: &str) -> Result<
     let credentials = Credentials::new(magickey.as_bytes(), identifier.as_bytes());
     let today = today.parse().unwrap_or_default();
     let permit = judge(&config, credentials, None, from.parse().ok(), today);
-    permit.map(|permit| (permit.who().number, permit.task().id.to_string())).map_err(|denied| denied.why)
+    permit
+        .map(|permit| (permit.who().number, permit.one().map_or("panel", |task| &*task.id).to_owned()))
+        .map_err(|denied| denied.why)
 }
 
 #[test]

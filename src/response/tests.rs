@@ -1,7 +1,16 @@
 use super::*;
 
 fn run(state: State) -> Run {
-    Run { run: "01a2".into(), started: 1_795_501_411_063, state, duration_ms: None, exit: None, signal: None }
+    Run {
+        run: "01a2".into(),
+        started: 1_795_501_411_063,
+        state,
+        duration_ms: None,
+        exit: None,
+        signal: None,
+        ended: None,
+        output: None,
+    }
 }
 
 fn ended(state: State, exit: Option<i32>, signal: Option<i32>) -> Run {
@@ -96,7 +105,10 @@ fn the_table_of_answers() {
         assert_eq!((json.status, body["state"].as_str()), (status, Some(word)));
         let fields: Vec<&str> =
             body.as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default();
-        assert_eq!(fields, ["task", "state", "run", "started", "duration_ms", "exit", "signal", "reference"]);
+        assert_eq!(
+            fields,
+            ["task", "state", "run", "started", "duration_ms", "exit", "signal", "reference", "ended", "output"]
+        );
         for answer in [&plain.body, &page.body, &json.body] {
             assert!(!String::from_utf8_lossy(answer).contains("secret reason"));
         }

@@ -9,11 +9,12 @@ pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
 pub mod method; // each known method by itself
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::child::{Captured, RunError};
-use crate::config::{Command, Scheduler, Server, Starts, WAIT};
+use crate::config::{Scheduler, Server, Starts};
 use crate::files::is_executable;
 use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
@@ -31,7 +32,7 @@ const DSM_TIME: Duration = Duration::from_secs(10);
 /// A target that was found.
 pub enum Target<'c> {
     /// A command whose program is there.
-    Command(&'c Command<'c>),
+    Command(&'c [Cow<'c, str>]),
     /// A scheduled task's own script.
     Script(Script),
     /// A task that the scheduler knows, to be handed to DSM.
@@ -60,9 +61,9 @@ pub enum Target<'c> {
 pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target<'c>, Outcome> {
     let deadline = Instant::now() + DSM_TIME;
     match (starts, server.scheduler) {
-        (Starts::Command(command), _) => {
-            executable("7b", Path::new(&*command.argv[0]))?;
-            Ok(Target::Command(command))
+        (Starts::Command(argv), _) => {
+            executable("7b", Path::new(&*argv[0]))?;
+            Ok(Target::Command(argv))
         }
         (Starts::Scheduled(number), Scheduler::Direct) => {
             let script = store::find(Path::new(&*server.synoschedule), *number)?;
@@ -88,7 +89,7 @@ impl Target<'_> {
     /// What would be started, for the owner.
     pub fn describe(&self) -> String {
         match self {
-            Target::Command(command) => format!("the command {}", command.argv[0]),
+            Target::Command(argv) => format!("the command {}", argv[0]),
             Target::Script(script) => format!("the script of task {}, without DSM", script.number),
             Target::Scheduled { task, method, .. } => {
                 format!("task {} of the Task Scheduler, {}, handed to DSM by {method}", task.id, task.name)
@@ -99,7 +100,7 @@ impl Target<'_> {
 
     /// Step 8, and for what is kept step 9: recorded durably, started, and watched for up to its `wait`.
     pub fn start(self, turn: Turn<'_>, home: &Home) -> Outcome {
-        let Turn { runs, mut record, lock, state, magic_key, .. } = turn;
+        let Turn { task, runs, mut record, lock, state, magic_key } = turn;
         runs.prune();
         let announced = match self {
             Target::Command(_) | Target::Script(_) => runs.announce(&record.run),
@@ -114,9 +115,9 @@ impl Target<'_> {
         }
         record::note_use(&state, &magic_key);
         let outcome = match self.begin(&runs, &record, &state, home) {
-            Ok(Begun::Kept(kept, wait)) => {
+            Ok(Begun::Kept(kept)) => {
                 drop(lock);
-                return kept.outcome(&runs, wait);
+                return kept.outcome(&runs, Duration::from_secs(task.keeping.wait));
             }
             Ok(Begun::Handed) => {
                 record.state = State::Handed;
@@ -138,14 +139,8 @@ impl Target<'_> {
 
     fn begin(self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Begun, Outcome> {
         match self {
-            Target::Command(command) => {
-                let kept = keep::start(&home.keeper(), runs.folder(), record, &command.argv, None)?;
-                Ok(Begun::Kept(kept, Duration::from_secs(command.wait)))
-            }
-            Target::Script(script) => {
-                let kept = script.begin(runs, record, state, home)?;
-                Ok(Begun::Kept(kept, Duration::from_secs(WAIT)))
-            }
+            Target::Command(argv) => keep::start(&home.keeper(), runs.folder(), record, argv, None).map(Begun::Kept),
+            Target::Script(script) => script.begin(runs, record, state, home).map(Begun::Kept),
             Target::Scheduled { task, method, server, deadline } => {
                 method.hand_over(server, &task, deadline).map(|()| Begun::Handed)
             }
@@ -158,8 +153,8 @@ impl Target<'_> {
 
 /// What has begun.
 enum Begun {
-    /// A keeper stays with it; the answer waits this long for its end.
-    Kept(Kept, Duration),
+    /// A keeper stays with it.
+    Kept(Kept),
     /// DSM has it.
     Handed,
 }

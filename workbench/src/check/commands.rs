@@ -64,8 +64,8 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     for task in &config.tasks {
-        let Starts::Command(command) = &task.starts else { continue };
-        let argv: Vec<&str> = command.argv.iter().map(AsRef::as_ref).collect();
+        let Starts::Command(argv) = &task.starts else { continue };
+        let argv: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
         let [program, ..] = argv[..] else { continue };
         found.extend(cannot_start(&task.id, &argv, &file));
         // The same program in two tasks is one finding.

@@ -109,7 +109,7 @@ fn starts(starts: &Starts<'_>) -> String {
     match starts {
         Starts::Scheduled(number) => format!("task {number} of the Task Scheduler"),
         Starts::Event(name) => format!("the triggered task \"{name}\""),
-        Starts::Command(command) => command.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        Starts::Command(argv) => argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
     }
 }
 

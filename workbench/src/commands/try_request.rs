@@ -72,7 +72,7 @@ fn way(bench: &Workbench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(Strin
         return Err(Stop { why: "this is the doorstep: no key was given".into(), answer: "the start page".into() });
     }
     let fault = |outcome: Outcome| match outcome {
-        Outcome::NotStarted { step, reason } => {
+        Outcome::NotStarted { step, reason, .. } => {
             Stop { why: format!("{step} {reason}"), answer: "\"Task not started\", and a reference to the log".into() }
         }
         outcome => Stop { why: remotetask::response::state(&outcome).into(), answer: "an answer that says so".into() },
@@ -86,7 +86,7 @@ fn way(bench: &Workbench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(Strin
 
     let (credentials, flaw) = request.credentials();
     let today = chrono::Local::now().date_naive();
-    let permit = judge(&config, credentials, flaw, request.from, today).map_err(|Denied { why, who }| {
+    let granted = judge(&config, credentials, flaw, request.from, today).map_err(|Denied { why, who }| {
         let whose = who.map_or_else(String::new, |who| format!("; the magic key is that of {who}"));
         let address = match (why, request.from) {
             (remotetask::judge::Denial::Network, None) => {
@@ -96,6 +96,10 @@ fn way(bench: &Workbench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(Strin
         };
         refused(format!("{why}{whose}{address}"))
     })?;
+    let Some(permit) = granted.task() else {
+        holds("5 the key in the identifier's place is that of the panel".into());
+        return Ok("the panel: the tasks that this magic key may start".into());
+    };
     holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));
     turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
         .map_err(|outcome| Stop { why: "6 it runs already, or too many do".into(), answer: said(&permit, &outcome) })?;
