@@ -12,6 +12,7 @@ use rustix::io::ioctl_fionbio;
 use rustix::process::{geteuid, wait, waitpid, Pid, WaitOptions, WaitStatus};
 use signal_hook::SigId;
 
+use crate::accounts::Accounts;
 use crate::streams;
 
 /// What DSM's own shells look in, and what a plain Debian has.
@@ -264,7 +265,7 @@ fn capture_until(
 
 /// The whole environment of everything that the root half starts.
 pub fn environment() -> Vec<(&'static str, String)> {
-    let account = Account::of(geteuid().as_raw());
+    let account = Accounts::read().account(geteuid().as_raw());
     vec![
         ("PATH", PATH.into()),
         ("HOME", account.home),
@@ -274,27 +275,6 @@ pub fn environment() -> Vec<(&'static str, String)> {
         // A locale that every C library has, or replaces by C without a word.
         ("LANG", "C.UTF-8".into()),
     ]
-}
-
-struct Account {
-    name: String,
-    home: String,
-    shell: String,
-}
-
-impl Account {
-    /// By passwd(5). A static program has no name service, and none is needed for a local account.
-    fn of(uid: u32) -> Account {
-        let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
-        let passwd = String::from_utf8_lossy(&passwd);
-        let found = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find_map(|field| match field[..] {
-            [name, _, id, _, _, home, shell] if id.parse() == Ok(uid) => {
-                Some(Account { name: name.into(), home: home.into(), shell: shell.into() })
-            }
-            _ => None,
-        });
-        found.unwrap_or_else(|| Account { name: uid.to_string(), home: "/".into(), shell: "/bin/sh".into() })
-    }
 }
 
 /// A process as it can be found again: its id alone is used anew one day.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use chrono::NaiveDate;
 
-use crate::config::{Config, MagicKey, Starts, Task};
+use crate::config::{Config, Starts, Task};
 use crate::credentials::{Credentials, Flaw};
 use crate::key::Digest;
 use crate::text::Quoted;
@@ -201,7 +201,7 @@ pub fn judge<'c, S>(
     // For a wrong key the first entry's list is searched in its place.
     let (key_at, task_at) = (magic_key.map_or(0, |(who, ..)| who.number - 1), task.unwrap_or(0));
     let allowed = match (config.server.magic_keys.get(key_at), config.tasks.get(task_at)) {
-        (Some(key), Some(task)) => allows(key, task),
+        (Some(key), Some(task)) => key.may_start(&task.id),
         _ => false,
     };
 
@@ -226,10 +226,6 @@ pub fn judge<'c, S>(
 
 fn within(net: &ipnet::IpNet, from: Option<IpAddr>) -> bool {
     from.is_some_and(|address| net.contains(&address))
-}
-
-fn allows<S>(key: &MagicKey<'_>, task: &Task<'_, S>) -> bool {
-    key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod log; // log.txt
 pub mod answer; // Outcome or refusal → its line in the log, and the Response
 
 // What several of them need.
+pub mod accounts; // users and groups of this machine
 pub mod child; // a process of ours: environment, output, end
 pub mod files; // own folder, bounded reads, programs, locks
 pub mod streams; // bounded reads of pipes, with a deadline

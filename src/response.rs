@@ -11,7 +11,7 @@ use crate::outcome::{Outcome, Run};
 use crate::record::State;
 use crate::request::Form;
 use crate::streams;
-use crate::text::Html;
+use crate::text::{fill, Html};
 use crate::trust::is_own;
 
 /// The page for everybody who has no valid keys.
@@ -216,36 +216,14 @@ fn line(text: &str) -> String {
 
 fn page(title: &str, detail: &str, moves_on: bool, button: &str) -> Vec<u8> {
     let refresh = if moves_on { "<meta http-equiv=\"refresh\" content=\"2; url=?status\">\n" } else { "" };
-    let mut page = String::with_capacity(ANSWER_PAGE.len() + 256);
-    let mut rest = ANSWER_PAGE;
-    // Each place is filled from the template alone, so that no name can hold a place itself.
-    while let Some((before, after)) = rest.split_once('{') {
-        page.push_str(before);
-        rest = match after.split_once('}') {
-            Some(("title", rest)) => {
-                let _ = write!(page, "{}", Html(title));
-                rest
-            }
-            Some(("detail", rest)) => {
-                let _ = write!(page, "{}", Html(detail));
-                rest
-            }
-            Some(("refresh", rest)) => {
-                page.push_str(refresh);
-                rest
-            }
-            Some(("button", rest)) => {
-                page.push_str(button);
-                rest
-            }
-            _ => {
-                page.push('{');
-                after
-            }
-        };
-    }
-    page.push_str(rest);
-    page.into_bytes()
+    let value = |name: &str, _: &str| match name {
+        "title" => Some(Html(title).to_string()),
+        "detail" => Some(Html(detail).to_string()),
+        "refresh" => Some(refresh.to_owned()),
+        "button" => Some(button.to_owned()),
+        _ => None,
+    };
+    fill(ANSWER_PAGE, ['{', '}'], value).into_bytes()
 }
 
 /// The JSON form: every field always there, null where there is nothing to say.

@@ -177,6 +177,13 @@ pub struct MagicKey<'t> {
     pub tasks: Option<Vec<Cow<'t, str>>>,
 }
 
+impl MagicKey<'_> {
+    /// Returns true if this key may start the task of this id.
+    pub fn may_start(&self, id: &str) -> bool {
+        self.tasks.as_ref().is_none_or(|only| only.iter().any(|task| task == id))
+    }
+}
+
 /// One task that a URL can start.
 #[derive(Debug)]
 pub struct Task<'t, S = Starts<'t>> {

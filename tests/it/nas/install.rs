@@ -426,7 +426,7 @@ fn apaches_that_cannot_and_apaches_that_will_not() {
     fs::rename("/usr/local/bin/httpd24.away", "/usr/local/bin/httpd24").expect("back");
     assert_eq!(
         the_fault(&without),
-        "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
+        "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again"
     );
     drop(bare);
 }

@@ -26,12 +26,12 @@ use rustix::process::geteuid;
 use rustix::stdio::stdin;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::nas::accounts::Accounts;
 use crate::nas::shared_folder::SharedFolder;
 use crate::owner::edit::{lock_config, replace, FileAttrs};
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
+use remotetask::accounts::Accounts;
 use remotetask::files::Regular;
 use remotetask::text::Html;
 use remotetask::trust::is_own as is_owners;

@@ -2,7 +2,7 @@
 
 use crate::owner::fault::Fault;
 use crate::owner::names::{person, quoted};
-use crate::owner::urls::{may, people, tasks};
+use crate::owner::urls::{people, tasks};
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
 
@@ -24,7 +24,7 @@ pub fn show_recipe(bench: &Workbench, task: Option<&str>, who: Option<&str>, rec
     let pairs: Vec<_> = tasks(&config, task)?
         .into_iter()
         .flat_map(|task| people(&config, who).into_iter().flatten().map(move |(name, key)| (name, key, task)))
-        .filter(|(_, key, task)| may(key, task))
+        .filter(|(_, key, task)| key.may_start(&task.id))
         .collect();
     if let Some(only) = who {
         person(&config, only)?;

@@ -115,7 +115,7 @@ fn starts(starts: &Starts<'_>) -> String {
 
 fn may_start(config: &Config<'_>, id: &str) -> String {
     let people = config.server.magic_keys.iter().enumerate();
-    let may = people.filter(|(_, key)| key.tasks.as_ref().is_none_or(|only| only.iter().any(|task| task == id)));
+    let may = people.filter(|(_, key)| key.may_start(id));
     let names: Vec<String> = may.map(|(at, key)| who(at, key.label.as_deref())).collect();
     match names[..] {
         [] => "nobody may start it".into(),

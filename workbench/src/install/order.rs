@@ -8,13 +8,13 @@ use rustix::process::geteuid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::lock::{self, Lock};
-use crate::nas::accounts::Accounts;
 use crate::nas::apache::Apache;
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
 use crate::owner::workbench::INSTALLED;
-use crate::parts::entry_point::php_package;
+use crate::parts::entry_point::{php_package, NO_APACHE};
 use crate::parts::job::{EntryPointKind, Job};
+use remotetask::accounts::Accounts;
 
 /// An order at work; it is alone.
 pub struct Order {
@@ -53,16 +53,14 @@ impl Order {
 /// The fault of a NAS on which no installation can work, before anything is changed.
 pub fn requirements(wanted: Option<EntryPointKind>, is_new: bool) -> Result<(), Fault> {
     let accounts = Accounts::read();
-    if accounts.http().is_none() || !accounts.has_http_group() {
+    if accounts.http().is_none() || accounts.http_group().is_none() {
         return Err(Fault::new(
             "this NAS has no user and group http, which web servers run as: install Web Station in DSM's Package Center, then run this \
              again",
         ));
     }
     if is_new && wanted != Some(EntryPointKind::Php) && Apache::here().is_none() && php_package().is_none() {
-        return Err(Fault::new(
-            "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again",
-        ));
+        return Err(Fault::new(NO_APACHE));
     }
     if !Path::new("/usr/bin/sudo").is_file() {
         return Err(Fault::new(

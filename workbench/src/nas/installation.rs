@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use super::accounts::Accounts;
 use super::apache::{Apache, Configuration};
 use crate::owner::fault::Fault;
 use crate::owner::secrets::Secrets;
 use crate::owner::view::plain_keys;
 use crate::owner::workbench::INSTALLED;
+use remotetask::accounts::Accounts;
 use remotetask::config::Config;
 use remotetask::trust;
 

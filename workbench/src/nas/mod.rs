@@ -1,6 +1,5 @@
 //! Facts of this machine. Nothing here changes it.
 
-pub mod accounts; // users and groups
 pub mod apache; // Web Station's Apache, as it reports itself
 pub mod box_row; // the NAS in a row of docs/boxes.md
 pub mod http; // requests with curl

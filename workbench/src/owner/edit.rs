@@ -17,6 +17,7 @@ use serde_json::{json, Map, Value};
 
 use super::fault::{plainly, Fault};
 use super::workbench::INSTALLED;
+use remotetask::accounts::Accounts;
 use remotetask::config::{self, Config, LISTEN};
 use remotetask::files::{lock_within, open_lock, Regular, CONFIG_MAX};
 use remotetask::key::Digest;
@@ -247,8 +248,7 @@ impl FileAttrs {
 
     /// With the web server's group, where root writes it for one.
     fn with_web_server(self) -> FileAttrs {
-        let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-        let http = groups.lines().find_map(|line| line.strip_prefix("http:")?.split(':').nth(1)?.parse().ok());
+        let http = Accounts::read().http_group();
         FileAttrs { gid: http.filter(|_| self.uid == 0).unwrap_or(self.gid), ..self }
     }
 

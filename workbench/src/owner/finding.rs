@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::owner::names::quoted;
+use remotetask::text::fill;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// The weight of a finding.
@@ -175,28 +176,13 @@ pub fn parts(template: &'static str) -> impl Iterator<Item = Part> {
     parts.map(|(at, part)| if at % 2 == 0 { Part::Prose(part) } else { Part::Typed(part) })
 }
 
-/// Fills each place from the template alone, so that no name can hold a place itself. `shown` gets the name,
-/// and the template before its place.
+/// Fills each place. `shown` gets the value, and the template before its place.
 fn filled(template: &str, names: &[(&str, &str)], shown: impl Fn(&str, &str) -> String) -> String {
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('<') {
-        text.push_str(before);
-        let name = after.split_once('>').and_then(|(name, behind)| {
-            names.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value, behind))
-        });
-        rest = match name {
-            Some((value, behind)) => {
-                text.push_str(&shown(value, &template[..template.len() - after.len() - 1]));
-                behind
-            }
-            None => {
-                text.push('<');
-                after
-            }
-        };
-    }
-    text + rest
+    let value = |name: &str, before: &str| {
+        let (_, value) = names.iter().find(|(known, _)| *known == name)?;
+        Some(shown(value, before))
+    };
+    fill(template, ['<', '>'], value)
 }
 
 /// A name in a sentence: no row of spaces, with which it could fill a line and begin another.

@@ -69,6 +69,11 @@ pub fn shown_mode(mode: u32) -> String {
     format!("{:04o}", mode & 0o7777)
 }
 
+/// The words of a program's output, on one line.
+pub fn one_line(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A word for a shell.
 pub fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));

@@ -80,7 +80,7 @@ pub fn urls(view: &View, config: &Config<'_>, only: Option<&str>, task: Option<&
     let tasks = tasks(config, task)?;
     let mut urls = Vec::new();
     for (name, magic_key) in people(config, only)? {
-        for task in tasks.iter().filter(|task| may(magic_key, task)) {
+        for task in tasks.iter().filter(|task| magic_key.may_start(&task.id)) {
             let url = view.keys(magic_key, task).map(|(magic, identifier)| format!("{base}/{magic}/{identifier}"));
             let fix = || match view.plain(&magic_key.key.digest) {
                 None => format!("remotetask key rotate {}", quoted(&name)),
@@ -122,9 +122,4 @@ pub fn tasks<'c, 't>(config: &'c Config<'t>, only: Option<&str>) -> Result<Vec<&
         }
         _ => Ok(found),
     }
-}
-
-/// Returns true if this person may start this task.
-pub fn may(key: &MagicKey<'_>, task: &Task<'_>) -> bool {
-    key.tasks.as_ref().is_none_or(|only| only.contains(&task.id))
 }

@@ -4,9 +4,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::nas::accounts::{Accounts, Http};
 use crate::owner::finding::{Found, Level};
 use crate::owner::screen::{Screen, Tone};
+use remotetask::accounts::{Accounts, Http};
 
 /// The kinds of entry point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::owner::finding::{findings, Found};
+use crate::owner::names::one_line;
 use remotetask::files::Regular;
 
 findings! {
@@ -46,7 +47,7 @@ pub fn changes(path: &Path, installed: &str) -> Vec<Found> {
 
 /// The lines of a file of Apache's, without comments and empty ones.
 fn lines(text: &str) -> Vec<String> {
-    let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let words = text.lines().map(|line| one_line(line.as_bytes()));
     words.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::listen::Listen;
 use crate::nas::apache::{Apache, DROP_INS};
 use crate::owner::fault::{plainly, Fault};
+use crate::owner::names::one_line;
 use crate::parts::job::Job;
 use crate::parts::{made, place};
 use remotetask::child::{run_captured, RunError};
@@ -260,7 +261,7 @@ pub fn restart() -> Result<(), String> {
         Ok(answer) if answer.end.exit == Some(0) => Ok(()),
         Ok(answer) => {
             let words = [answer.stdout, answer.stderr].concat();
-            Err(String::from_utf8_lossy(&words).split_whitespace().collect::<Vec<_>>().join(" "))
+            Err(one_line(&words))
         }
         Err(RunError::Start(e)) => Err(format!("{program}: {}", plainly(&e))),
         Err(RunError::Late(_)) => Err(format!("{program} did not end within {} s", RESTART_TIME.as_secs())),

@@ -130,6 +130,5 @@ pub fn php_package() -> Option<String> {
 }
 
 /// The fault of a NAS that has no Apache.
-const NO_APACHE: &str =
-    "there is no Apache 2.4 on this NAS: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then \
-                         run this again";
+pub const NO_APACHE: &str =
+    "this NAS has no Apache 2.4: install \"Apache HTTP Server 2.4\" in DSM's Package Center, then run this again";

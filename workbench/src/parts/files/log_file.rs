@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
 use crate::owner::names::shown_mode;
+use remotetask::accounts::HTTP;
 
 findings! {
     Missing { file }: "log-missing", Fault,

@@ -8,10 +8,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::{there, Content, Difference, Row, TABLE};
-use crate::nas::accounts::Accounts;
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
 use crate::owner::names::shown_mode;
+use remotetask::accounts::Accounts;
 use remotetask::files::START_PAGE_MAX;
 use remotetask::trust::{flaw, flaw_above};
 

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use super::job::Job;
 use super::{made, texts, Part};
-use crate::nas::accounts::Http;
 use crate::nas::installation::Installation;
 use crate::owner::fault::Fault;
 use crate::owner::finding::Found;
+use remotetask::accounts::Http;
 use remotetask::trust::{flaw, Flaw};
 
 /// The part.

@@ -16,11 +16,11 @@ use self::listing::{is_right, Listing, Terminal};
 use super::job::Job;
 use super::texts::SUDOERS;
 use super::{place, Part};
-use crate::nas::accounts::HTTP;
 use crate::nas::installation::Installation;
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::finding::{findings, Found, Level};
-use crate::owner::names::shown_mode;
+use crate::owner::names::{one_line, shown_mode};
+use remotetask::accounts::HTTP;
 use remotetask::child::{run_captured, Captured, RunError};
 use remotetask::config::ELEVATE;
 use remotetask::files::is_executable;
@@ -329,10 +329,6 @@ fn first_line(answer: &Captured) -> String {
     let text = String::from_utf8_lossy(&answer.stderr);
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     line.strip_prefix("sudo: ").unwrap_or(line).to_owned()
-}
-
-fn one_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `in_place`: our drop-in has its text, so a rule that differs stands in another file.

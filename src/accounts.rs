@@ -13,6 +13,16 @@ pub struct Accounts {
     group: String,
 }
 
+/// An account: what a process of it finds in its environment.
+pub struct Account {
+    /// The user's name.
+    pub name: String,
+    /// The home folder.
+    pub home: String,
+    /// The shell.
+    pub shell: String,
+}
+
 /// The web server's user by its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Http {
@@ -51,9 +61,21 @@ impl Accounts {
         name(&self.group, gid)
     }
 
-    /// Returns true if the web server's group has its name.
-    pub fn has_http_group(&self) -> bool {
-        self.group.lines().any(|line| line.split(':').next() == Some(HTTP))
+    /// The number of the group of the web server's name, if there is one.
+    pub fn http_group(&self) -> Option<u32> {
+        self.group.lines().find_map(|line| line.strip_prefix(HTTP)?.strip_prefix(':')?.split(':').nth(1)?.parse().ok())
+    }
+
+    /// The account of this user; one that is not listed has its number as its name.
+    pub fn account(&self, uid: u32) -> Account {
+        let found =
+            self.passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find_map(|field| match field[..] {
+                [name, _, id, _, _, home, shell] if id.parse() == Ok(uid) => {
+                    Some(Account { name: name.into(), home: home.into(), shell: shell.into() })
+                }
+                _ => None,
+            });
+        found.unwrap_or_else(|| Account { name: uid.to_string(), home: "/".into(), shell: "/bin/sh".into() })
     }
 
     /// The web server's user, if there is one.
