@@ -199,6 +199,12 @@ fn a_triggered_task_is_handed_to_dsm() {
     assert_eq!(fs::read_dir("/run/effects").expect("effects").count(), 0);
 }
 
+/// A keeper that has answered still has its file open until it has ended.
+fn unmount(folder: &str) {
+    let unmounted = || Command::new("umount").arg(folder).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    until("the keeper's end", || unmounted().then_some(()));
+}
+
 /// What cannot be recorded is not started.
 #[test]
 fn a_full_disk() {
@@ -219,7 +225,7 @@ fn a_full_disk() {
     assert_eq!(walk(&state).iter().filter(|name| name.contains(".new")).count(), 0);
     fs::remove_file(format!("{state}/filler")).expect("remove");
     nas.start().is_like("200 OK", "Task finished: t (* s)\n");
-    mount(&["umount", &state]);
+    unmount(&state);
     // A log that cannot be written changes nothing.
     mount(&["mount", "--bind", "/dev/full", &at("log.txt")]);
     let answer = nas.start();
@@ -243,7 +249,7 @@ fn a_disk_that_is_full_at_the_end() {
     let line = "exec env -i REQUEST_METHOD=GET QUERY_STRING=status PATH_INFO=\"$1\" \"$2\" </dev/null";
     let status = nas.http(line, &[&path, &at("remotetask-cgi")]);
     status.is_like("200 OK", "Task: t (failed, exit code 3, started on *, * s)\n");
-    mount(&["umount", &state]);
+    unmount(&state);
 }
 
 /// A run outlives the CGI, sudo and the whole of the web server's process group and session.

@@ -76,9 +76,35 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Asks Apache; or returns its complaint about its files.
+    /// Asks Apache, once for all of it; or returns its complaint about its files.
+    ///
+    /// Conditions (`<IfModule>`, `<If>`) are taken to hold, and a file that is read inside a virtual host is taken to
+    /// stand outside. A `.htaccess` is none of these files.
     pub fn of(apache: &Apache) -> Result<Configuration, String> {
-        Ok(Configuration { modules: apache.modules()?, files: apache.files()?, directives: apache.directives()? })
+        let report = apache.ask(&["-t", "-D", "DUMP_MODULES", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"])?;
+        // ` cgid_module (shared)`; `    (12) /etc/apache2/ports.conf`; `Define: NAME=value`.
+        let modules = report.lines().filter_map(|line| line.strip_prefix(' ')?.split_once(" (")).map(|(name, _)| name);
+        let modules = modules.filter(|name| name.ends_with("_module")).map(str::to_owned).collect();
+        let files: Vec<PathBuf> = report.lines().filter_map(included).map(PathBuf::from).collect();
+        let defines = report.lines().filter_map(|line| line.strip_prefix("Define: ")?.split_once('='));
+        let defines: Vec<_> = defines.map(|(name, value)| (format!("${{{name}}}"), value)).collect();
+        // An Apache that does not report what it reads reads its own file at least.
+        let own = [PathBuf::from(MAIN)];
+        let read_files = if files.is_empty() { &own[..] } else { &files };
+        let mut directives: Vec<Directive> = read_files.iter().flat_map(|path| read(path)).collect();
+        for directive in &mut directives {
+            for text in [&mut directive.rest].into_iter().chain(&mut directive.folder) {
+                for (place, value) in &defines {
+                    *text = text.replace(place, value);
+                }
+            }
+        }
+        Ok(Configuration { modules, files, directives })
+    }
+
+    /// Returns true if a module that runs programs is loaded.
+    pub fn runs_programs(&self) -> bool {
+        self.loads("cgi_module") || self.loads("cgid_module")
     }
 
     /// Returns true if this module is loaded.
@@ -98,46 +124,6 @@ impl Apache {
         PROGRAMS.into_iter().find(|program| Path::new(program).is_file()).map(|program| Apache { program })
     }
 
-    /// The names of the loaded modules, such as `cgid_module`; or what it says is wrong with its files.
-    pub fn modules(&self) -> Result<Vec<String>, String> {
-        let answer = self.ask(&["-M"])?;
-        Ok(answer.lines().filter_map(|line| line.strip_prefix(' ')?.split(' ').next()).map(str::to_owned).collect())
-    }
-
-    /// The directives of all files that it reads, in their order.
-    ///
-    /// Conditions (`<IfModule>`, `<If>`) are taken to lock_config, and a file that is read inside a virtual host
-    /// is taken to stand outside. A `.htaccess` is none of these files.
-    pub fn directives(&self) -> Result<Vec<Directive>, String> {
-        let (mut files, defines) = (self.files()?, self.defines()?);
-        // An Apache that does not report what it reads reads its own file at least.
-        if files.is_empty() {
-            files.push(MAIN.into());
-        }
-        let mut found: Vec<Directive> = files.iter().flat_map(|path| read(path)).collect();
-        for directive in &mut found {
-            for text in [&mut directive.rest].into_iter().chain(&mut directive.folder) {
-                for (name, value) in &defines {
-                    *text = text.replace(&format!("${{{name}}}"), value);
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// What its files define, names and values.
-    pub fn defines(&self) -> Result<Vec<(String, String)>, String> {
-        let answer = self.ask(&["-t", "-D", "DUMP_RUN_CFG"])?;
-        let defined = answer.lines().filter_map(|line| line.strip_prefix("Define: ")?.split_once('='));
-        Ok(defined.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-    }
-
-    /// The files that it reads: `(line) path`, indented.
-    pub fn files(&self) -> Result<Vec<PathBuf>, String> {
-        let answer = self.ask(&["-t", "-D", "DUMP_INCLUDES"])?;
-        Ok(answer.lines().filter_map(|line| line.trim().split_once(") ")).map(|(_, path)| path.into()).collect())
-    }
-
     /// Tests its files as they are; the error is Apache's own complaint.
     pub fn test(&self) -> Result<(), String> {
         self.ask(&["-t"]).map(drop)
@@ -151,28 +137,26 @@ impl Apache {
         pid.is_some_and(|pid| Path::new("/proc").join(pid.trim()).is_dir())
     }
 
-    /// Returns true if a module that runs programs is loaded.
-    pub fn runs_programs(&self) -> bool {
-        runs_programs(&self.modules().unwrap_or_default())
-    }
-
     /// Lines that load the module that runs programs, unless Apache does so by itself; empty where it does and the
     /// module's file is elsewhere; `None` where there is none. The error is Apache's own complaint.
     pub fn cgi_module(&self) -> Result<Option<String>, String> {
-        let (modules, directives) = (self.modules()?, self.directives()?);
-        let word = |name: &str, at: usize| directives.iter().find(|d| d.is(name)).and_then(|d| d.word(at));
+        let configuration = Configuration::of(self)?;
+        let word =
+            |name: &str, at: usize| configuration.directives.iter().find(|d| d.is(name)).and_then(|d| d.word(at));
         let folder = word("LoadModule", 1).map(|file| match word("ServerRoot", 0) {
             Some(root) => Path::new(root).join(file),
             None => PathBuf::from(file),
         });
         let folder = folder.as_deref().and_then(Path::parent);
         // Threads want cgid.
-        let names = match modules.iter().any(|module| module == "mpm_prefork_module") {
+        let names = match configuration.loads("mpm_prefork_module") {
             true => ["cgi", "cgid"],
             false => ["cgid", "cgi"],
         };
         let there = |name: &&str| folder.is_some_and(|folder| folder.join(format!("mod_{name}.so")).is_file());
-        let Some(name) = names.into_iter().find(there) else { return Ok(runs_programs(&modules).then(String::new)) };
+        let Some(name) = names.into_iter().find(there) else {
+            return Ok(configuration.runs_programs().then(String::new));
+        };
         let file = folder.unwrap_or(Path::new("")).join(format!("mod_{name}.so"));
         let socket = if name == "cgid" { "    ScriptSock /var/run/remotetask-cgid.sock\n" } else { "" };
         Ok(Some(format!(
@@ -195,8 +179,10 @@ impl Apache {
     }
 }
 
-fn runs_programs(modules: &[String]) -> bool {
-    modules.iter().any(|module| module == "cgi_module" || module == "cgid_module")
+/// The path in a line of Apache's list of the files that it reads.
+fn included(line: &str) -> Option<&str> {
+    let (number, path) = line.trim_start().strip_prefix('(')?.split_once(") ")?;
+    (number == "*" || number.bytes().all(|b| b.is_ascii_digit())).then_some(path)
 }
 
 /// Its words, without the warning about its own name.

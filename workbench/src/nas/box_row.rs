@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::nas::apache::Apache;
+use crate::nas::apache::{Apache, Configuration};
 use remotetask::child::run_captured;
 
 /// What a program gets to tell its version.
@@ -35,7 +35,7 @@ fn value(path: &str, name: &str) -> Option<String> {
 /// Which module would run a program for Apache, as far as Apache says.
 fn cgi() -> String {
     let Some(apache) = Apache::here() else { return "no Apache 2.4".into() };
-    let modules = apache.modules().unwrap_or_default();
+    let modules = Configuration::of(&apache).map(|configuration| configuration.modules).unwrap_or_default();
     let loaded = ["cgi_module", "cgid_module"].into_iter().filter(|name| modules.iter().any(|module| module == name));
     match loaded.collect::<Vec<_>>()[..] {
         [] => "not loaded".into(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Stat};
 
 use super::{drop_in, php_package};
-use crate::nas::apache::Apache;
+use crate::nas::apache::{Apache, Configuration};
 use crate::nas::shared_folder::SharedFolder;
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::workbench::INSTALLED;
@@ -62,7 +62,9 @@ pub fn put(job: &mut Job<'_>, kind: EntryPointKind) -> Result<(), Fault> {
             return Ok(());
         };
         // A module that is loaded may be loaded by our own file.
-        if !apache.runs_programs() || drop_in::path().exists() {
+        if !Configuration::of(apache).is_ok_and(|configuration| configuration.runs_programs())
+            || drop_in::path().exists()
+        {
             loads = Some(module);
         }
     }

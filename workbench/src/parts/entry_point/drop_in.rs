@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::listen::Listen;
-use crate::nas::apache::{Apache, DROP_INS};
+use crate::nas::apache::{Apache, Configuration, DROP_INS};
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::names::one_line;
 use crate::parts::job::Job;
@@ -161,7 +161,7 @@ fn proof(job: &Job<'_>, apache: &Apache, listen: Option<Listen>) -> Result<Optio
     if let Err(why) = apache.test() {
         return fault(format!("Apache refuses {shown}, which was taken out again: {why}"), false);
     }
-    let files = match apache.files() {
+    let files = match Configuration::of(apache).map(|configuration| configuration.files) {
         Ok(files) => files,
         Err(why) => {
             return fault(format!("Apache does not report what it reads, so {shown} was taken out again: {why}"), false)
