@@ -4,7 +4,7 @@
 //! start to after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock
 //! is held, or while the process recorded for it lives, so a killed keeper does not make a second run
 //! possible; and at its very beginning, while its keeper may not have come so far. `<run>.out` is the
-//! last of what a command wrote. `used/` has a file for each magic key that ever started something, whose
+//! last of what a command wrote, `<run>.stop` a caller's wish that it ends. `used/` has a file for each magic key that ever started something, whose
 //! time is when it last did. Nobody but the root half's user can open anything here.
 
 use std::fs::{self, File, OpenOptions};
@@ -18,12 +18,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::child::{boot, End, Process};
+use crate::files::{lock_within, open_lock};
 use crate::key;
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
 /// A keeper that has not taken its lock by then never will.
 const BEGINNING: Duration = Duration::from_secs(60);
+/// How long another call may take to record an end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A run as its record has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +87,7 @@ pub enum State {
     TimedOut,
     /// It was ended because a caller asked for it.
     Stopped,
-    /// Its keeper was killed before it ended. Found when the record is read, never written.
+    /// Its keeper was killed before it ended. Found when the record is read, and recorded by the next call of the task.
     Interrupted,
     /// It could not be started.
     NotStarted,
@@ -130,6 +133,12 @@ impl Record {
         self.state = if end.exit == Some(0) { State::Finished } else { State::Failed };
         (self.exit, self.signal, self.duration_ms) = (end.exit, end.signal, Some(duration_ms));
         self.ended = Some(now_ms());
+    }
+
+    /// Notes that it was stopped, where its keeper could not.
+    pub fn stopped(&mut self) {
+        self.state = State::Stopped;
+        self.ended.get_or_insert_with(now_ms);
     }
 
     /// Whether its keeper may still be on its way to the lock.
@@ -199,6 +208,60 @@ impl Runs {
         private(&self.path(run, "lock")).map(drop)
     }
 
+    /// Records durably that a caller wants the end of a run: the keeper looks for it when it is told.
+    pub fn wish(&self, run: &str) -> io::Result<()> {
+        private(&self.path(run, "stop"))?.sync_all()?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Returns true if a caller wants the end of a run.
+    pub fn is_wished(&self, run: &str) -> bool {
+        self.path(run, "stop").exists()
+    }
+
+    /// Forgets that, once it has ended.
+    pub fn forget_wish(&self, run: &str) {
+        let _ = fs::remove_file(self.path(run, "stop"));
+    }
+
+    /// Returns true while a run is alive.
+    pub fn is_alive(&self, run: &str) -> bool {
+        let record = self.read(run).unwrap_or_else(|| Record::damaged(run));
+        self.is_held(run) || record.process_lives() || record.begins()
+    }
+
+    /// Returns a run's record as it stands in its file.
+    pub fn recorded(&self, run: &str) -> Option<Record> {
+        self.read(run)
+    }
+
+    /// Records the end of each run whose keeper was killed before it could, and returns those records: each to one caller.
+    pub fn settle(&self) -> Vec<Record> {
+        let mut runs: Vec<String> = self.names("lock").into_iter().chain(self.newest()).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        runs.retain(|run| self.dangling(run).is_some());
+        if runs.is_empty() {
+            return Vec::new();
+        }
+        let lock = open_lock(&self.folder.join("settle"));
+        if !lock.as_ref().is_ok_and(|lock| lock_within(lock, PATIENCE).unwrap_or(false)) {
+            return Vec::new();
+        }
+        let dangling = runs.iter().filter_map(|run| self.dangling(run));
+        dangling.filter(|record| self.write_durably(record).is_ok()).collect()
+    }
+
+    /// The record of a run that is over and has no recorded end, with the end that it has to get.
+    fn dangling(&self, run: &str) -> Option<Record> {
+        let open = matches!(self.read(run)?.state, State::Starting | State::Started);
+        let mut record = self.get(run).filter(|record| open && record.state == State::Interrupted)?;
+        if self.is_wished(run) {
+            record.stopped();
+        }
+        Some(record)
+    }
+
     /// The name of the newest run.
     pub fn newest(&self) -> Option<String> {
         self.names("json").into_iter().max()
@@ -206,13 +269,23 @@ impl Runs {
 
     /// Keeps the last of a command's output.
     pub fn write_output(&self, run: &str, tail: &[&[u8]]) -> io::Result<()> {
-        let mut file = private(&self.path(run, "out"))?;
-        tail.iter().try_for_each(|part| file.write_all(part))
+        // Whoever reads it meanwhile reads the one before.
+        let new = self.path(run, "new");
+        let mut file = private(&new)?;
+        tail.iter().try_for_each(|part| file.write_all(part))?;
+        fs::rename(&new, self.path(run, "out"))
+    }
+
+    /// Returns what is kept of a command's output.
+    pub fn output(&self, run: &str) -> Option<Vec<u8>> {
+        fs::read(self.path(run, "out")).ok()
     }
 
     /// Gives the output's room to the record of the end.
     pub fn forget_output(&self, run: &str) {
-        let _ = fs::remove_file(self.path(run, "out"));
+        for kind in ["out", "new"] {
+            let _ = fs::remove_file(self.path(run, kind));
+        }
     }
 
     /// The keeper's hold on a run; it lasts as long as the file is open.
@@ -267,7 +340,7 @@ impl Runs {
         runs.sort_unstable();
         let old = runs.len().saturating_sub(KEPT);
         for run in runs[..old].iter().filter(|run| !self.path(run, "lock").exists()) {
-            for kind in ["json", "out", "new"] {
+            for kind in ["json", "out", "new", "stop"] {
                 let _ = fs::remove_file(self.path(run, kind));
             }
         }
