@@ -7,6 +7,8 @@
 //! last of what a command wrote, `<run>.stop` a caller's wish that it ends. `used/` has a file for each magic key that ever started something, whose
 //! time is when it last did. Nobody but the root half's user can open anything here.
 
+mod ends; // the wish for an end, and ends that no keeper could record
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -18,15 +20,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::child::{boot, End, Process};
-use crate::files::{lock_within, open_lock};
 use crate::key;
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
 /// A keeper that has not taken its lock by then never will.
 const BEGINNING: Duration = Duration::from_secs(60);
-/// How long another call may take to record an end.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A run as its record has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,22 +207,6 @@ impl Runs {
         private(&self.path(run, "lock")).map(drop)
     }
 
-    /// Records durably that a caller wants the end of a run: the keeper looks for it when it is told.
-    pub fn wish(&self, run: &str) -> io::Result<()> {
-        private(&self.path(run, "stop"))?.sync_all()?;
-        File::open(&self.folder)?.sync_all()
-    }
-
-    /// Returns true if a caller wants the end of a run.
-    pub fn is_wished(&self, run: &str) -> bool {
-        self.path(run, "stop").exists()
-    }
-
-    /// Forgets that, once it has ended.
-    pub fn forget_wish(&self, run: &str) {
-        let _ = fs::remove_file(self.path(run, "stop"));
-    }
-
     /// Returns true while a run is alive.
     pub fn is_alive(&self, run: &str) -> bool {
         let record = self.read(run).unwrap_or_else(|| Record::damaged(run));
@@ -233,33 +216,6 @@ impl Runs {
     /// Returns a run's record as it stands in its file.
     pub fn recorded(&self, run: &str) -> Option<Record> {
         self.read(run)
-    }
-
-    /// Records the end of each run whose keeper was killed before it could, and returns those records: each to one caller.
-    pub fn settle(&self) -> Vec<Record> {
-        let mut runs: Vec<String> = self.names("lock").into_iter().chain(self.newest()).collect();
-        runs.sort_unstable();
-        runs.dedup();
-        runs.retain(|run| self.dangling(run).is_some());
-        if runs.is_empty() {
-            return Vec::new();
-        }
-        let lock = open_lock(&self.folder.join("settle"));
-        if !lock.as_ref().is_ok_and(|lock| lock_within(lock, PATIENCE).unwrap_or(false)) {
-            return Vec::new();
-        }
-        let dangling = runs.iter().filter_map(|run| self.dangling(run));
-        dangling.filter(|record| self.write_durably(record).is_ok()).collect()
-    }
-
-    /// The record of a run that is over and has no recorded end, with the end that it has to get.
-    fn dangling(&self, run: &str) -> Option<Record> {
-        let open = matches!(self.read(run)?.state, State::Starting | State::Started);
-        let mut record = self.get(run).filter(|record| open && record.state == State::Interrupted)?;
-        if self.is_wished(run) {
-            record.stopped();
-        }
-        Some(record)
     }
 
     /// The name of the newest run.

@@ -38,7 +38,7 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
     let mut hunts: Vec<Hunt> = runs.alive().iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
     hunts.extend(runs.last().and_then(|record| Hunt::of_orphans(&runs, &record)));
     hunts.sort_by(|one, other| other.run.cmp(&one.run));
-    while !hunts.iter_mut().fold(true, |over, hunt| hunt.is_over(begun) && over) && begun.elapsed() < TIME {
+    while !all_over(&mut hunts, begun) && begun.elapsed() < TIME {
         std::thread::sleep(PAUSE);
     }
     keep::settle(home, server, task, state);
@@ -50,6 +50,15 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
         // It ended by itself meanwhile.
         (None, None) => not_stopped(true),
     }
+}
+
+/// Goes on with each of them.
+fn all_over(hunts: &mut [Hunt<'_>], begun: Instant) -> bool {
+    let mut over = true;
+    for hunt in hunts {
+        over &= hunt.is_over(begun);
+    }
+    over
 }
 
 /// The end of one run, as far as it has come.

@@ -148,7 +148,7 @@ impl Keeper {
 }
 
 /// All that descends from this keeper: it is the parent of what lost its own.
-fn descendants() -> Vec<Process> {
+pub fn descendants() -> Vec<Process> {
     let own = getpid().as_raw_nonzero().get();
     tree::below(&Entry::all(), |entry| entry.parent == own)
 }

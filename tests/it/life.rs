@@ -245,3 +245,166 @@ fn a_stop_meets_a_start_and_an_end() {
     }
     all_gone(&lines(&sandbox, "pids", 1));
 }
+
+#[test]
+fn the_last_lines_of_an_output_are_shown_where_the_task_says_so() {
+    let line = "echo one; read -r word <$T/gate; printf '\\033[1mtwo\\377\\n'; exit 3";
+    for (more, shown) in [(", \"output\": true", true), ("", false)] {
+        let sandbox = Sandbox::with_task(line, &format!(", \"wait\": 0{more}"));
+        assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+        assert_eq!(ask(&sandbox, "start")["is"], "started");
+        if shown {
+            // It runs still.
+            until("its first line", || (last(&sandbox)["output"] == "one\n").then_some(()));
+            assert_eq!(ask(&sandbox, "start")["output"], "one\n");
+        }
+        sandbox.write("gate", "word\n");
+        let end = until("its end", || Some(last(&sandbox)).filter(|run| run["state"] == "failed"));
+        let expected = if shown { Value::from("one\n\u{fffd}[1mtwo\u{fffd}\n") } else { Value::Null };
+        // The record goes first.
+        until("its output", || (last(&sandbox)["output"] == expected).then_some(()));
+        assert!(shown || end["output"].is_null());
+        assert!(sandbox.read(&record(&sandbox, ".out")).starts_with("one\n"));
+    }
+}
+
+#[test]
+fn the_panel_shows_no_output() {
+    let sandbox = Sandbox::new();
+    let task =
+        format!("\"t\": {{\"identifier\": \"{TASK}\", \"output\": true, \"command\": [\"/bin/echo\", \"said\"]}}");
+    sandbox.config("\"panel\": \"panel-of-the-nas\",", &task);
+    let outcome = until("its output", || Some(ask(&sandbox, "start")).filter(|outcome| outcome["output"] == "said\n"));
+    assert_eq!(outcome["is"], "finished");
+    let line = format!(
+        "{{\"v\":1,\"do\":\"panel\",\"magickey\":\"{MAGIC}\",\"identifier\":\"panel-of-the-nas\",\"browser\":false}}\n"
+    );
+    let mut command = Command::new(sandbox.path("remotetask-run"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start");
+    child.stdin.take().expect("stdin").write_all(line.as_bytes()).expect("asked");
+    let panel = answer(child);
+    assert_eq!(panel["tasks"][0]["run"]["state"], "finished", "{panel}");
+    assert!(panel["tasks"][0]["run"]["output"].is_null(), "{panel}");
+}
+
+/// A task `t` of this line, whose failures are noted by a line each in `reports`.
+fn reporting(line: &str, more: &str) -> Sandbox {
+    let sandbox = Sandbox::with_command("");
+    let folder = sandbox.path("").display().to_string();
+    let report = sandbox.script(
+        "report",
+        "env >>$T/reported; pwd >>$T/reported; umask >>$T/reported; cat >>$T/reported; \
+         [ ! -p $T/gate ] || read -r word <$T/gate; echo \"$REMOTETASK_STATE/$REMOTETASK_EXIT\" >>$T/reports",
+    );
+    let argv = serde_json::to_string(&["/bin/sh", "-c", &line.replace("$T", &folder)]).expect("JSON");
+    let task =
+        format!("\"t\": {{\"identifier\": \"{TASK}\", \"name\": \"Back up\", \"command\": {argv}{more}}}");
+    sandbox.config(&format!("\"on_failure\": [\"{}\"],", report.display()), &task);
+    sandbox
+}
+
+/// No answer waits for the report, which is told everything but secrets.
+#[test]
+fn the_owner_is_told_of_a_failure() {
+    let sandbox = reporting("echo $$ >$T/pid; exit 3", "");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    let outcome = ask(&sandbox, "start");
+    assert_eq!(outcome["is"], "failed", "{outcome}");
+    assert_eq!(sandbox.read("reports"), "");
+    until("the report, waiting", || sandbox.read("reported").contains("\n0022\n").then_some(()));
+    sandbox.write("gate", "word\n");
+    assert_eq!(awaited(&sandbox.path("reports")), "failed/3\n");
+    let reported = sandbox.read("reported");
+    let mut told: Vec<&str> = reported.lines().filter(|line| line.starts_with("REMOTETASK_")).collect();
+    told.sort_unstable();
+    let run = format!("REMOTETASK_RUN={}", outcome["run"].as_str().expect("a run"));
+    let expected = [
+        "REMOTETASK_EXIT=3",
+        "REMOTETASK_NAME=Back up",
+        &*run,
+        "REMOTETASK_STATE=failed",
+        "REMOTETASK_TASK=t",
+        "REMOTETASK_WHO=#1",
+    ];
+    assert_eq!(told, expected, "{reported}");
+    let others = reported.lines().filter(|line| line.contains('=') && !line.starts_with("REMOTETASK_"));
+    let names: Vec<&str> = others.filter_map(|line| line.split('=').next()).collect();
+    let known = ["HOME", "USER", "LOGNAME", "PATH", "LANG", "SHELL", "PWD", "SHLVL", "_"];
+    assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
+    assert!(reported.ends_with("\n/\n0022\n"), "{reported}");
+}
+
+#[test]
+fn the_owner_is_told_of_each_kind_of_failure_and_of_nothing_else() {
+    let sandbox = reporting(
+        "case $(cat $T/what) in well) exit 0;; signal) kill -KILL $$;; esac; sleep 600",
+        ", \"wait\": 30, \"timeout\": 1, \"stop\": true",
+    );
+    let mut expected = String::new();
+    for (what, state, report) in [
+        ("well", "finished", ""),
+        ("signal", "failed", "failed/signal 9\n"),
+        ("late", "timed_out", "timed_out/signal 15\n"),
+    ] {
+        sandbox.write("what", what);
+        assert_eq!(ask(&sandbox, "start")["state"], state);
+        expected += report;
+        until(what, || (sandbox.read("reports") == expected).then_some(()));
+    }
+    let stopped = reporting("echo $$ >$T/pid; [ -e $T/failing ] || sleep 600; exit 1", ", \"wait\": 0, \"stop\": true");
+    assert_eq!(ask(&stopped, "start")["is"], "started");
+    awaited(&stopped.path("pid"));
+    assert_eq!(ask(&stopped, "stop")["is"], "stopped");
+    stopped.write("failing", "");
+    assert_eq!(ask(&stopped, "start")["is"], "started");
+    assert_eq!(awaited(&stopped.path("reports")), "failed/1\n");
+}
+
+#[test]
+fn the_owner_is_told_of_a_task_that_could_not_start() {
+    let sandbox = reporting("", "");
+    let broken = sandbox.script("broken", "");
+    sandbox.write("broken", "no program\n");
+    let config = sandbox.read("config.json").replace("\"/bin/sh\",\"-c\",\"\"", &format!("\"{}\"", broken.display()));
+    sandbox.raw_config(&config);
+    assert_eq!(ask(&sandbox, "start")["is"], "not_started");
+    assert_eq!(awaited(&sandbox.path("reports")), "not_started/\n");
+}
+
+/// The end of a run whose keeper was killed is recorded, and told the owner, once, however many look.
+#[test]
+fn an_interrupted_run_is_recorded_and_told_once() {
+    let sandbox = reporting("echo $$ >$T/pid; exec sleep 600", ", \"wait\": 0");
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    let pid = awaited(&sandbox.path("pid"));
+    let keeper = parent(&pid);
+    kill("-KILL", &keeper);
+    until("the keeper's end", || (!lives(&keeper)).then_some(()));
+    assert_eq!(last(&sandbox)["state"], "started");
+    kill("-KILL", &pid);
+    until("the command's end", || (!lives(&pid)).then_some(()));
+    let looks: Vec<Child> = (0..8).map(|_| asking(&sandbox, "look")).collect();
+    assert!(looks.into_iter().map(answer).all(|answer| answer["run"]["state"] == "interrupted"));
+    assert!(sandbox.read(&record(&sandbox, ".json")).contains("\"interrupted\""));
+    awaited(&sandbox.path("reports"));
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    // Whatever was told twice was told by now: this one is told after it.
+    std::fs::remove_file(sandbox.path("pid")).expect("remove");
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    kill("-TERM", &awaited(&sandbox.path("pid")));
+    assert_eq!(lines(&sandbox, "reports", 2), ["interrupted/", "failed/signal 15"]);
+}
+
+/// The owner's command has its time, and nothing of it stays.
+#[test]
+fn a_report_that_does_not_end() {
+    let sandbox = reporting("exit 1", "");
+    sandbox.script("report", TREE);
+    assert_eq!(ask(&sandbox, "start")["state"], "failed");
+    let pids = lines(&sandbox, "pids", 5);
+    // A second run neither waits for it nor ends it.
+    assert_eq!(ask(&sandbox, "start")["state"], "failed");
+    let both = lines(&sandbox, "pids", 10);
+    assert!(lives(&pids[0]));
+    until("the end of all", || both.iter().all(|pid| !lives(pid)).then_some(()));
+}
