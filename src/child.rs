@@ -8,12 +8,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::io::ioctl_fionbio;
+use rustix::io::{ioctl_fionbio, Errno};
 use rustix::process::{geteuid, wait, waitpid, Pid, WaitOptions, WaitStatus};
+use signal_hook::consts::SIGCHLD;
 use signal_hook::SigId;
 
 use crate::accounts::Accounts;
 use crate::streams;
+use crate::tree::Entry;
 
 /// What DSM's own shells look in, and what a plain Debian has.
 pub const PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin";
@@ -34,8 +36,10 @@ pub enum Seen {
     Output,
     /// The process has ended, and what it wrote before has been taken.
     Ended(End),
-    /// It has ended, and nobody holds its outputs any more.
+    /// It has ended, and nobody holds its outputs any more; or, where all are waited for, nobody is left.
     Quiet,
+    /// The signal came that is listened for.
+    Called,
     /// The deadline is over.
     Late,
 }
@@ -55,8 +59,11 @@ pub struct Watched {
     pub pid: Pid,
     ended: bool,
     adopts: bool,
-    child_ended: UnixStream,
-    _telling: Telling,
+    // All that it adopted is waited for as well, and whether nobody of those is left.
+    to_the_last: bool,
+    alone: bool,
+    child_ended: Signalled,
+    called: Option<Signalled>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
 }
@@ -69,19 +76,28 @@ const PIPE: usize = 4096;
 impl Watched {
     /// Starts `argv` with the environment of [`environment`].
     pub fn start<'a>(argv: impl IntoIterator<Item = &'a str>) -> io::Result<Watched> {
-        Watched::start_fed(argv, &[])
+        Watched::start_with(argv, &[], &[])
     }
 
     /// The same with this on its stdin, which must fit into a pipe: it is not waited for.
     pub fn start_fed<'a>(argv: impl IntoIterator<Item = &'a str>, input: &[u8]) -> io::Result<Watched> {
+        Watched::start_with(argv, input, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub fn start_with<'a>(
+        argv: impl IntoIterator<Item = &'a str>,
+        input: &[u8],
+        more: &[(&str, String)],
+    ) -> io::Result<Watched> {
         if input.len() > PIPE {
             return Err(io::Error::other("more than a pipe takes"));
         }
         // Before the start, so that no end is missed. A handled signal is default again in the child.
-        let (child_ended, telling) = Telling::begin()?;
+        let child_ended = Signalled::by(SIGCHLD)?;
         let mut argv = argv.into_iter();
         let mut command = Command::new(argv.next().unwrap_or_default());
-        command.args(argv).env_clear().envs(environment()).process_group(0);
+        command.args(argv).env_clear().envs(environment()).envs(more.iter().cloned()).process_group(0);
         let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
@@ -94,7 +110,18 @@ impl Watched {
             ioctl_fionbio(output, true)?;
         }
         let pid = Pid::from_child(&child);
-        Ok(Watched { pid, ended: false, adopts: false, child_ended, _telling: telling, stdout, stderr })
+        let watched = Watched {
+            pid,
+            ended: false,
+            adopts: false,
+            to_the_last: false,
+            alone: false,
+            child_ended,
+            called: None,
+            stdout,
+            stderr,
+        };
+        Ok(watched)
     }
 
     /// Reaps what else ends as well: for who adopts orphans and has no other children.
@@ -102,18 +129,32 @@ impl Watched {
         Watched { adopts: true, ..self }
     }
 
+    /// Listens for a signal as well.
+    pub fn listening(self, called: Signalled) -> Watched {
+        Watched { called: Some(called), ..self }
+    }
+
+    /// From now on waits for all that it adopted, and not only for the process and its outputs.
+    pub fn to_the_last(&mut self) {
+        self.to_the_last = true;
+    }
+
     /// Waits for the next thing; output goes to `take`.
     pub fn next(&mut self, deadline: Option<Instant>, take: &mut dyn FnMut(From, &[u8])) -> Seen {
-        if self.ended && self.stdout.is_none() && self.stderr.is_none() {
+        let quiet = match self.to_the_last {
+            true => self.alone,
+            false => self.stdout.is_none() && self.stderr.is_none(),
+        };
+        if self.ended && quiet {
             return Seen::Quiet;
         }
-        let mut fds: Vec<BorrowedFd<'_>> = vec![self.child_ended.as_fd()];
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.child_ended.0.as_fd()];
+        fds.extend(self.called.as_ref().map(|called| called.0.as_fd()));
         fds.extend(self.stdout.as_ref().map(AsFd::as_fd));
         fds.extend(self.stderr.as_ref().map(AsFd::as_fd));
-        if !streams::wait_any(&fds, deadline) {
-            return Seen::Late;
-        }
-        // First the end, then the outputs: what it wrote before its end is complete then.
+        let late = !streams::wait_any(&fds, deadline);
+        // First the end, then the outputs: what it wrote before its end is complete then. An end goes before a
+        // deadline and a call, too.
         let end = self.reap();
         self.take_outputs(take);
         match end {
@@ -121,24 +162,31 @@ impl Watched {
                 self.ended = true;
                 Seen::Ended(end)
             }
+            None if late => Seen::Late,
+            None if self.called.as_ref().is_some_and(Signalled::came) => Seen::Called,
             None => Seen::Output,
         }
     }
 
     fn reap(&mut self) -> Option<End> {
-        let mut told = [0; 64];
-        while matches!((&self.child_ended).read(&mut told), Ok(count) if count > 0) {}
+        self.child_ended.came();
         let mut end = None;
         let next = || match self.adopts {
             true => wait(WaitOptions::NOHANG),
             false => waitpid(Some(self.pid), WaitOptions::NOHANG),
         };
-        while let Ok(Some((pid, status))) = next() {
-            if pid == self.pid {
-                end = Some(of_status(status));
+        loop {
+            match next() {
+                Ok(Some((pid, status))) if pid == self.pid => end = Some(of_status(status)),
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) => return end,
+                // Not even a child's child: all of them were adopted.
+                Err(_) => {
+                    self.alone = true;
+                    return end;
+                }
             }
         }
-        end
     }
 
     fn take_outputs(&mut self, take: &mut dyn FnMut(From, &[u8])) {
@@ -151,20 +199,31 @@ impl Watched {
     }
 }
 
-/// SIGCHLD, told on a pipe for as long as this lives.
-struct Telling(SigId);
+/// A signal that can be waited for: its arrival is told on a pipe for as long as this lives.
+pub struct Signalled(UnixStream, SigId);
 
-impl Telling {
-    fn begin() -> io::Result<(UnixStream, Telling)> {
+impl Signalled {
+    /// Begins to listen for the signal.
+    pub fn by(signal: i32) -> io::Result<Signalled> {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
-        Ok((read, Telling(signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, write)?)))
+        Ok(Signalled(read, signal_hook::low_level::pipe::register(signal, write)?))
+    }
+
+    /// Returns true if it came since the last call.
+    fn came(&self) -> bool {
+        let mut told = [0; 64];
+        let mut came = false;
+        while matches!((&self.0).read(&mut told), Ok(count) if count > 0) {
+            came = true;
+        }
+        came
     }
 }
 
-impl Drop for Telling {
+impl Drop for Signalled {
     fn drop(&mut self) {
-        signal_hook::low_level::unregister(self.0);
+        signal_hook::low_level::unregister(self.1);
     }
 }
 
@@ -250,7 +309,7 @@ fn capture_until(
             kept.extend_from_slice(&bytes[..bytes.len().min(max - kept.len())]);
         });
         match seen {
-            Seen::Output => {}
+            Seen::Output | Seen::Called => {}
             Seen::Ended(end) => return Ok(Captured { end, stdout, stderr }),
             Seen::Late if next < deadline && wanted.is_some_and(|wanted| wanted()) => {}
             Seen::Late | Seen::Quiet => {
@@ -278,7 +337,7 @@ pub fn environment() -> Vec<(&'static str, String)> {
 }
 
 /// A process as it can be found again: its id alone is used anew one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Process {
     /// Process id.
     pub pid: i32,
@@ -289,14 +348,7 @@ pub struct Process {
 impl Process {
     /// The living process of this id; a zombie is none.
     pub fn of(pid: i32) -> Option<Process> {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        // The name in parentheses may hold anything, a parenthesis too.
-        let after = stat.iter().rposition(|&b| b == b')')?;
-        let fields: Vec<&str> = std::str::from_utf8(stat.get(after + 2..)?).ok()?.split(' ').collect();
-        match fields[..] {
-            ["Z" | "X", ..] => None,
-            _ => Some(Process { pid, start: fields.get(19)?.parse().ok()? }),
-        }
+        Entry::of(pid).filter(|entry| entry.lives).map(|entry| entry.process)
     }
 
     /// Whether this very process lives.

@@ -19,6 +19,7 @@ pub mod look; // what is told of runs, where nothing is to start
 pub mod turn; // step 6: lock, overlap, ceilings
 pub mod start; // steps 7 and 8: the target exists; it is started
 pub mod keep; // step 9 for a command: stays until it has ended
+pub mod stop; // the end of runs that a caller asks for
 pub mod record; // what is known of a run, in state/
 
 // And back to the caller.
@@ -30,6 +31,7 @@ pub mod answer; // Outcome or refusal → its line in the log, and the Response
 // What several of them need.
 pub mod accounts; // users and groups of this machine
 pub mod child; // a process of ours: environment, output, end
+pub mod tree; // processes and their descendants, and how all of them are ended
 pub mod files; // own folder, bounded reads, programs, locks
 pub mod streams; // bounded reads of pipes, with a deadline
 pub mod text; // escaping, for the log and for HTML

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::config::{Starts, Task};
+use crate::config::{Server, Starts, Task};
 use crate::judge::{PanelPermit, Permit};
+use crate::keep;
 use crate::line::REPLY_MAX;
 use crate::outcome::{Outcome, Panel, PanelTask, Run};
 use crate::record::Runs;
@@ -15,6 +16,15 @@ const PANEL_MAX: usize = REPLY_MAX / 2;
 /// Returns the last run of the permitted task.
 pub fn last(permit: &Permit<'_, Starts<'_>>, state: &Path) -> Outcome {
     Outcome::Last { run: last_run(permit.task(), state) }
+}
+
+/// Adds the last lines of the run's output, where the task shows them to its callers.
+pub fn with_output(mut outcome: Outcome, task: &Task<'_>, server: &Server<'_>, state: &Path) -> Outcome {
+    // 9j
+    if let (true, Some(run)) = (task.keeping.output && server.keeps(task), outcome.run_mut()) {
+        run.output = Runs::of(state, &task.id).output(&run.run).map(|output| keep::last_lines(&output));
+    }
+    outcome
 }
 
 /// Returns every task that this caller may start, with its last run, and the outcome of the chosen one.

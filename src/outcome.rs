@@ -154,6 +154,22 @@ impl Outcome {
         }
     }
 
+    /// The same, to add something.
+    pub fn run_mut(&mut self) -> Option<&mut Run> {
+        match self {
+            Outcome::Started(run)
+            | Outcome::Finished(run)
+            | Outcome::Failed(run)
+            | Outcome::Running(run)
+            | Outcome::Cooling { run, .. }
+            | Outcome::Stopped(run)
+            | Outcome::Again(run) => Some(run),
+            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.as_mut(),
+            Outcome::NotStarted { run, .. } => run.as_deref_mut(),
+            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
+        }
+    }
+
     /// A start that failed at a numbered step.
     pub fn not_started(step: &str, reason: impl ToString) -> Outcome {
         Outcome::NotStarted { step: step.into(), reason: reason.to_string(), run: None }

@@ -4,8 +4,10 @@
 //! start to after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock
 //! is held, or while the process recorded for it lives, so a killed keeper does not make a second run
 //! possible; and at its very beginning, while its keeper may not have come so far. `<run>.out` is the
-//! last of what a command wrote. `used/` has a file for each magic key that ever started something, whose
+//! last of what a command wrote, `<run>.stop` a caller's wish that it ends. `used/` has a file for each magic key that ever started something, whose
 //! time is when it last did. Nobody but the root half's user can open anything here.
+
+mod ends; // the wish for an end, and ends that no keeper could record
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -84,7 +86,7 @@ pub enum State {
     TimedOut,
     /// It was ended because a caller asked for it.
     Stopped,
-    /// Its keeper was killed before it ended. Found when the record is read, never written.
+    /// Its keeper was killed before it ended. Found when the record is read, and recorded by the next call of the task.
     Interrupted,
     /// It could not be started.
     NotStarted,
@@ -130,6 +132,12 @@ impl Record {
         self.state = if end.exit == Some(0) { State::Finished } else { State::Failed };
         (self.exit, self.signal, self.duration_ms) = (end.exit, end.signal, Some(duration_ms));
         self.ended = Some(now_ms());
+    }
+
+    /// Notes that it was stopped, where its keeper could not.
+    pub fn stopped(&mut self) {
+        self.state = State::Stopped;
+        self.ended.get_or_insert_with(now_ms);
     }
 
     /// Whether its keeper may still be on its way to the lock.
@@ -199,6 +207,17 @@ impl Runs {
         private(&self.path(run, "lock")).map(drop)
     }
 
+    /// Returns true while a run is alive.
+    pub fn is_alive(&self, run: &str) -> bool {
+        let record = self.read(run).unwrap_or_else(|| Record::damaged(run));
+        self.is_held(run) || record.process_lives() || record.begins()
+    }
+
+    /// Returns a run's record as it stands in its file.
+    pub fn recorded(&self, run: &str) -> Option<Record> {
+        self.read(run)
+    }
+
     /// The name of the newest run.
     pub fn newest(&self) -> Option<String> {
         self.names("json").into_iter().max()
@@ -206,13 +225,23 @@ impl Runs {
 
     /// Keeps the last of a command's output.
     pub fn write_output(&self, run: &str, tail: &[&[u8]]) -> io::Result<()> {
-        let mut file = private(&self.path(run, "out"))?;
-        tail.iter().try_for_each(|part| file.write_all(part))
+        // Whoever reads it meanwhile reads the one before.
+        let new = self.path(run, "new");
+        let mut file = private(&new)?;
+        tail.iter().try_for_each(|part| file.write_all(part))?;
+        fs::rename(&new, self.path(run, "out"))
+    }
+
+    /// Returns what is kept of a command's output.
+    pub fn output(&self, run: &str) -> Option<Vec<u8>> {
+        fs::read(self.path(run, "out")).ok()
     }
 
     /// Gives the output's room to the record of the end.
     pub fn forget_output(&self, run: &str) {
-        let _ = fs::remove_file(self.path(run, "out"));
+        for kind in ["out", "new"] {
+            let _ = fs::remove_file(self.path(run, kind));
+        }
     }
 
     /// The keeper's hold on a run; it lasts as long as the file is open.
@@ -267,7 +296,7 @@ impl Runs {
         runs.sort_unstable();
         let old = runs.len().saturating_sub(KEPT);
         for run in runs[..old].iter().filter(|run| !self.path(run, "lock").exists()) {
-            for kind in ["json", "out", "new"] {
+            for kind in ["json", "out", "new", "stop"] {
                 let _ = fs::remove_file(self.path(run, kind));
             }
         }

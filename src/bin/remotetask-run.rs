@@ -9,7 +9,7 @@ use remotetask::judge::{judge, Granted, Permit};
 use remotetask::line::{Ask, Do, Reply, ASK_MAX};
 use remotetask::outcome::Outcome;
 use remotetask::trust::{self, Home};
-use remotetask::{look, start, streams, turn, world};
+use remotetask::{keep, look, start, stop, streams, turn, world};
 
 /// How long the question may take.
 const ASK_TIME: Duration = Duration::from_secs(2);
@@ -56,11 +56,17 @@ fn steps() -> Result<Outcome, Stop> {
     let today = chrono::Local::now().date_naive();
     let granted = judge(&config, ask.credentials(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
     Ok(match granted {
-        Granted::Task(permit) => match ask.what {
-            Do::Start => start(&permit, &ask, &config.server, &home, &state),
-            Do::Look | Do::Stop | Do::Panel => look::last(&permit, &state),
-        },
+        Granted::Task(permit) => {
+            keep::settle(&home, &config.server, permit.task(), &state); // 9i
+            let outcome = match ask.what {
+                Do::Start => start(&permit, &ask, &config.server, &home, &state),
+                Do::Stop => stop::stop(&permit, &config.server, &home, &state),
+                Do::Look | Do::Panel => look::last(&permit, &state),
+            };
+            look::with_output(outcome, permit.task(), &config.server, &state)
+        }
         Granted::Panel(panel) => {
+            panel.permits().for_each(|permit| keep::settle(&home, &config.server, permit.task(), &state)); // 9i
             let permit = match (ask.what, &ask.task) {
                 (Do::Start, Some(id)) => panel.permits().find(|permit| permit.task().id == *id),
                 _ => None,
@@ -77,7 +83,7 @@ fn start(permit: &Permit<'_>, ask: &Ask, server: &Server<'_>, home: &Home, state
     let steps = || {
         let turn = turn::take(permit, ask, server, state)?; // 6
         let target = start::find(&turn.task.starts, server)?; // 7
-        Ok(target.start(turn, home)) // 8, 9
+        Ok(target.start(turn, server, home)) // 8, 9
     };
     steps().unwrap_or_else(|outcome: Outcome| outcome)
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{store, synoschedtask, synowebapi, Listed, DSM_TIME};
-use crate::config::{Scheduler, Server};
+use crate::config::{Keeping, Scheduler, Server};
+use crate::keep::Order;
 use crate::outcome::Outcome;
 use crate::record::{Record, Runs};
 use crate::trust::Home;
@@ -72,7 +73,9 @@ impl StartMethod {
         let recorded =
             runs.prepare().and_then(|()| runs.announce(&record.run)).and_then(|()| runs.write_durably(&record));
         recorded.map_err(|e| Outcome::not_started("8a", format!("{}: {e}", runs.folder().display())))?;
-        script.begin(&runs, &record, &state, home).map(drop)
+        let keeping = Keeping::default();
+        let order = Order { home, server, keeping: &keeping, name: &task.name, runs: &runs, record: &record };
+        script.begin(&order, &state).map(drop)
     }
 
     /// Step 8b: hands the task to DSM.

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use crate::child::{Captured, RunError};
 use crate::config::{Scheduler, Server, Starts};
 use crate::files::is_executable;
-use crate::keep::{self, Kept};
+use crate::keep::{self, Kept, Order};
 use crate::outcome::Outcome;
-use crate::record::{self, Record, Runs, State};
+use crate::record::{self, State};
 use crate::text::{cut, Quoted};
 use crate::trust::Home;
 use crate::turn::Turn;
@@ -99,7 +99,7 @@ impl Target<'_> {
     }
 
     /// Step 8, and for what is kept step 9: recorded durably, started, and watched for up to its `wait`.
-    pub fn start(self, turn: Turn<'_>, home: &Home) -> Outcome {
+    pub fn start(self, turn: Turn<'_>, server: &Server<'_>, home: &Home) -> Outcome {
         let Turn { task, runs, mut record, lock, state, magic_key } = turn;
         runs.prune();
         let announced = match self {
@@ -114,7 +114,8 @@ impl Target<'_> {
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
         record::note_use(&state, &magic_key);
-        let outcome = match self.begin(&runs, &record, &state, home) {
+        let order = Order { home, server, keeping: &task.keeping, name: task.shown(), runs: &runs, record: &record };
+        let outcome = match self.begin(&order, &state) {
             Ok(Begun::Kept(kept)) => {
                 drop(lock);
                 return kept.outcome(&runs, Duration::from_secs(task.keeping.wait));
@@ -131,16 +132,16 @@ impl Target<'_> {
         }
         // Where nobody knows, the record stands as it is: it may be the keeper's by now. And what was
         // handed to DSM is handed, whether or not the disk takes the note.
-        if !matches!(outcome, Outcome::Unknown { .. }) {
-            let _ = runs.write_durably(&record);
+        if !matches!(outcome, Outcome::Unknown { .. }) && runs.write_durably(&record).is_ok() {
+            keep::report_failure(home, server, &record, task.shown());
         }
         outcome
     }
 
-    fn begin(self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Begun, Outcome> {
+    fn begin(self, order: &Order<'_>, state: &Path) -> Result<Begun, Outcome> {
         match self {
-            Target::Command(argv) => keep::start(&home.keeper(), runs.folder(), record, argv, None).map(Begun::Kept),
-            Target::Script(script) => script.begin(runs, record, state, home).map(Begun::Kept),
+            Target::Command(argv) => order.start(argv, None).map(Begun::Kept),
+            Target::Script(script) => script.begin(order, state).map(Begun::Kept),
             Target::Scheduled { task, method, server, deadline } => {
                 method.hand_over(server, &task, deadline).map(|()| Begun::Handed)
             }

@@ -17,10 +17,9 @@ use rustix::process::geteuid;
 use super::{executable, said, summary};
 use crate::child::run_captured;
 use crate::config::ELEVATE;
-use crate::keep::{self, Kept};
+use crate::keep::{Kept, Order};
 use crate::outcome::Outcome;
-use crate::record::{Record, Runs, State};
-use crate::trust::Home;
+use crate::record::{Runs, State};
 
 /// What runs a script that names no program of its own.
 const SHELL: &str = "/bin/sh";
@@ -75,11 +74,11 @@ impl Script {
     }
 
     /// Steps 8e and 8f, and 8: written into a file, and started by the keeper, which removes that file.
-    pub fn begin(&self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Kept, Outcome> {
-        let scripts = home.scripts()?;
+    pub fn begin(&self, order: &Order<'_>, state: &Path) -> Result<Kept, Outcome> {
+        let scripts = order.home.scripts()?;
         sweep(&scripts, state);
-        let file = self.write_script(&scripts, &record.run)?;
-        let kept = keep::start(&home.keeper(), runs.folder(), record, &file.argv, Some(&file.path));
+        let file = self.write_script(&scripts, &order.record.run)?;
+        let kept = order.start(&file.argv, Some(&file.path));
         // Where nobody knows, the keeper may still need it; a later start sweeps it away.
         if matches!(kept, Err(Outcome::NotStarted { .. })) {
             file.remove();

@@ -296,7 +296,10 @@ fn what_a_command_sees() {
         .lines()
         .filter(|line| !line.starts_with("PWD=") && !line.starts_with("_=") && !line.starts_with("SigCgt"))
         .collect();
-    lines[..6].sort_unstable();
+    // The environment, and in it the run's marks.
+    lines[..8].sort_unstable();
+    assert!(lines.remove(4).starts_with("REMOTETASK_RUN=0"), "{seen}");
+    assert_eq!(lines.remove(4), "REMOTETASK_TASK=t", "{seen}");
     let expected = [
         &*format!("HOME={}", field[5]),
         "LANG=C.UTF-8",

@@ -1,0 +1,187 @@
+//! Processes and their descendants, by `/proc/PID/stat` (proc(5)), and the way in which all of them are ended.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use rustix::process::{kill_process, Pid, Signal};
+
+use crate::child::Process;
+use crate::record::Record;
+
+/// The time between the request to end (TERM) and the end (KILL).
+pub const GRACE: Duration = Duration::from_secs(5);
+/// The pause between two looks for who is left: before KILL, and from then on.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(20)];
+/// Looks in a row, without a pause, for what was started while the others were killed.
+const HASTE: usize = 20;
+/// The longest value of a variable, in bytes.
+const VARIABLE_MAX: usize = 4096;
+
+/// A process as the kernel lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The process.
+    pub process: Process,
+    /// Its parent's id.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// False for a zombie. One whose first thread alone has ended lives.
+    pub lives: bool,
+}
+
+impl Entry {
+    /// Returns the process of this id.
+    pub fn of(pid: i32) -> Option<Entry> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything, a parenthesis too.
+        let after = stat.iter().rposition(|&b| b == b')')?;
+        let fields: Vec<&str> = std::str::from_utf8(stat.get(after + 2..)?).ok()?.split(' ').collect();
+        let number = |at: usize| fields.get(at)?.parse::<i32>().ok();
+        let ended = matches!(fields[..], ["Z" | "X", ..]);
+        Some(Entry {
+            process: Process { pid, start: fields.get(19)?.parse().ok()? },
+            parent: number(1)?,
+            group: number(2)?,
+            session: number(3)?,
+            lives: !ended || number(17)? > 1,
+        })
+    }
+
+    /// Returns every process.
+    pub fn all() -> Vec<Entry> {
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter_map(Entry::of).collect()
+    }
+}
+
+/// Returns the living ones among `all` that are a root, or descend from one.
+pub fn below(all: &[Entry], is_root: impl Fn(&Entry) -> bool) -> Vec<Process> {
+    let mut members: HashSet<i32> = all.iter().filter(|entry| is_root(entry)).map(|entry| entry.process.pid).collect();
+    loop {
+        let children = all.iter().filter(|entry| members.contains(&entry.parent)).map(|entry| entry.process.pid);
+        let grown: HashSet<i32> = children.chain(members.iter().copied()).collect();
+        if grown.len() == members.len() {
+            break;
+        }
+        members = grown;
+    }
+    let member = |entry: &&Entry| entry.lives && members.contains(&entry.process.pid);
+    all.iter().filter(member).map(|entry| entry.process).collect()
+}
+
+/// Returns the variables by which a run's processes are found when nothing else leads to them any more.
+pub fn marks(record: &Record) -> [(&'static str, String); 2] {
+    [("REMOTETASK_TASK", variable(&record.task)), ("REMOTETASK_RUN", record.run.clone())]
+}
+
+/// Returns true for a process whose environment has these variables.
+pub fn is_marked(pid: i32, marks: &[(&str, String)]) -> bool {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let has = |mark: &String| environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
+    !environment.is_empty() && marks.iter().all(|(name, value)| has(&format!("{name}={value}")))
+}
+
+/// Outside text as the value of a variable: bounded, and without the byte that would end it.
+pub fn variable(text: &str) -> String {
+    let end = (0..=text.len().min(VARIABLE_MAX)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    text[..end].replace('\0', "")
+}
+
+/// Sends a signal to this very process: its id alone may be another one's by now.
+pub fn send(process: Process, signal: Signal) {
+    if let (true, Some(pid)) = (process.lives(), Pid::from_raw(process.pid)) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// The end of a tree of processes: TERM to each, and after the grace KILL to who is left.
+pub struct Strike {
+    kill: Instant,
+    next: Instant,
+    told: HashSet<Process>,
+}
+
+impl Strike {
+    /// Begins now.
+    pub fn begin() -> Strike {
+        let now = Instant::now();
+        Strike { kill: now + GRACE, next: now, told: HashSet::new() }
+    }
+
+    /// The time of the next round.
+    pub fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Tells those whom `find` finds now, and returns true if there was anybody.
+    pub fn round(&mut self, find: impl Fn() -> Vec<Process>) -> bool {
+        let killing = Instant::now() >= self.kill;
+        let found = match killing {
+            true => kill_all(&find),
+            false => self.ask(find()),
+        };
+        self.next = match killing {
+            true => Instant::now() + PAUSES[1],
+            false => self.kill.min(Instant::now() + PAUSES[0]),
+        };
+        found
+    }
+
+    fn ask(&mut self, found: Vec<Process>) -> bool {
+        for process in &found {
+            if self.told.insert(*process) {
+                send(*process, Signal::TERM);
+            }
+        }
+        !found.is_empty()
+    }
+}
+
+/// Kills whom `find` finds, until it finds nobody new: a process that starts the next one and goes is not to get away.
+fn kill_all(find: &impl Fn() -> Vec<Process>) -> bool {
+    let mut killed = HashSet::new();
+    for _ in 0..HASTE {
+        let mut new = false;
+        for process in find() {
+            new |= killed.insert(process);
+            send(process, Signal::KILL);
+        }
+        if !new {
+            break;
+        }
+    }
+    !killed.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(pid: i32, parent: i32) -> Entry {
+        Entry { process: Process { pid, start: 1 }, parent, group: pid, session: pid, lives: pid != 5 }
+    }
+
+    #[test]
+    fn who_descends_from_whom() {
+        // 5 is a zombie, 6 its child; 3 is listed before its parent, whose number is larger.
+        let all = [(1, 0), (2, 1), (3, 9), (9, 2), (5, 2), (6, 5), (7, 1)].map(|(pid, parent)| entry(pid, parent));
+        let mut found: Vec<i32> = below(&all, |entry| entry.parent == 2).iter().map(|process| process.pid).collect();
+        found.sort_unstable();
+        assert_eq!(found, [3, 6, 9]);
+        assert!(below(&all, |_| false).is_empty());
+    }
+
+    #[test]
+    fn this_very_process() {
+        let own = std::process::id() as i32;
+        let entry = Entry::of(own).expect("this process");
+        assert!(entry.lives && entry.process.lives() && Entry::all().contains(&entry));
+        assert_eq!(Some(entry.process), Process::of(own));
+        // A signal to another one of this number is not sent.
+        send(Process { pid: own, start: entry.process.start + 1 }, Signal::KILL);
+    }
+}
