@@ -200,6 +200,40 @@ fn what_the_web_api_is_asked() {
     }
 }
 
+/// Some boxes say more on standard output than their reply.
+#[test]
+fn a_web_api_that_chatters() {
+    let chatter = "echo '[Line 295] Exec WebAPI: api=x, param={\"a\":1}'";
+    for line in [
+        format!("{chatter}; echo '{{\"success\":true}}'"),
+        format!("echo '{{\"success\":true}}'; {chatter}"),
+        format!("printf '\\357\\273\\277{{\"success\":true}}'; {chatter}"),
+    ] {
+        let sandbox = with_web_api(&line, "Open door");
+        sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+        let answer = sandbox.get(&format!("/{MAGIC}/another-key-e")).send();
+        answer.is("202 Accepted", "Task started: door (handed to DSM)\n");
+    }
+}
+
+/// DSM 6 does not know version 2, and takes version 1 with other words; each form is asked once at most.
+#[test]
+fn the_web_api_of_dsm_6() {
+    let refused = |code: &str| format!("echo '{{\"success\":false,\"error\":{{\"code\":{code}}}}}'");
+    let old = format!("case \"$*\" in *version=2*) {} ;; *) {SUCCESS} ;; esac", refused("103"));
+    let sandbox = with_web_api(&old, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    let word = "--exec\napi=SYNO.Core.TaskScheduler\nmethod=run\n";
+    let first = format!("{word}version=2\ntasks=[{{\"id\":7,\"real_owner\":\"root\"}}]\n");
+    assert_eq!(sandbox.read("called"), format!("{first}{word}version=1\ntask=[7]\n"));
+    // Another refusal is no reason to try again.
+    for code in ["105", "4800", "117"] {
+        let sandbox = with_web_api(&refused(code), "Open door");
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        assert_eq!(sandbox.read("called"), first, "{code}");
+    }
+}
+
 /// A triggered task goes by the web API whatever `scheduler` says, and its name is one word of JSON.
 #[test]
 fn what_an_event_is_asked() {
@@ -233,7 +267,8 @@ fn a_web_api_that_says_no_or_nothing() {
         ("echo '{\"success\":false}'", "DSM refuses without a reason"),
         ("echo '{}'", "its reply is nonsense: exit 0, \\\"{}\\\""),
         ("echo '{\"success\":\"true\"}'", "its reply is nonsense: exit 0, "),
-        ("echo '{\"success\":true} trailing'", "its reply is nonsense: exit 0, "),
+        ("echo '{\"success\":false,\"error\":{\"code\":\"105\"}}'", "DSM refuses with error 105"),
+        ("echo '[Line 295] Exec WebAPI: param={\"success\":true}'", "its reply is nonsense: exit 0, "),
         ("echo chatter >&2; exit 0", "its reply is nonsense: exit 0, \\\"chatter\\\""),
         ("echo denied >&2; exit 7", "its reply is nonsense: exit 7, \\\"denied\\\""),
         ("kill -9 $$", "its reply is nonsense: killed by signal 9, \\\"\\\""),

@@ -100,6 +100,24 @@ fn by_the_web_api() {
     assert_eq!(count("seven"), 1);
 }
 
+/// DSM 6 takes another form of the call; a box may say more on standard output than its reply.
+#[test]
+fn by_the_web_api_of_dsm_6() {
+    let nas = Nas::new();
+    nas.config_by("synowebapi", &format!("\"7\": {{\"identifier\": \"{TASK}\"}}"));
+    nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
+    for (count_then, how) in [(1, "dsm6"), (2, "dsm6\nchatty\nbom"), (3, "chatty-behind"), (4, "dsm6\ntext-codes")] {
+        box_is(how);
+        nas.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+        until(how, || (count("seven") == count_then).then_some(()));
+    }
+    // A refusal without a code cannot be told from any other.
+    box_is("dsm6\nno-codes");
+    nas.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+    assert!(nas.log().contains("DSM refuses without a reason"), "{}", nas.log());
+    assert_eq!(count("seven"), 4);
+}
+
 /// As the workbench tries them out.
 #[test]
 fn each_way_by_itself() {
