@@ -1,12 +1,14 @@
 //! Steps 7 and 8: the target exists; it is recorded that it starts, and then it is started.
 //!
-//! A target is kept, or handed to DSM. A keeper stays with a command and with a scheduled task's own
-//! script. What is handed to DSM, by one of its two programs, DSM alone knows more of.
+//! A target is kept, or handed to DSM. A keeper stays with a command, with a scheduled task's own script, and with
+//! esynoscheduler, which waits for a triggered task's end. Of what is handed to DSM, by another of its programs, DSM alone
+//! knows more.
 
 pub mod script; // a scheduled task's own script, run without DSM
 pub mod store; // where DSM keeps it
 pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
+pub mod esynoscheduler; // triggered tasks by their own program
 pub mod method; // each known method by itself
 
 use std::borrow::Cow;
@@ -14,7 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::child::{Captured, RunError};
-use crate::config::{Scheduler, Server, Starts};
+use crate::config::{Events, Scheduler, Server, Starts};
 use crate::files::is_executable;
 use crate::keep::{self, Kept};
 use crate::outcome::Outcome;
@@ -46,6 +48,8 @@ pub enum Target<'c> {
         /// When DSM's time is over.
         deadline: Instant,
     },
+    /// A triggered task, by the program that waits for its end.
+    Awaited([String; 3]),
     /// A triggered task, to be handed to DSM.
     Event {
         /// Its name.
@@ -78,8 +82,25 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
             }
             Ok(Target::Scheduled { task, method, server, deadline })
         }
-        (Starts::Event(name), _) => {
+        (Starts::Event(name), _) => find_event(name, server, deadline),
+    }
+}
+
+/// Steps 7c and 7f: the program for triggered tasks is there, and DSM knows the name. A start by the web API goes on where
+/// esynoscheduler cannot be asked, because some NAS have no such program.
+fn find_event<'c>(name: &'c str, server: &'c Server<'c>, deadline: Instant) -> Result<Target<'c>, Outcome> {
+    let known = || esynoscheduler::find(&server.esynoscheduler, name, deadline);
+    match server.events {
+        Events::Esynoscheduler => {
+            executable("7c", Path::new(&*server.esynoscheduler))?;
+            known()?.map_err(|why| Outcome::not_started("7f", why))?;
+            Ok(Target::Awaited(esynoscheduler::argv(&server.esynoscheduler, name)))
+        }
+        Events::Synowebapi => {
             executable("7c", Path::new(&*server.synowebapi))?;
+            if matches!(is_executable(Path::new(&*server.esynoscheduler)), Ok(true)) {
+                let _ = known()?;
+            }
             Ok(Target::Event { name, program: &server.synowebapi, deadline })
         }
     }
@@ -94,6 +115,7 @@ impl Target<'_> {
             Target::Scheduled { task, method, .. } => {
                 format!("task {} of the Task Scheduler, {}, handed to DSM by {method}", task.id, task.name)
             }
+            Target::Awaited([program, _, task]) => format!("{program} --run {task}, which waits for the end"),
             Target::Event { name, .. } => format!("the triggered task {name}, handed to DSM by its web API"),
         }
     }
@@ -103,7 +125,7 @@ impl Target<'_> {
         let Turn { task, runs, mut record, lock, state, magic_key } = turn;
         runs.prune();
         let announced = match self {
-            Target::Command(_) | Target::Script(_) => runs.announce(&record.run),
+            Target::Command(_) | Target::Script(_) | Target::Awaited(_) => runs.announce(&record.run),
             Target::Scheduled { .. } | Target::Event { .. } => {
                 record.state = State::Handing;
                 Ok(())
@@ -140,6 +162,7 @@ impl Target<'_> {
     fn begin(self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Begun, Outcome> {
         match self {
             Target::Command(argv) => keep::start(&home.keeper(), runs.folder(), record, argv, None).map(Begun::Kept),
+            Target::Awaited(argv) => keep::start(&home.keeper(), runs.folder(), record, &argv, None).map(Begun::Kept),
             Target::Script(script) => script.begin(runs, record, state, home).map(Begun::Kept),
             Target::Scheduled { task, method, server, deadline } => {
                 method.hand_over(server, &task, deadline).map(|()| Begun::Handed)

@@ -143,7 +143,7 @@ fn parse(answer: &str, whole: bool) -> Option<Listed> {
         owner: first(&head, "Owner").unwrap_or_default(),
         user: first(&head, "User"),
         next: shown("Next Trigger"),
-        last: shown("Last Run Time"),
+        last: shown("Last Run Time").or_else(|| shown("Last work time")), // as older DSM calls it
         status: shown("Status"),
     })
 }
@@ -243,6 +243,7 @@ mod tests {
         for (answer, expected) in [
             (behind.clone(), all.clone()),
             (format!("{behind}\n\n"), all.clone()),
+            (behind.replace(" Last Run Time", "Last work time"), all.clone()),
             (before.clone(), all.clone()),
             (behind.replace("[/bin/true]", fooling), all.clone()),
             (before.replace("[/bin/true]", fooling), all.clone()),

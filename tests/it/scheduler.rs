@@ -319,6 +319,71 @@ fn a_web_api_program_that_is_none() {
     assert!(!state.iter().any(|name| name.ends_with(".json") && name.contains("state")), "{state:?}");
 }
 
+/// A sandbox whose task `door` is a triggered one, by these fields of the server; esynoscheduler is this shell line.
+fn with_events(by: &str, line: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let esyno = sandbox.script("esyno", &format!("printf '%s\\n' \"$@\" >>$T/asked; {line}"));
+    let webapi = sandbox.script("webapi", &format!("echo called >>$T/called; {SUCCESS}"));
+    let server = format!(
+        "\"events\": \"{by}\", \"synowebapi\": \"{}\", \"esynoscheduler\": \"{}\",",
+        webapi.display(),
+        esyno.display()
+    );
+    sandbox.config(&server, &format!("\"door\": {{\"identifier\": \"{TASK}\", \"event\": \"Open 'door'\"}}"));
+    sandbox
+}
+
+const LISTED: &str = r#"echo noise; echo 'jOut=[{"task_name":"a"},{"task_name":"Open '"'"'door'"'"'"}]'; echo noise"#;
+
+#[test]
+fn esynoscheduler_is_kept_like_a_command() {
+    let sandbox = with_events("esynoscheduler", &format!("case $1 in --list) {LISTED} ;; *) echo out; exit 3 ;; esac"));
+    sandbox.start().is_like("500 Internal Server Error", "Task failed: door (exit code 3, * s)\n");
+    assert_eq!(sandbox.read("asked"), "--list\n--run\ntask_name=Open 'door'\n");
+    assert!(!sandbox.path("called").exists());
+    // It is not started twice at a time.
+    let sandbox = with_events(
+        "esynoscheduler",
+        &format!("case $1 in --list) {LISTED} ;; *) read -r word <$T/gate; echo $word >>$T/effect ;; esac"),
+    );
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox.start().is("202 Accepted", "Task started: door\n");
+    sandbox.start().is_like("409 Conflict", "Task is already running: door (since *)\n");
+    sandbox.write("gate", "word\n");
+    until("its end", || (status(&sandbox)["state"] == "finished").then_some(()));
+    assert_eq!(sandbox.read("effect"), "word\n");
+}
+
+/// A name that DSM does not have starts nothing, however triggered tasks are started.
+#[test]
+fn a_triggered_task_that_nobody_has() {
+    let refused = |sandbox: &Sandbox, why: &str| {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+        assert!(sandbox.log().lines().last().unwrap_or_default().contains(why), "{why}: {}", sandbox.log());
+        assert!(!sandbox.read("asked").contains("--run") && !sandbox.path("called").exists());
+    };
+    let other = r#"[ $1 != --list ] || echo 'jOut=[{"task_name":"Open '"'"'door'"'"'s"}]'"#;
+    let none = "why=7f \"DSM has no triggered task \\\"Open 'door'\\\"\"";
+    for by in ["esynoscheduler", "synowebapi"] {
+        refused(&with_events(by, other), none);
+        // The list says nothing; the task itself is asked for.
+        refused(&with_events(by, "[ $1 = --list ] || echo 'jOut={}'"), none);
+        let get = r#"case $1 in --get) echo 'jOut={"task_name":"Open '"'"'door'"'"'"}' ;; --run) echo ran >>$T/called ;; esac"#;
+        let sandbox = with_events(by, get);
+        assert!(["200 OK", "202 Accepted"].contains(&&*sandbox.start().status()), "{by}");
+        assert_eq!(sandbox.read("called").lines().count(), 1);
+    }
+    // One that tells no names keeps nobody from the web API, which cannot be asked for any.
+    for silent in ["echo noise", "echo denied >&2; exit 255"] {
+        refused(&with_events("esynoscheduler", silent), "why=7f \"");
+        let sandbox = with_events("synowebapi", silent);
+        sandbox.start().is("202 Accepted", "Task started: door (handed to DSM)\n");
+    }
+    let sandbox = with_events("esynoscheduler", LISTED);
+    std::fs::set_permissions(sandbox.path("esyno"), std::fs::Permissions::from_mode(0o644)).expect("chmod");
+    refused(&sandbox, "esyno is not an executable file\"");
+}
+
 /// A sandbox whose task 7 is started by its own script.
 fn with_script(script: &[u8]) -> Sandbox {
     let sandbox = Sandbox::new();

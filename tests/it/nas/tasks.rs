@@ -217,6 +217,44 @@ fn a_triggered_task_is_handed_to_dsm() {
     assert_eq!(fs::read_dir("/run/effects").expect("effects").count(), 0);
 }
 
+/// By DSM's own program for them, which waits for the end; and a typo in a name, by both.
+#[test]
+fn a_triggered_task_by_esynoscheduler() {
+    let nas = Nas::new();
+    let name = "Gärtchen \"zwei\"";
+    nas.event(name, "read -r word </run/effects/gate; echo $word >>/run/effects/door");
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+    let config = |events: &str, name: &str| {
+        let server = format!("\"events\": \"{events}\", \"magickey\": \"{MAGIC}\"");
+        let name = serde_json::to_string(name).expect("JSON");
+        nas.raw_config(&format!(
+            "{{\"server\": {{{server}}}, \"tasks\": {{\"door\": {{\"identifier\": \"{TASK}\", \"event\": {name}}}}}}}"
+        ));
+    };
+    config("esynoscheduler", name);
+    box_without("synowebapi");
+    nas.start().is("202 Accepted", "Task started: door\n");
+    nas.start().is_like("409 Conflict", "Task is already running: door (since *)\n");
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    assert_eq!(nas.effect_awaited("door"), "word\n");
+    fs::rename("/usr/syno/bin/synowebapi.away", "/usr/syno/bin/synowebapi").expect("back");
+    for events in ["esynoscheduler", "synowebapi"] {
+        config(events, "Gärtchen zwei");
+        nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+        let log = nas.log();
+        assert!(log.ends_with("why=7f \"DSM has no triggered task \\\"Gärtchen zwei\\\"\"\n"), "{log}");
+    }
+    config("synowebapi", name);
+    box_is("esyno-fail\nwebapi-idle");
+    nas.start().is("202 Accepted", "Task started: door (handed to DSM)\n");
+    config("esynoscheduler", name);
+    nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+    box_is("esyno-hang");
+    nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+    assert!(nas.log().contains("esynoscheduler --list had not ended after 4 s"), "{}", nas.log());
+    assert_eq!(count("door"), 1);
+}
+
 /// What cannot be recorded is not started.
 #[test]
 fn a_full_disk() {
