@@ -58,7 +58,7 @@ fn steps() -> Result<Outcome, Stop> {
     Ok(match granted {
         Granted::Task(permit) => match ask.what {
             Do::Start => start(&permit, &ask, &config.server, &home, &state),
-            Do::Look | Do::Stop | Do::Panel => look::last(&permit, &state),
+            Do::Look | Do::Stop | Do::Panel => look::last(&permit, &config.server, &state),
         },
         Granted::Panel(panel) => {
             let permit = match (ask.what, &ask.task) {
@@ -67,7 +67,7 @@ fn steps() -> Result<Outcome, Stop> {
             };
             let outcome = |permit| start(&permit, &ask, &config.server, &home, &state);
             let chosen = permit.map(|permit| (permit.task().id.to_string(), outcome(permit)));
-            look::panel(&panel, chosen, &state)
+            look::panel(&panel, chosen, &config.server, &state)
         }
     })
 }

@@ -9,6 +9,7 @@ pub mod store; // where DSM keeps it
 pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
 pub mod esynoscheduler; // triggered tasks by their own program
+pub mod dsm_end; // the end of what was handed to DSM
 pub mod method; // each known method by itself
 
 use std::borrow::Cow;
@@ -124,9 +125,14 @@ impl Target<'_> {
     pub fn start(self, turn: Turn<'_>, home: &Home) -> Outcome {
         let Turn { task, runs, mut record, lock, state, magic_key } = turn;
         runs.prune();
-        let announced = match self {
+        let announced = match &self {
             Target::Command(_) | Target::Script(_) | Target::Awaited(_) => runs.announce(&record.run),
-            Target::Scheduled { .. } | Target::Event { .. } => {
+            Target::Scheduled { task, .. } => {
+                record.dsm_before = Some(dsm_end::before(task));
+                record.state = State::Handing;
+                Ok(())
+            }
+            Target::Event { .. } => {
                 record.state = State::Handing;
                 Ok(())
             }

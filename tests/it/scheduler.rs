@@ -118,7 +118,7 @@ fn the_tasks_that_there_are() {
     assert_eq!(add(&sandbox, &["Tusk"]).refused(), format!("{refused}. It has {ten}, and 3 more."));
     let tasks = crate::workbench::remotetask(&sandbox, &["tasks"]);
     assert!(
-        tasks.ok().contains("enabled, of\n        no URL yet\n") && !tasks.out.contains("tasks add"),
+        tasks.ok().contains("        enabled\n        no URL yet\n") && !tasks.out.contains("tasks add"),
         "{}",
         tasks.out
     );
@@ -317,6 +317,87 @@ fn a_web_api_program_that_is_none() {
     refused(&format!("why=7c \"{}: No such file or directory (os error 2)\"", program.display()));
     let state = sandbox.files();
     assert!(!state.iter().any(|name| name.ends_with(".json") && name.contains("state")), "{state:?}");
+}
+
+/// The history as DSM tells it, a second after our start, with this end; each question leaves a line in `asked-history`.
+fn history_of(sandbox: &Sandbox, end: &str) -> String {
+    let record = sandbox.files().into_iter().filter(|name| name.ends_with(".json") && name.starts_with("state/")).max();
+    let record: serde_json::Value = serde_json::from_str(&sandbox.read(&record.expect("its record"))).expect("JSON");
+    let begun = record["started"].as_u64().expect("a time") / 1000 + 1;
+    let data =
+        format!("{{\\\"start_time\\\":{begun}{}}}", end.replace("STOP", &(begun + 3).to_string()).replace('"', "\\\""));
+    format!("echo history >>$T/asked-history; echo \"{{\\\"success\\\":true,\\\"data\\\":[{data}]}}\"")
+}
+
+/// DSM tells of the end: it is asked by one look at a time, not again within 2 s, and never again once it has said it.
+#[test]
+fn the_end_is_asked_of_dsm() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    let asked = || sandbox.read("asked-history").lines().count();
+    let history = |end: &str| sandbox.script("webapi", &history_of(&sandbox, end));
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    history("");
+    let told = status(&sandbox);
+    assert_eq!((&told["state"], &told["exit"], &told["ended"]), (&"running".into(), &().into(), &().into()), "{told}");
+    let looks: Vec<_> = (0..20)
+        .map(|_| {
+            sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").accept("application/json").spawn()
+        })
+        .collect();
+    for look in looks {
+        assert_eq!(finish(look).json()["state"], "running");
+    }
+    // On a machine that is busy these may take more than 2 s.
+    assert!((1..10).contains(&asked()), "{}", asked());
+    history(",\"stop_time\":STOP,\"exit_code\":3,\"exit_type\":\"normal\"");
+    let told = until("its end", || Some(status(&sandbox)).filter(|told| told["state"] != "running"));
+    assert_eq!((&told["state"], &told["exit"], &told["duration_ms"]), (&"failed".into(), &3.into(), &3000.into()));
+    assert!(told["ended"].is_string(), "{told}");
+    let (before, answers) = (asked(), (0..3).map(|_| status(&sandbox)).all(|again| again == told));
+    assert!(answers && asked() == before);
+    // It stands in its record, for whoever reads that.
+    assert!(sandbox.files().iter().any(|name| sandbox.read(name).contains("\"state\":\"failed\"")));
+}
+
+/// One question at a time: while a program of DSM's has not answered, another look does not start a second one.
+#[test]
+fn one_look_asks_at_a_time() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox.script("webapi", "echo x >>$T/asked-history; read -r word <$T/gate; exit 1");
+    let first =
+        sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").accept("application/json").spawn();
+    awaited(&sandbox.path("asked-history"));
+    for _ in 0..5 {
+        assert_eq!(status(&sandbox)["state"], "started");
+    }
+    assert_eq!(sandbox.read("asked-history"), "x\n");
+    // A program that hangs is given up, and that look is answered too.
+    let told = finish(first).json();
+    assert_eq!(told["state"], "started", "{told}");
+}
+
+/// What DSM says of another run is no answer to ours.
+#[test]
+fn what_dsm_does_not_tell_stays_handed_over() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    for line in [
+        "echo '{\"success\":true,\"data\":[{\"start_time\":\"2020-01-01 00:00:00\",\"stop_time\":\"2020-01-01 00:00:05\",\"exit_code\":0}]}'",
+        "echo '{\"success\":true,\"data\":[{\"start_time\":4000000000,\"stop_time\":4000000001,\"exit_code\":0}]}'",
+        "echo '{\"success\":true,\"data\":{\"tasks\":[]}}'",
+        "echo '{\"success\":false,\"error\":{\"code\":103}}'",
+        "kill -9 $$",
+    ] {
+        sandbox.script("webapi", &format!("echo x >>$T/asked-history; {line}"));
+        let _ = std::fs::remove_file(sandbox.path("asked-history"));
+        until("a question", || {
+            let told = status(&sandbox);
+            assert_eq!((&told["state"], &told["ended"]), (&"started".into(), &().into()), "{line}: {told}");
+            sandbox.path("asked-history").exists().then_some(())
+        });
+    }
 }
 
 /// A sandbox whose task `door` is a triggered one, by these fields of the server; esynoscheduler is this shell line.

@@ -174,7 +174,7 @@ fn the_list_of_tasks() {
         id,
         name: format!("Task {id}"),
         enabled,
-        owner: "root".into(),
+        owner: Some("root".into()),
         user: Some("root".into()),
         next: Some("2099-01-01 00:00".into()),
         last: None,
@@ -253,6 +253,81 @@ fn a_triggered_task_by_esynoscheduler() {
     nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
     assert!(nas.log().contains("esynoscheduler --list had not ended after 4 s"), "{}", nas.log());
     assert_eq!(count("door"), 1);
+}
+
+fn asked(key: &str) -> serde_json::Value {
+    let line = "exec env -i REQUEST_METHOD=GET QUERY_STRING=status HTTP_ACCEPT=application/json PATH_INFO=\"$1\" \"$2\" </dev/null";
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=1023", "--regid=1023", "--clear-groups", "--", "/bin/sh", "-c", line, "sh"]);
+    command.args([&format!("/{MAGIC}/{key}"), &at("remotetask-cgi")]).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().expect("setpriv")).json()
+}
+
+/// As far as this box tells, by each of DSM's programs: it runs; how it ended, when, and after how long.
+#[test]
+fn the_end_as_dsm_tells_it() {
+    for (how, without, times) in [
+        ("", "", true),
+        ("epochs\nchatty", "", true),
+        ("dsm6", "", true),
+        // By the list, which knows minutes and no end.
+        ("no-history", "", false),
+        ("work-time", "synowebapi", false),
+        ("no-history\nearly", "", false),
+    ] {
+        let nas = Nas::new();
+        scheduler(&nas);
+        assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+        nas.scheduled(7, "enabled", "read -r word </run/effects/gate; exit 3");
+        box_is(how);
+        if !without.is_empty() {
+            box_without(without);
+        }
+        nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+        until("its begin", || (asked(TASK)["state"] == "running").then_some(()));
+        fs::write("/run/effects/gate", "word\n").expect("written");
+        let told = until("its end", || Some(asked(TASK)).filter(|told| told["state"] != "running"));
+        // The list may not have it yet.
+        let told = if told["state"] == "started" {
+            until("its end", || Some(asked(TASK)).filter(|told| told["state"] != "started"))
+        } else {
+            told
+        };
+        assert_eq!((&told["state"], &told["exit"]), (&"failed".into(), &3.into()), "{how}: {told}");
+        assert_eq!((told["duration_ms"].is_number(), told["ended"].is_string()), (times, times), "{how}: {told}");
+    }
+    // A box that tells no times.
+    let nas = Nas::new();
+    scheduler(&nas);
+    nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");
+    box_is("old\nno-history");
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    nas.effect_awaited("seven");
+    until("its end", || fs::metadata(format!("{STORE}/7.history")).ok());
+    until("nothing", || (asked(TASK)["state"] == "started").then_some(()));
+}
+
+#[test]
+fn the_end_of_a_triggered_task() {
+    for (how, without) in [("", ""), ("epochs", "esynoscheduler"), ("no-history", "")] {
+        let nas = Nas::new();
+        nas.config(&format!("\"door\": {{\"identifier\": \"{TASK}\", \"event\": \"Tür\"}}"));
+        assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+        nas.event("Tür", "read -r word </run/effects/gate; kill -TERM $$");
+        box_is(how);
+        if !without.is_empty() {
+            box_without(without);
+        }
+        nas.start().is("202 Accepted", "Task started: door (handed to DSM)\n");
+        let gate = "/run/effects/gate";
+        if how != "no-history" {
+            until("its begin", || (asked(TASK)["state"] == "running").then_some(()));
+        }
+        fs::write(gate, "word\n").expect("written");
+        let told = until("its end", || Some(asked(TASK)).filter(|told| told["state"] == "failed"));
+        assert_eq!((&told["signal"], told["ended"].is_string()), (&15.into(), true), "{how}: {told}");
+    }
 }
 
 /// What cannot be recorded is not started.
