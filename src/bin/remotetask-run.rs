@@ -76,7 +76,8 @@ fn steps() -> Result<Outcome, Stop> {
 fn start(permit: &Permit<'_>, ask: &Ask, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
     let steps = || {
         let turn = turn::take(permit, ask, server, state)?; // 6
-        let target = start::find(&turn.task.starts, server)?; // 7
+        let found = start::find(&turn.task.starts, server); // 7
+        let target = found.map_err(|outcome| start::named(outcome, &turn.runs))?;
         Ok(target.start(turn, home)) // 8, 9
     };
     steps().unwrap_or_else(|outcome: Outcome| outcome)

@@ -24,6 +24,10 @@ use crate::record::{Record, Runs, State};
 const PAUSE: Duration = Duration::from_secs(2);
 /// A run that DSM began later than this after ours, in seconds, was started by something else.
 const BEGINS_WITHIN: i64 = 300;
+/// The time that the history may take before a start.
+const HISTORY_TIME: Duration = Duration::from_secs(4);
+/// A run without an end counts for so many seconds.
+const A_DAY: u64 = 24 * 60 * 60;
 /// Begins the note of a task that DSM was seen to run already, before our start.
 const RAN: &str = "runs ";
 /// The clock of `/proc/PID/stat`, in ticks a second: the same on every Linux.
@@ -179,7 +183,6 @@ impl Ours {
 
     /// The first of DSM's runs since ours was started.
     fn among(&self, history: &[Value]) -> Told {
-        let begun = |run: &Value| time(&run["timestamp"]).or_else(|| time(&run["start_time"]));
         // Another event than a start on demand is not ours.
         let on_demand = |run: &&Value| run["trigger_event"].as_str().is_none_or(|event| event == "on_demand");
         let dated = history.iter().filter(on_demand).filter_map(|run| Some((begun(run)?, run)));
@@ -236,6 +239,11 @@ fn exit(run: &Value) -> Option<(Option<i32>, Option<i32>)> {
     }
 }
 
+/// The begin of a run of DSM's.
+fn begun(run: &Value) -> Option<i64> {
+    time(&run["timestamp"]).or_else(|| time(&run["start_time"]))
+}
+
 /// A triggered task's last run, from what esynoscheduler says of the task.
 fn as_run(task: &Value) -> Value {
     let status = task["status"].as_str().and_then(|text| serde_json::from_str(text).ok());
@@ -277,6 +285,30 @@ pub fn runs_since(number: u32) -> Option<u64> {
     };
     let pids = of_root.filter(runs).filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(Process::of).map(|process| (booted() + process.start / TICKS) * 1000).min()
+}
+
+/// The same, or else by the history: the newest run without an end, if it began in this boot and today. An end that DSM
+/// has lost must not keep the task from ever starting again.
+pub fn running_since(server: &Server<'_>, number: u32, deadline: Instant) -> Option<u64> {
+    runs_since(number).or_else(|| {
+        if !matches!(is_executable(Path::new(&*server.synowebapi)), Ok(true)) {
+            return None;
+        }
+        let soon = deadline.min(Instant::now() + HISTORY_TIME);
+        open_since(&synowebapi::task_history(&server.synowebapi, number, soon)?, booted(), now())
+    })
+}
+
+fn open_since(history: &[Value], booted: u64, now: u64) -> Option<u64> {
+    let newest = history.iter().rev().filter_map(|run| Some((begun(run)?, run))).max_by_key(|(begun, _)| *begun);
+    let (begun, run) = newest.filter(|(begun, run)| time(&run["stop_time"]).is_none_or(|stop| stop < *begun))?;
+    let begun = u64::try_from(begun).ok()?;
+    // Whatever says how it ended has ended.
+    (exit(run).is_none() && begun >= booted && (begun..begun + A_DAY).contains(&now)).then_some(begun * 1000)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
 }
 
 /// When the NAS was started, in seconds since 1970.
@@ -355,6 +387,25 @@ mod tests {
         assert_eq!(again.among(&[run(21, 21, 0, "normal")]), ended(START + 21, 0, Some(0), None));
         let since_boot = Ours { same_boot: false, ..ours() };
         assert_eq!(since_boot.among(&[open]), Told::Nothing, "nothing runs over a boot");
+    }
+
+    #[test]
+    fn a_run_without_an_end() {
+        let since = |history: Value| open_since(history.as_array().expect("a list"), 1000, 90_000);
+        for (history, expected) in [
+            (json!([{"start_time": 80_000}]), Some(80_000_000)),
+            (json!([{"start_time": 80_000, "stop_time": ""}, {"start_time": 10, "stop_time": 20}]), Some(80_000_000)),
+            (json!([{"start_time": 80_000, "stop_time": 80_001, "exit_code": 0}]), None),
+            (json!([{"start_time": 80_000, "exit_code": 0}]), None),
+            (json!([{"start_time": 80_000, "stop_time": 80_001}, {"start_time": 70_000}]), None),
+            // Of another boot, too old to be believed, and in the future.
+            (json!([{"start_time": 999}]), None),
+            (json!([{"start_time": 3_600}]), None),
+            (json!([{"start_time": 90_001}]), None),
+            (json!([]), None),
+        ] {
+            assert_eq!(since(history.clone()), expected, "{history}");
+        }
     }
 
     #[test]

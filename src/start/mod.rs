@@ -20,7 +20,8 @@ use crate::child::{Captured, RunError};
 use crate::config::{Events, Scheduler, Server, Starts};
 use crate::files::is_executable;
 use crate::keep::{self, Kept};
-use crate::outcome::Outcome;
+use crate::line::NEVER;
+use crate::outcome::{Outcome, Run};
 use crate::record::{self, Record, Runs, State};
 use crate::text::{cut, Quoted};
 use crate::trust::Home;
@@ -81,9 +82,38 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
             if method == StartMethod::WebApi {
                 executable("7c", Path::new(&*server.synowebapi))?;
             }
+            not_swallowed(server, *number, deadline)?;
             Ok(Target::Scheduled { task, method, server, deadline })
         }
         (Starts::Event(name), _) => find_event(name, server, deadline),
+    }
+}
+
+/// Step 7g: DSM runs this task already, and lets it run once at a time: it would take another start and do nothing.
+fn not_swallowed(server: &Server<'_>, number: u32, deadline: Instant) -> Result<(), Outcome> {
+    if !store::runs_once(Path::new(&*server.synoschedule), number) {
+        return Ok(());
+    }
+    match dsm_end::running_since(server, number, deadline) {
+        None => Ok(()),
+        Some(started) => Err(Outcome::Running(Run {
+            run: NEVER.into(),
+            started,
+            state: State::Started,
+            duration_ms: None,
+            exit: None,
+            signal: None,
+            ended: None,
+            output: None,
+        })),
+    }
+}
+
+/// Names a run of DSM's that stands against a start as the task's last run is named: of DSM's own there is no record.
+pub fn named(outcome: Outcome, runs: &Runs) -> Outcome {
+    match outcome {
+        Outcome::Running(run) => Outcome::Running(Run { run: runs.newest().unwrap_or(run.run), ..run }),
+        outcome => outcome,
     }
 }
 

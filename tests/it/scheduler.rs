@@ -634,9 +634,9 @@ fn a_store_that_cannot_be_believed() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o662)).expect("chmod");
     not_started("others can write it (mode 0662); take that away: chmod o-w");
     store(&sandbox, &sound);
-    std::fs::rename(&path, sandbox.path("store/root/real")).expect("rename");
-    symlink("real", &path).expect("a link");
-    not_started("it is a link; put the file itself there");
+    std::fs::rename(&path, sandbox.path("real")).expect("rename");
+    symlink("../../real", &path).expect("a link");
+    not_started("it is a link to ../../real, out of DSM's store or by another link; put the file itself there");
     std::fs::remove_file(&path).expect("remove");
     not_started("No such file or directory (os error 2)");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
@@ -654,6 +654,48 @@ fn a_store_that_cannot_be_believed() {
         sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
     }
     assert_eq!(sandbox.read("effect"), "started\n".repeat(3));
+}
+
+/// Some of DSM's are links. One is followed in the store alone, by what nobody else can change.
+#[test]
+fn a_link_in_the_store() {
+    let sandbox = with_script(b"echo started >>$T/effect");
+    let (link, folder) = (sandbox.path("store/root/7.task"), sandbox.path("store/real"));
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::rename(&link, folder.join("7")).expect("rename");
+    let leads_to = |target: &str| {
+        let _ = std::fs::remove_file(&link);
+        symlink(target, &link).expect("a link");
+    };
+    let mode = |bits: u32| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(bits)).expect("chmod");
+    let not_started = |why: &str| {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        assert!(sandbox.log().contains(&format!("why=7d \"{}: {why}", link.display())), "{why}: {}", sandbox.log());
+    };
+    leads_to("../real/7");
+    sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    leads_to(&folder.join("7").display().to_string());
+    sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    mode(0o777);
+    not_started("it is a link, and others can change ");
+    mode(0o755);
+    std::fs::set_permissions(folder.join("7"), std::fs::Permissions::from_mode(0o666)).expect("chmod");
+    not_started("others can write it (mode 0666)");
+    std::fs::set_permissions(folder.join("7"), std::fs::Permissions::from_mode(0o660)).expect("chmod");
+    // Out of the store, by another link, in a circle, to nothing.
+    let out = "out of DSM's store or by another link; put the file itself there";
+    leads_to("/etc/passwd");
+    not_started(&format!("it is a link to /etc/passwd, {out}"));
+    symlink("real", sandbox.path("store/more")).expect("a link");
+    leads_to("../more/7");
+    not_started(&format!("it is a link to ../more/7, {out}"));
+    leads_to("7.task");
+    not_started("it is a link: Too many levels of symbolic links");
+    leads_to("../real/none");
+    not_started("it is a link: No such file");
+    leads_to("../real");
+    not_started("it is not a regular file");
+    assert_eq!(sandbox.read("effect").lines().count(), 2);
 }
 
 /// Its keeper cannot take the file away any more: the next start does, once the run is over.

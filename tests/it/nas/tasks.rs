@@ -308,6 +308,43 @@ fn the_end_as_dsm_tells_it() {
     until("nothing", || (asked(TASK)["state"] == "started").then_some(()));
 }
 
+/// A task that DSM runs once at a time: it would take a second start without a word, and do nothing.
+#[test]
+fn a_start_that_dsm_would_swallow() {
+    let nas = Nas::new();
+    scheduler(&nas);
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+    let script = "echo ran >>/run/effects/seven; read -r word </run/effects/gate";
+    nas.scheduled(7, "enabled", script);
+    let path = format!("{STORE}/7.task");
+    let text = fs::read_to_string(&path).expect("the task");
+    fs::write(&path, format!("{text}can run task same time=0\n")).expect("written");
+    // Started by somebody else.
+    Command::new("/usr/syno/bin/synoschedtask").args(["--run", "id=7", "check_time=0"]).status().expect("the stand-in");
+    nas.effect_awaited("seven");
+    nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("its end", || fs::metadata(format!("{STORE}/7.history")).ok());
+    until("a start", || (nas.start().status() == "202 Accepted").then_some(()));
+    until("the second", || (count("seven") == 2).then_some(()));
+    // By us; and where no process is seen, by DSM's history.
+    nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("its end", || fs::metadata(format!("{STORE}/7.status")).ok().filter(|_| count("seven") == 2));
+    until("nobody left", || remotetask::start::dsm_end::runs_since(7).is_none().then_some(()));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_secs();
+    fs::write(format!("{STORE}/7.began"), format!("{now}\n")).expect("written");
+    nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
+    box_is("no-history");
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    // And one that may run as often as it likes.
+    fs::write(&path, format!("{text}can run task same time=1\n")).expect("written");
+    box_is("");
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    until("the third", || (count("seven") == 3).then_some(()));
+    fs::write("/run/effects/gate", "word\n").expect("written");
+}
+
 #[test]
 fn the_end_of_a_triggered_task() {
     for (how, without) in [("", ""), ("epochs", "esynoscheduler"), ("no-history", "")] {
