@@ -1,6 +1,7 @@
 //! What is told of a task's runs; nothing starts here.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::config::{Server, Starts, Task};
 use crate::judge::{PanelPermit, Permit};
@@ -8,14 +9,19 @@ use crate::keep;
 use crate::line::REPLY_MAX;
 use crate::outcome::{Outcome, Panel, PanelTask, Run};
 use crate::record::Runs;
+use crate::start::dsm_end;
 use crate::text::cut;
 
 /// Bytes of a reply that its tasks on the panel may take; the rest is for the outcome of a chosen one.
 const PANEL_MAX: usize = REPLY_MAX / 2;
 
-/// Returns the last run of the permitted task.
-pub fn last(permit: &Permit<'_, Starts<'_>>, state: &Path) -> Outcome {
-    Outcome::Last { run: last_run(permit.task(), state) }
+/// The time that DSM's programs get to tell of one task, and for all tasks of the panel.
+const LOOK_TIME: Duration = Duration::from_secs(5);
+const PANEL_TIME: Duration = Duration::from_secs(3);
+
+/// Returns the last run of the permitted task; what was handed to DSM is asked of DSM.
+pub fn last(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, state: &Path) -> Outcome {
+    Outcome::Last { run: last_run(permit.task(), server, state, LOOK_TIME) }
 }
 
 /// Adds the last lines of the run's output, where the task shows them to its callers.
@@ -28,7 +34,14 @@ pub fn with_output(mut outcome: Outcome, task: &Task<'_>, server: &Server<'_>, s
 }
 
 /// Returns every task that this caller may start, with its last run, and the outcome of the chosen one.
-pub fn panel(permit: &PanelPermit<'_, Starts<'_>>, chosen: Option<(String, Outcome)>, state: &Path) -> Outcome {
+pub fn panel(
+    permit: &PanelPermit<'_, Starts<'_>>,
+    chosen: Option<(String, Outcome)>,
+    server: &Server<'_>,
+    state: &Path,
+) -> Outcome {
+    let deadline = Instant::now() + PANEL_TIME;
+    let left_time = || deadline.saturating_duration_since(Instant::now());
     let all: Vec<_> = permit.permits().collect();
     let mut left = PANEL_MAX;
     let fits = |task: &PanelTask| {
@@ -37,16 +50,17 @@ pub fn panel(permit: &PanelPermit<'_, Starts<'_>>, chosen: Option<(String, Outco
         left -= bytes.min(left);
         fits
     };
-    let tasks: Vec<_> = all.iter().map(|permit| panel_task(permit.task(), state)).take_while(fits).collect();
+    let tasks: Vec<_> =
+        all.iter().map(|permit| panel_task(permit.task(), server, state, left_time())).take_while(fits).collect();
     let more = all.len() - tasks.len();
     Outcome::Panel(Panel { tasks, more, chosen: chosen.map(|(id, outcome)| (id, Box::new(outcome))) })
 }
 
-fn panel_task(task: &Task<'_>, state: &Path) -> PanelTask {
+fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> PanelTask {
     let name = String::from_utf8_lossy(cut(task.shown().as_bytes())).into_owned();
-    PanelTask { id: task.id.to_string(), name, run: last_run(task, state) }
+    PanelTask { id: task.id.to_string(), name, run: last_run(task, server, state, time) }
 }
 
-fn last_run(task: &Task<'_>, state: &Path) -> Option<Run> {
-    Runs::of(state, &task.id).last().as_ref().map(Run::from)
+fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> Option<Run> {
+    dsm_end::last_run(task, server, state, time).as_ref().map(Run::from)
 }

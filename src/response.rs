@@ -177,7 +177,10 @@ pub fn summary(run: &Run) -> String {
         State::Starting | State::Started => format!("running since {since}"),
         State::Handing => format!("it may have been handed to DSM on {since}"),
         State::Handed => format!("handed to DSM on {since}"),
+        // DSM does not always tell how long.
+        State::Finished if run.duration_ms.is_none() => format!("finished, started on {since}"),
         State::Finished => format!("finished, started on {since}, {}", duration(run)),
+        State::Failed if run.duration_ms.is_none() => format!("failed, {}, started on {since}", end(run)),
         State::Failed => format!("failed, {}, started on {since}, {}", end(run), duration(run)),
         State::TimedOut => format!("ended at its time limit, started on {since}, {}", duration(run)),
         State::Stopped => format!("stopped, started on {since}, {}", duration(run)),

@@ -61,7 +61,7 @@ fn steps() -> Result<Outcome, Stop> {
             let outcome = match ask.what {
                 Do::Start => start(&permit, &ask, &config.server, &home, &state),
                 Do::Stop => stop::stop(&permit, &config.server, &home, &state),
-                Do::Look | Do::Panel => look::last(&permit, &state),
+                Do::Look | Do::Panel => look::last(&permit, &config.server, &state),
             };
             look::with_output(outcome, permit.task(), &config.server, &state)
         }
@@ -73,7 +73,7 @@ fn steps() -> Result<Outcome, Stop> {
             };
             let outcome = |permit| start(&permit, &ask, &config.server, &home, &state);
             let chosen = permit.map(|permit| (permit.task().id.to_string(), outcome(permit)));
-            look::panel(&panel, chosen, &state)
+            look::panel(&panel, chosen, &config.server, &state)
         }
     })
 }
@@ -82,7 +82,8 @@ fn steps() -> Result<Outcome, Stop> {
 fn start(permit: &Permit<'_>, ask: &Ask, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
     let steps = || {
         let turn = turn::take(permit, ask, server, state)?; // 6
-        let target = start::find(&turn.task.starts, server)?; // 7
+        let found = start::find(&turn.task.starts, server); // 7
+        let target = found.map_err(|outcome| start::named(outcome, &turn.runs))?;
         Ok(target.start(turn, server, home)) // 8, 9
     };
     steps().unwrap_or_else(|outcome: Outcome| outcome)

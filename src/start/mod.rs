@@ -1,12 +1,15 @@
 //! Steps 7 and 8: the target exists; it is recorded that it starts, and then it is started.
 //!
-//! A target is kept, or handed to DSM. A keeper stays with a command and with a scheduled task's own
-//! script. What is handed to DSM, by one of its two programs, DSM alone knows more of.
+//! A target is kept, or handed to DSM. A keeper stays with a command, with a scheduled task's own script, and with
+//! esynoscheduler, which waits for a triggered task's end. Of what is handed to DSM, by another of its programs, DSM alone
+//! knows more.
 
 pub mod script; // a scheduled task's own script, run without DSM
 pub mod store; // where DSM keeps it
 pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
+pub mod esynoscheduler; // triggered tasks by their own program
+pub mod dsm_end; // the end of what was handed to DSM
 pub mod method; // each known method by itself
 
 use std::borrow::Cow;
@@ -14,11 +17,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::child::{Captured, RunError};
-use crate::config::{Scheduler, Server, Starts};
+use crate::config::{Events, Scheduler, Server, Starts};
 use crate::files::is_executable;
 use crate::keep::{self, Kept, Order};
-use crate::outcome::Outcome;
-use crate::record::{self, State};
+use crate::line::NEVER;
+use crate::outcome::{Outcome, Run};
+use crate::record::{self, Runs, State};
 use crate::text::{cut, Quoted};
 use crate::trust::Home;
 use crate::turn::Turn;
@@ -46,6 +50,8 @@ pub enum Target<'c> {
         /// When DSM's time is over.
         deadline: Instant,
     },
+    /// A triggered task, by the program that waits for its end.
+    Awaited([String; 3]),
     /// A triggered task, to be handed to DSM.
     Event {
         /// Its name.
@@ -76,10 +82,56 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
             if method == StartMethod::WebApi {
                 executable("7c", Path::new(&*server.synowebapi))?;
             }
+            not_swallowed(server, *number, deadline)?;
             Ok(Target::Scheduled { task, method, server, deadline })
         }
-        (Starts::Event(name), _) => {
+        (Starts::Event(name), _) => find_event(name, server, deadline),
+    }
+}
+
+/// Step 7g: DSM runs this task already, and lets it run once at a time: it would take another start and do nothing.
+fn not_swallowed(server: &Server<'_>, number: u32, deadline: Instant) -> Result<(), Outcome> {
+    if !store::runs_once(Path::new(&*server.synoschedule), number) {
+        return Ok(());
+    }
+    match dsm_end::running_since(server, number, deadline) {
+        None => Ok(()),
+        Some(started) => Err(Outcome::Running(Run {
+            run: NEVER.into(),
+            started,
+            state: State::Started,
+            duration_ms: None,
+            exit: None,
+            signal: None,
+            ended: None,
+            output: None,
+        })),
+    }
+}
+
+/// Names a run of DSM's that stands against a start as the task's last run is named: of DSM's own there is no record.
+pub fn named(outcome: Outcome, runs: &Runs) -> Outcome {
+    match outcome {
+        Outcome::Running(run) => Outcome::Running(Run { run: runs.newest().unwrap_or(run.run), ..run }),
+        outcome => outcome,
+    }
+}
+
+/// Steps 7c and 7f: the program for triggered tasks is there, and DSM knows the name. A start by the web API goes on where
+/// esynoscheduler cannot be asked, because some NAS have no such program.
+fn find_event<'c>(name: &'c str, server: &'c Server<'c>, deadline: Instant) -> Result<Target<'c>, Outcome> {
+    let known = || esynoscheduler::find(&server.esynoscheduler, name, deadline);
+    match server.events {
+        Events::Esynoscheduler => {
+            executable("7c", Path::new(&*server.esynoscheduler))?;
+            known()?.map_err(|why| Outcome::not_started("7f", why))?;
+            Ok(Target::Awaited(esynoscheduler::argv(&server.esynoscheduler, name)))
+        }
+        Events::Synowebapi => {
             executable("7c", Path::new(&*server.synowebapi))?;
+            if matches!(is_executable(Path::new(&*server.esynoscheduler)), Ok(true)) {
+                let _ = known()?;
+            }
             Ok(Target::Event { name, program: &server.synowebapi, deadline })
         }
     }
@@ -94,6 +146,7 @@ impl Target<'_> {
             Target::Scheduled { task, method, .. } => {
                 format!("task {} of the Task Scheduler, {}, handed to DSM by {method}", task.id, task.name)
             }
+            Target::Awaited([program, _, task]) => format!("{program} --run {task}, which waits for the end"),
             Target::Event { name, .. } => format!("the triggered task {name}, handed to DSM by its web API"),
         }
     }
@@ -102,9 +155,14 @@ impl Target<'_> {
     pub fn start(self, turn: Turn<'_>, server: &Server<'_>, home: &Home) -> Outcome {
         let Turn { task, runs, mut record, lock, state, magic_key } = turn;
         runs.prune();
-        let announced = match self {
-            Target::Command(_) | Target::Script(_) => runs.announce(&record.run),
-            Target::Scheduled { .. } | Target::Event { .. } => {
+        let announced = match &self {
+            Target::Command(_) | Target::Script(_) | Target::Awaited(_) => runs.announce(&record.run),
+            Target::Scheduled { task, .. } => {
+                record.dsm_before = Some(dsm_end::before(task));
+                record.state = State::Handing;
+                Ok(())
+            }
+            Target::Event { .. } => {
                 record.state = State::Handing;
                 Ok(())
             }
@@ -141,6 +199,7 @@ impl Target<'_> {
     fn begin(self, order: &Order<'_>, state: &Path) -> Result<Begun, Outcome> {
         match self {
             Target::Command(argv) => order.start(argv, None).map(Begun::Kept),
+            Target::Awaited(argv) => order.start(&argv, None).map(Begun::Kept),
             Target::Script(script) => script.begin(order, state).map(Begun::Kept),
             Target::Scheduled { task, method, server, deadline } => {
                 method.hand_over(server, &task, deadline).map(|()| Begun::Handed)

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
@@ -20,8 +22,19 @@ const RECORD_MAX: usize = 1 << 20;
 
 /// Step 7d: the script of the task `number`, out of a file that can be believed.
 pub fn find(store: &Path, number: u32) -> Result<Script, Outcome> {
-    let path = store.join("root").join(format!("{number}.task"));
-    read(&path, number).map_err(|why| Outcome::not_started("7d", format!("{}: {why}", path.display())))
+    let path = place(store, number);
+    let script = content(store, &path).and_then(|content| parse(&content, number));
+    script.map_err(|why| Outcome::not_started("7d", format!("{}: {why}", path.display())))
+}
+
+/// Returns true where DSM lets the task `number` run once at a time, as its file says: a second start does nothing there.
+pub fn runs_once(store: &Path, number: u32) -> bool {
+    let content = content(store, &place(store, number)).unwrap_or_default();
+    content.split(|&b| b == b'\n').any(|line| line.trim_ascii() == b"can run task same time=0")
+}
+
+fn place(store: &Path, number: u32) -> PathBuf {
+    store.join("root").join(format!("{number}.task"))
 }
 
 /// The numbers that have a file, whoever's tasks they are; none where the store cannot be read.
@@ -31,11 +44,14 @@ pub fn numbers(store: &Path) -> HashSet<u32> {
     files.filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".task")?.parse().ok()).collect()
 }
 
-fn read(path: &Path, number: u32) -> Result<Script, String> {
-    let text = |e: std::io::Error| e.to_string();
-    let file = Regular::open(path).map_err(text)?;
-    let stat = fstat(&file.file).map_err(|e| text(e.into()))?;
+/// A task's file, if it can be believed.
+fn content(store: &Path, path: &Path) -> Result<Vec<u8>, String> {
+    let text = |e: io::Error| e.to_string();
     let user = geteuid().as_raw();
+    let is_link = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    let path = if is_link { led_to(store, path, user)? } else { path.to_owned() };
+    let file = Regular::open(&path).map_err(text)?;
+    let stat = fstat(&file.file).map_err(|e| text(e.into()))?;
     if stat.st_uid != user {
         return Err(format!("it belongs to uid {}, not to uid {user}", stat.st_uid));
     }
@@ -44,7 +60,49 @@ fn read(path: &Path, number: u32) -> Result<Script, String> {
         let mode = stat.st_mode & 0o7777;
         return Err(format!("others can write it (mode {mode:04o}); take that away: chmod o-w"));
     }
-    parse(&file.read(RECORD_MAX).map_err(text)?, number)
+    file.read(RECORD_MAX).map_err(text)
+}
+
+/// The place that a link in the store leads to: a file in the store, by folders of the user's that nobody else can change.
+/// Some of DSM's own are such links.
+fn led_to(store: &Path, link: &Path, user: u32) -> Result<PathBuf, String> {
+    let lost = |e: io::Error| format!("it is a link: {e}");
+    let owner = fs::symlink_metadata(link).map_err(lost)?.uid();
+    if owner != user {
+        return Err(format!("it is a link of uid {owner}'s, and is not followed"));
+    }
+    let target = fs::read_link(link).map_err(lost)?;
+    let store = fs::canonicalize(store).map_err(lost)?;
+    let folder = fs::canonicalize(link.parent().unwrap_or(&store)).map_err(lost)?;
+    let real = fs::canonicalize(folder.join(&target)).map_err(lost)?;
+    // By the names alone it must be the same place: a further link may lead elsewhere tomorrow.
+    if !real.starts_with(&store) || plain(&folder.join(&target)) != real {
+        let target = target.display();
+        return Err(format!(
+            "it is a link to {target}, out of DSM's store or by another link; put the file itself there"
+        ));
+    }
+    let way = real.ancestors().skip(1).take_while(|folder| folder.starts_with(&store)).chain([&*folder]);
+    for folder in way {
+        let meta = fs::symlink_metadata(folder).map_err(lost)?;
+        if meta.uid() != user || meta.mode() & 0o002 != 0 {
+            return Err(format!("it is a link, and others can change {} on its way", folder.display()));
+        }
+    }
+    Ok(real)
+}
+
+/// A path without `.` and `..`, by its names alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn parse(content: &[u8], number: u32) -> Result<Script, String> {

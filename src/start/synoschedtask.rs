@@ -28,8 +28,8 @@ pub struct Listed {
     pub name: String,
     /// Whether its own schedule starts it.
     pub enabled: bool,
-    /// Who it runs as.
-    pub owner: String,
+    /// The user as whom it runs; empty where that user does not exist any more. Some DSM do not say.
+    pub owner: Option<String>,
     /// The user whose store it lies in; older DSM does not say.
     pub user: Option<String>,
     /// When its schedule starts it next.
@@ -140,10 +140,10 @@ fn parse(answer: &str, whole: bool) -> Option<Listed> {
         id: number(&first(&head, "ID")?)?,
         name: first(&head, "Name").unwrap_or_default(),
         enabled: first(&head, "State")? == "enabled",
-        owner: first(&head, "Owner").unwrap_or_default(),
+        owner: first(&head, "Owner"),
         user: first(&head, "User"),
         next: shown("Next Trigger"),
-        last: shown("Last Run Time"),
+        last: shown("Last Run Time").or_else(|| shown("Last work time")), // as older DSM calls it
         status: shown("Status"),
     })
 }
@@ -187,7 +187,7 @@ mod tests {
             id: 7,
             name: "Samsung SSD".into(),
             enabled: true,
-            owner: "anna".into(),
+            owner: Some("anna".into()),
             user: Some("root".into()),
             next: None,
             last: None,
@@ -207,6 +207,8 @@ mod tests {
         for (answer, expected) in [
             (NEW, Some(seven())),
             (&old, Some(Listed { user: None, ..seven() })),
+            (&NEW.replace("            Owner: [anna]\n", ""), Some(Listed { owner: None, ..seven() })),
+            (&NEW.replace("[anna]", "[]"), Some(Listed { owner: Some(String::new()), ..seven() })),
             (&disabled, Some(Listed { enabled: false, ..seven() })),
             (&two, Some(seven())),
             (&script, Some(seven())),
@@ -243,6 +245,7 @@ mod tests {
         for (answer, expected) in [
             (behind.clone(), all.clone()),
             (format!("{behind}\n\n"), all.clone()),
+            (behind.replace(" Last Run Time", "Last work time"), all.clone()),
             (before.clone(), all.clone()),
             (behind.replace("[/bin/true]", fooling), all.clone()),
             (before.replace("[/bin/true]", fooling), all.clone()),

@@ -62,8 +62,9 @@ impl Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         // What a test that failed may have left.
-        for program in ["synoschedtask", "synowebapi"] {
-            let _ = fs::rename(format!("/usr/syno/bin/{program}.away"), format!("/usr/syno/bin/{program}"));
+        for program in ["synoschedtask", "synowebapi", "esynoscheduler"] {
+            let path = program_of_dsm(program);
+            let _ = fs::rename(format!("{path}.away"), path);
         }
         for mounted in ["state", "log.txt", ""] {
             let _ = Command::new("umount").arg(at(mounted)).stderr(Stdio::null()).status();
@@ -218,8 +219,13 @@ pub fn box_is(how: &str) {
 
 /// A box without this program of DSM's.
 pub fn box_without(program: &str) {
-    let path = format!("/usr/syno/bin/{program}");
+    let path = program_of_dsm(program);
     fs::rename(&path, format!("{path}.away")).expect("rename");
+}
+
+fn program_of_dsm(program: &str) -> String {
+    let folder = if program == "esynoscheduler" { "sbin" } else { "bin" };
+    format!("/usr/syno/{folder}/{program}")
 }
 
 pub fn count(name: &str) -> usize {

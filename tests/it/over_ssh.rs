@@ -38,6 +38,8 @@ impl Box {
             "/run/effects/seven",
             "/usr/syno/etc/synoschedule.d/root/7.status",
             "/usr/syno/etc/synoschedule.d/root/7.last",
+            "/usr/syno/etc/synoschedule.d/root/7.history",
+            "/usr/syno/etc/synoschedule.d/root/7.began",
         ] {
             let _ = fs::remove_file(inside(file));
         }
@@ -758,12 +760,10 @@ fn boxes_of_other_kinds() {
     // DSM 6.2: its own name for the service manager, and an older list of tasks.
     dsm("6.2.4", "25556");
     let (seven, six) = (inside("/usr/syno/bin/synosystemctl"), inside("/usr/syno/sbin/synoservice"));
-    fs::create_dir_all(inside("/usr/syno/sbin")).expect("a folder");
     fs::rename(&seven, &six).expect("renamed");
     fs::write(inside("/usr/syno/etc/stand-in"), "old\n").expect("stand-in");
     works(&format!("auto@nas: DSM 6.2.4-25556, {}, Linux ", machine()));
     fs::rename(&six, &seven).expect("back");
-    fs::remove_dir(inside("/usr/syno/sbin")).expect("as it was");
     fs::remove_file(inside("/usr/syno/etc/stand-in")).expect("as it was");
     fs::write(&version, was).expect("VERSION");
     let nas = format!("auto@nas: DSM 7.2-64570, {}, Linux ", machine());

@@ -118,7 +118,7 @@ fn the_tasks_that_there_are() {
     assert_eq!(add(&sandbox, &["Tusk"]).refused(), format!("{refused}. It has {ten}, and 3 more."));
     let tasks = crate::workbench::remotetask(&sandbox, &["tasks"]);
     assert!(
-        tasks.ok().contains("enabled, of\n        no URL yet\n") && !tasks.out.contains("tasks add"),
+        tasks.ok().contains("        enabled\n        no URL yet\n") && !tasks.out.contains("tasks add"),
         "{}",
         tasks.out
     );
@@ -200,6 +200,40 @@ fn what_the_web_api_is_asked() {
     }
 }
 
+/// Some boxes say more on standard output than their reply.
+#[test]
+fn a_web_api_that_chatters() {
+    let chatter = "echo '[Line 295] Exec WebAPI: api=x, param={\"a\":1}'";
+    for line in [
+        format!("{chatter}; echo '{{\"success\":true}}'"),
+        format!("echo '{{\"success\":true}}'; {chatter}"),
+        format!("printf '\\357\\273\\277{{\"success\":true}}'; {chatter}"),
+    ] {
+        let sandbox = with_web_api(&line, "Open door");
+        sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+        let answer = sandbox.get(&format!("/{MAGIC}/another-key-e")).send();
+        answer.is("202 Accepted", "Task started: door (handed to DSM)\n");
+    }
+}
+
+/// DSM 6 does not know version 2, and takes version 1 with other words; each form is asked once at most.
+#[test]
+fn the_web_api_of_dsm_6() {
+    let refused = |code: &str| format!("echo '{{\"success\":false,\"error\":{{\"code\":{code}}}}}'");
+    let old = format!("case \"$*\" in *version=2*) {} ;; *) {SUCCESS} ;; esac", refused("103"));
+    let sandbox = with_web_api(&old, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    let word = "--exec\napi=SYNO.Core.TaskScheduler\nmethod=run\n";
+    let first = format!("{word}version=2\ntasks=[{{\"id\":7,\"real_owner\":\"root\"}}]\n");
+    assert_eq!(sandbox.read("called"), format!("{first}{word}version=1\ntask=[7]\n"));
+    // Another refusal is no reason to try again.
+    for code in ["105", "4800", "117"] {
+        let sandbox = with_web_api(&refused(code), "Open door");
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        assert_eq!(sandbox.read("called"), first, "{code}");
+    }
+}
+
 /// A triggered task goes by the web API whatever `scheduler` says, and its name is one word of JSON.
 #[test]
 fn what_an_event_is_asked() {
@@ -233,7 +267,8 @@ fn a_web_api_that_says_no_or_nothing() {
         ("echo '{\"success\":false}'", "DSM refuses without a reason"),
         ("echo '{}'", "its reply is nonsense: exit 0, \\\"{}\\\""),
         ("echo '{\"success\":\"true\"}'", "its reply is nonsense: exit 0, "),
-        ("echo '{\"success\":true} trailing'", "its reply is nonsense: exit 0, "),
+        ("echo '{\"success\":false,\"error\":{\"code\":\"105\"}}'", "DSM refuses with error 105"),
+        ("echo '[Line 295] Exec WebAPI: param={\"success\":true}'", "its reply is nonsense: exit 0, "),
         ("echo chatter >&2; exit 0", "its reply is nonsense: exit 0, \\\"chatter\\\""),
         ("echo denied >&2; exit 7", "its reply is nonsense: exit 7, \\\"denied\\\""),
         ("kill -9 $$", "its reply is nonsense: killed by signal 9, \\\"\\\""),
@@ -282,6 +317,152 @@ fn a_web_api_program_that_is_none() {
     refused(&format!("why=7c \"{}: No such file or directory (os error 2)\"", program.display()));
     let state = sandbox.files();
     assert!(!state.iter().any(|name| name.ends_with(".json") && name.contains("state")), "{state:?}");
+}
+
+/// The history as DSM tells it, a second after our start, with this end; each question leaves a line in `asked-history`.
+fn history_of(sandbox: &Sandbox, end: &str) -> String {
+    let record = sandbox.files().into_iter().filter(|name| name.ends_with(".json") && name.starts_with("state/")).max();
+    let record: serde_json::Value = serde_json::from_str(&sandbox.read(&record.expect("its record"))).expect("JSON");
+    let begun = record["started"].as_u64().expect("a time") / 1000 + 1;
+    let data =
+        format!("{{\\\"start_time\\\":{begun}{}}}", end.replace("STOP", &(begun + 3).to_string()).replace('"', "\\\""));
+    format!("echo history >>$T/asked-history; echo \"{{\\\"success\\\":true,\\\"data\\\":[{data}]}}\"")
+}
+
+/// DSM tells of the end: it is asked by one look at a time, not again within 2 s, and never again once it has said it.
+#[test]
+fn the_end_is_asked_of_dsm() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    let asked = || sandbox.read("asked-history").lines().count();
+    let history = |end: &str| sandbox.script("webapi", &history_of(&sandbox, end));
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    history("");
+    let told = status(&sandbox);
+    assert_eq!((&told["state"], &told["exit"], &told["ended"]), (&"running".into(), &().into(), &().into()), "{told}");
+    let looks: Vec<_> = (0..20)
+        .map(|_| {
+            sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").accept("application/json").spawn()
+        })
+        .collect();
+    for look in looks {
+        assert_eq!(finish(look).json()["state"], "running");
+    }
+    // On a machine that is busy these may take more than 2 s.
+    assert!((1..10).contains(&asked()), "{}", asked());
+    history(",\"stop_time\":STOP,\"exit_code\":3,\"exit_type\":\"normal\"");
+    let told = until("its end", || Some(status(&sandbox)).filter(|told| told["state"] != "running"));
+    assert_eq!((&told["state"], &told["exit"], &told["duration_ms"]), (&"failed".into(), &3.into(), &3000.into()));
+    assert!(told["ended"].is_string(), "{told}");
+    let (before, answers) = (asked(), (0..3).map(|_| status(&sandbox)).all(|again| again == told));
+    assert!(answers && asked() == before);
+    // It stands in its record, for whoever reads that.
+    assert!(sandbox.files().iter().any(|name| sandbox.read(name).contains("\"state\":\"failed\"")));
+}
+
+/// One question at a time: while a program of DSM's has not answered, another look does not start a second one.
+#[test]
+fn one_look_asks_at_a_time() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox.script("webapi", "echo x >>$T/asked-history; read -r word <$T/gate; exit 1");
+    let first =
+        sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").accept("application/json").spawn();
+    awaited(&sandbox.path("asked-history"));
+    for _ in 0..5 {
+        assert_eq!(status(&sandbox)["state"], "started");
+    }
+    assert_eq!(sandbox.read("asked-history"), "x\n");
+    // A program that hangs is given up, and that look is answered too.
+    let told = finish(first).json();
+    assert_eq!(told["state"], "started", "{told}");
+}
+
+/// What DSM says of another run is no answer to ours.
+#[test]
+fn what_dsm_does_not_tell_stays_handed_over() {
+    let sandbox = with_web_api(SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    for line in [
+        "echo '{\"success\":true,\"data\":[{\"start_time\":\"2020-01-01 00:00:00\",\"stop_time\":\"2020-01-01 00:00:05\",\"exit_code\":0}]}'",
+        "echo '{\"success\":true,\"data\":[{\"start_time\":4000000000,\"stop_time\":4000000001,\"exit_code\":0}]}'",
+        "echo '{\"success\":true,\"data\":{\"tasks\":[]}}'",
+        "echo '{\"success\":false,\"error\":{\"code\":103}}'",
+        "kill -9 $$",
+    ] {
+        sandbox.script("webapi", &format!("echo x >>$T/asked-history; {line}"));
+        let _ = std::fs::remove_file(sandbox.path("asked-history"));
+        until("a question", || {
+            let told = status(&sandbox);
+            assert_eq!((&told["state"], &told["ended"]), (&"started".into(), &().into()), "{line}: {told}");
+            sandbox.path("asked-history").exists().then_some(())
+        });
+    }
+}
+
+/// A sandbox whose task `door` is a triggered one, by these fields of the server; esynoscheduler is this shell line.
+fn with_events(by: &str, line: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let esyno = sandbox.script("esyno", &format!("printf '%s\\n' \"$@\" >>$T/asked; {line}"));
+    let webapi = sandbox.script("webapi", &format!("echo called >>$T/called; {SUCCESS}"));
+    let server = format!(
+        "\"events\": \"{by}\", \"synowebapi\": \"{}\", \"esynoscheduler\": \"{}\",",
+        webapi.display(),
+        esyno.display()
+    );
+    sandbox.config(&server, &format!("\"door\": {{\"identifier\": \"{TASK}\", \"event\": \"Open 'door'\"}}"));
+    sandbox
+}
+
+const LISTED: &str = r#"echo noise; echo 'jOut=[{"task_name":"a"},{"task_name":"Open '"'"'door'"'"'"}]'; echo noise"#;
+
+#[test]
+fn esynoscheduler_is_kept_like_a_command() {
+    let sandbox = with_events("esynoscheduler", &format!("case $1 in --list) {LISTED} ;; *) echo out; exit 3 ;; esac"));
+    sandbox.start().is_like("500 Internal Server Error", "Task failed: door (exit code 3, * s)\n");
+    assert_eq!(sandbox.read("asked"), "--list\n--run\ntask_name=Open 'door'\n");
+    assert!(!sandbox.path("called").exists());
+    // It is not started twice at a time.
+    let sandbox = with_events(
+        "esynoscheduler",
+        &format!("case $1 in --list) {LISTED} ;; *) read -r word <$T/gate; echo $word >>$T/effect ;; esac"),
+    );
+    assert!(std::process::Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox.start().is("202 Accepted", "Task started: door\n");
+    sandbox.start().is_like("409 Conflict", "Task is already running: door (since *)\n");
+    sandbox.write("gate", "word\n");
+    until("its end", || (status(&sandbox)["state"] == "finished").then_some(()));
+    assert_eq!(sandbox.read("effect"), "word\n");
+}
+
+/// A name that DSM does not have starts nothing, however triggered tasks are started.
+#[test]
+fn a_triggered_task_that_nobody_has() {
+    let refused = |sandbox: &Sandbox, why: &str| {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+        assert!(sandbox.log().lines().last().unwrap_or_default().contains(why), "{why}: {}", sandbox.log());
+        assert!(!sandbox.read("asked").contains("--run") && !sandbox.path("called").exists());
+    };
+    let other = r#"[ $1 != --list ] || echo 'jOut=[{"task_name":"Open '"'"'door'"'"'s"}]'"#;
+    let none = "why=7f \"DSM has no triggered task \\\"Open 'door'\\\"\"";
+    for by in ["esynoscheduler", "synowebapi"] {
+        refused(&with_events(by, other), none);
+        // The list says nothing; the task itself is asked for.
+        refused(&with_events(by, "[ $1 = --list ] || echo 'jOut={}'"), none);
+        let get = r#"case $1 in --get) echo 'jOut={"task_name":"Open '"'"'door'"'"'"}' ;; --run) echo ran >>$T/called ;; esac"#;
+        let sandbox = with_events(by, get);
+        assert!(["200 OK", "202 Accepted"].contains(&&*sandbox.start().status()), "{by}");
+        assert_eq!(sandbox.read("called").lines().count(), 1);
+    }
+    // One that tells no names keeps nobody from the web API, which cannot be asked for any.
+    for silent in ["echo noise", "echo denied >&2; exit 255"] {
+        refused(&with_events("esynoscheduler", silent), "why=7f \"");
+        let sandbox = with_events("synowebapi", silent);
+        sandbox.start().is("202 Accepted", "Task started: door (handed to DSM)\n");
+    }
+    let sandbox = with_events("esynoscheduler", LISTED);
+    std::fs::set_permissions(sandbox.path("esyno"), std::fs::Permissions::from_mode(0o644)).expect("chmod");
+    refused(&sandbox, "esyno is not an executable file\"");
 }
 
 /// A sandbox whose task 7 is started by its own script.
@@ -453,9 +634,9 @@ fn a_store_that_cannot_be_believed() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o662)).expect("chmod");
     not_started("others can write it (mode 0662); take that away: chmod o-w");
     store(&sandbox, &sound);
-    std::fs::rename(&path, sandbox.path("store/root/real")).expect("rename");
-    symlink("real", &path).expect("a link");
-    not_started("it is a link; put the file itself there");
+    std::fs::rename(&path, sandbox.path("real")).expect("rename");
+    symlink("../../real", &path).expect("a link");
+    not_started("it is a link to ../../real, out of DSM's store or by another link; put the file itself there");
     std::fs::remove_file(&path).expect("remove");
     not_started("No such file or directory (os error 2)");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
@@ -473,6 +654,48 @@ fn a_store_that_cannot_be_believed() {
         sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
     }
     assert_eq!(sandbox.read("effect"), "started\n".repeat(3));
+}
+
+/// Some of DSM's are links. One is followed in the store alone, by what nobody else can change.
+#[test]
+fn a_link_in_the_store() {
+    let sandbox = with_script(b"echo started >>$T/effect");
+    let (link, folder) = (sandbox.path("store/root/7.task"), sandbox.path("store/real"));
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::rename(&link, folder.join("7")).expect("rename");
+    let leads_to = |target: &str| {
+        let _ = std::fs::remove_file(&link);
+        symlink(target, &link).expect("a link");
+    };
+    let mode = |bits: u32| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(bits)).expect("chmod");
+    let not_started = |why: &str| {
+        sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+        assert!(sandbox.log().contains(&format!("why=7d \"{}: {why}", link.display())), "{why}: {}", sandbox.log());
+    };
+    leads_to("../real/7");
+    sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    leads_to(&folder.join("7").display().to_string());
+    sandbox.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    mode(0o777);
+    not_started("it is a link, and others can change ");
+    mode(0o755);
+    std::fs::set_permissions(folder.join("7"), std::fs::Permissions::from_mode(0o666)).expect("chmod");
+    not_started("others can write it (mode 0666)");
+    std::fs::set_permissions(folder.join("7"), std::fs::Permissions::from_mode(0o660)).expect("chmod");
+    // Out of the store, by another link, in a circle, to nothing.
+    let out = "out of DSM's store or by another link; put the file itself there";
+    leads_to("/etc/passwd");
+    not_started(&format!("it is a link to /etc/passwd, {out}"));
+    symlink("real", sandbox.path("store/more")).expect("a link");
+    leads_to("../more/7");
+    not_started(&format!("it is a link to ../more/7, {out}"));
+    leads_to("7.task");
+    not_started("it is a link: Too many levels of symbolic links");
+    leads_to("../real/none");
+    not_started("it is a link: No such file");
+    leads_to("../real");
+    not_started("it is not a regular file");
+    assert_eq!(sandbox.read("effect").lines().count(), 2);
 }
 
 /// Its keeper cannot take the file away any more: the next start does, once the run is over.

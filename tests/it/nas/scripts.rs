@@ -145,6 +145,28 @@ fn a_store_that_others_have_written() {
     assert_eq!(count("ran"), 1);
 }
 
+/// A link is root's, and so is all that it leads by.
+#[test]
+fn a_link_of_others_is_not_followed() {
+    let nas = Nas::new();
+    direct(&nas);
+    nas.scheduled(7, "enabled", "echo ran >>/run/effects/ran");
+    let (path, folder) = (format!("{STORE}/7.task"), format!("{STORE}/real"));
+    fs::create_dir(&folder).expect("a folder");
+    fs::rename(&path, format!("{folder}/7")).expect("rename");
+    symlink("real/7", &path).expect("a link");
+    nas.start().is_like("200 OK", "Task finished: 7 (* s)\n");
+    std::os::unix::fs::lchown(&path, Some(CLARA), None).expect("lchown");
+    not_started(&nas, &format!("why=7d \"{path}: it is a link of uid 1026's, and is not followed\""));
+    std::os::unix::fs::lchown(&path, Some(0), None).expect("lchown");
+    chown(&folder, Some(CLARA), None).expect("chown");
+    not_started(&nas, &format!("why=7d \"{path}: it is a link, and others can change {folder} on its way\""));
+    chown(&folder, Some(0), None).expect("chown");
+    chown(format!("{folder}/7"), Some(CLARA), None).expect("chown");
+    not_started(&nas, &format!("why=7d \"{path}: it belongs to uid 1026, not to uid 0\""));
+    assert_eq!(count("ran"), 1);
+}
+
 /// An installation of clara's own: her tasks alone.
 #[test]
 fn without_root_only_ones_own() {

@@ -100,6 +100,24 @@ fn by_the_web_api() {
     assert_eq!(count("seven"), 1);
 }
 
+/// DSM 6 takes another form of the call; a box may say more on standard output than its reply.
+#[test]
+fn by_the_web_api_of_dsm_6() {
+    let nas = Nas::new();
+    nas.config_by("synowebapi", &format!("\"7\": {{\"identifier\": \"{TASK}\"}}"));
+    nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
+    for (count_then, how) in [(1, "dsm6"), (2, "dsm6\nchatty\nbom"), (3, "chatty-behind"), (4, "dsm6\ntext-codes")] {
+        box_is(how);
+        nas.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+        until(how, || (count("seven") == count_then).then_some(()));
+    }
+    // A refusal without a code cannot be told from any other.
+    box_is("dsm6\nno-codes");
+    nas.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
+    assert!(nas.log().contains("DSM refuses without a reason"), "{}", nas.log());
+    assert_eq!(count("seven"), 4);
+}
+
 /// As the workbench tries them out.
 #[test]
 fn each_way_by_itself() {
@@ -156,7 +174,7 @@ fn the_list_of_tasks() {
         id,
         name: format!("Task {id}"),
         enabled,
-        owner: "root".into(),
+        owner: Some("root".into()),
         user: Some("root".into()),
         next: Some("2099-01-01 00:00".into()),
         last: None,
@@ -203,6 +221,156 @@ fn a_triggered_task_is_handed_to_dsm() {
 fn unmount(folder: &str) {
     let unmounted = || Command::new("umount").arg(folder).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
     until("the keeper's end", || unmounted().then_some(()));
+}
+
+/// By DSM's own program for them, which waits for the end; and a typo in a name, by both.
+#[test]
+fn a_triggered_task_by_esynoscheduler() {
+    let nas = Nas::new();
+    let name = "Gärtchen \"zwei\"";
+    nas.event(name, "read -r word </run/effects/gate; echo $word >>/run/effects/door");
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+    let config = |events: &str, name: &str| {
+        let server = format!("\"events\": \"{events}\", \"magickey\": \"{MAGIC}\"");
+        let name = serde_json::to_string(name).expect("JSON");
+        nas.raw_config(&format!(
+            "{{\"server\": {{{server}}}, \"tasks\": {{\"door\": {{\"identifier\": \"{TASK}\", \"event\": {name}}}}}}}"
+        ));
+    };
+    config("esynoscheduler", name);
+    box_without("synowebapi");
+    nas.start().is("202 Accepted", "Task started: door\n");
+    nas.start().is_like("409 Conflict", "Task is already running: door (since *)\n");
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    assert_eq!(nas.effect_awaited("door"), "word\n");
+    fs::rename("/usr/syno/bin/synowebapi.away", "/usr/syno/bin/synowebapi").expect("back");
+    for events in ["esynoscheduler", "synowebapi"] {
+        config(events, "Gärtchen zwei");
+        nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+        let log = nas.log();
+        assert!(log.ends_with("why=7f \"DSM has no triggered task \\\"Gärtchen zwei\\\"\"\n"), "{log}");
+    }
+    config("synowebapi", name);
+    box_is("esyno-fail\nwebapi-idle");
+    nas.start().is("202 Accepted", "Task started: door (handed to DSM)\n");
+    config("esynoscheduler", name);
+    nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+    box_is("esyno-hang");
+    nas.start().is_like("500 Internal Server Error", "Task not started: door (reference *, see the log)\n");
+    assert!(nas.log().contains("esynoscheduler --list had not ended after 4 s"), "{}", nas.log());
+    assert_eq!(count("door"), 1);
+}
+
+fn asked(key: &str) -> serde_json::Value {
+    let line = "exec env -i REQUEST_METHOD=GET QUERY_STRING=status HTTP_ACCEPT=application/json PATH_INFO=\"$1\" \"$2\" </dev/null";
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=1023", "--regid=1023", "--clear-groups", "--", "/bin/sh", "-c", line, "sh"]);
+    command.args([&format!("/{MAGIC}/{key}"), &at("remotetask-cgi")]).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().expect("setpriv")).json()
+}
+
+/// As far as this box tells, by each of DSM's programs: it runs; how it ended, when, and after how long.
+#[test]
+fn the_end_as_dsm_tells_it() {
+    for (how, without, times) in [
+        ("", "", true),
+        ("epochs\nchatty", "", true),
+        ("dsm6", "", true),
+        // By the list, which knows minutes and no end.
+        ("no-history", "", false),
+        ("work-time", "synowebapi", false),
+        ("no-history\nearly", "", false),
+    ] {
+        let nas = Nas::new();
+        scheduler(&nas);
+        assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+        nas.scheduled(7, "enabled", "read -r word </run/effects/gate; exit 3");
+        box_is(how);
+        if !without.is_empty() {
+            box_without(without);
+        }
+        nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+        until("its begin", || (asked(TASK)["state"] == "running").then_some(()));
+        fs::write("/run/effects/gate", "word\n").expect("written");
+        let told = until("its end", || Some(asked(TASK)).filter(|told| told["state"] != "running"));
+        // The list may not have it yet.
+        let told = if told["state"] == "started" {
+            until("its end", || Some(asked(TASK)).filter(|told| told["state"] != "started"))
+        } else {
+            told
+        };
+        assert_eq!((&told["state"], &told["exit"]), (&"failed".into(), &3.into()), "{how}: {told}");
+        assert_eq!((told["duration_ms"].is_number(), told["ended"].is_string()), (times, times), "{how}: {told}");
+    }
+    // A box that tells no times.
+    let nas = Nas::new();
+    scheduler(&nas);
+    nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");
+    box_is("old\nno-history");
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    nas.effect_awaited("seven");
+    until("its end", || fs::metadata(format!("{STORE}/7.history")).ok());
+    until("nothing", || (asked(TASK)["state"] == "started").then_some(()));
+}
+
+/// A task that DSM runs once at a time: it would take a second start without a word, and do nothing.
+#[test]
+fn a_start_that_dsm_would_swallow() {
+    let nas = Nas::new();
+    scheduler(&nas);
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+    let script = "echo ran >>/run/effects/seven; read -r word </run/effects/gate";
+    nas.scheduled(7, "enabled", script);
+    let path = format!("{STORE}/7.task");
+    let text = fs::read_to_string(&path).expect("the task");
+    fs::write(&path, format!("{text}can run task same time=0\n")).expect("written");
+    // Started by somebody else.
+    Command::new("/usr/syno/bin/synoschedtask").args(["--run", "id=7", "check_time=0"]).status().expect("the stand-in");
+    nas.effect_awaited("seven");
+    nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("its end", || fs::metadata(format!("{STORE}/7.history")).ok());
+    until("a start", || (nas.start().status() == "202 Accepted").then_some(()));
+    until("the second", || (count("seven") == 2).then_some(()));
+    // By us; and where no process is seen, by DSM's history.
+    nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("its end", || fs::metadata(format!("{STORE}/7.status")).ok().filter(|_| count("seven") == 2));
+    until("nobody left", || remotetask::start::dsm_end::runs_since(7).is_none().then_some(()));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_secs();
+    fs::write(format!("{STORE}/7.began"), format!("{now}\n")).expect("written");
+    nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
+    box_is("no-history");
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    // And one that may run as often as it likes.
+    fs::write(&path, format!("{text}can run task same time=1\n")).expect("written");
+    box_is("");
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    until("the third", || (count("seven") == 3).then_some(()));
+    fs::write("/run/effects/gate", "word\n").expect("written");
+}
+
+#[test]
+fn the_end_of_a_triggered_task() {
+    for (how, without) in [("", ""), ("epochs", "esynoscheduler"), ("no-history", "")] {
+        let nas = Nas::new();
+        nas.config(&format!("\"door\": {{\"identifier\": \"{TASK}\", \"event\": \"Tür\"}}"));
+        assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+        nas.event("Tür", "read -r word </run/effects/gate; kill -TERM $$");
+        box_is(how);
+        if !without.is_empty() {
+            box_without(without);
+        }
+        nas.start().is("202 Accepted", "Task started: door (handed to DSM)\n");
+        let gate = "/run/effects/gate";
+        if how != "no-history" {
+            until("its begin", || (asked(TASK)["state"] == "running").then_some(()));
+        }
+        fs::write(gate, "word\n").expect("written");
+        let told = until("its end", || Some(asked(TASK)).filter(|told| told["state"] == "failed"));
+        assert_eq!((&told["signal"], told["ended"].is_string()), (&15.into(), true), "{how}: {told}");
+    }
 }
 
 /// What cannot be recorded is not started.

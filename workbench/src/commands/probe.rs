@@ -20,7 +20,7 @@ use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
 use remotetask::config::{Scheduler, Server};
 use remotetask::outcome::Outcome;
-use remotetask::start::{self, Listed, StartMethod};
+use remotetask::start::{self, dsm_end, Listed, StartMethod};
 use remotetask::trust;
 
 /// What `probe` is asked for.
@@ -210,7 +210,7 @@ fn probe(
     let end = Instant::now() + watch;
     let mut seen = Seen { what: Vec::new(), last: Instant::now() };
     loop {
-        let runs = running(task.id);
+        let runs = dsm_end::runs_since(task.id).is_some();
         seen.note(PROCESS, runs);
         seen.note(KEEPER, own_run);
         let now = Traces::of(server, task.id, marker)?;
@@ -249,21 +249,6 @@ fn refusal(reason: String) -> Verdict {
         true => Verdict::Missing(reason),
         false => Verdict::Refused(reason),
     }
-}
-
-/// Whether DSM runs the task now: a process of root's, `synoschedtask --run id=N`, that is not ours any
-/// more. Others can give a process any words.
-fn running(number: u32) -> bool {
-    let filter = format!("id={number}");
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let of_root = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == 0));
-    let commands = of_root.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-    commands.into_iter().any(|command| {
-        let words: Vec<&[u8]> = command.split(|&b| b == 0).collect();
-        words.iter().any(|word| word.ends_with(b"synoschedtask"))
-            && words.contains(&&b"--run"[..])
-            && words.contains(&filter.as_bytes())
-    })
 }
 
 /// `probe --chosen`: returns true if config.json names a method for scheduled tasks.

@@ -83,7 +83,11 @@ pub fn show(bench: &Workbench) -> Result<(), Fault> {
 fn scheduled_one(screen: &Screen, task: &Listed, config: Option<&Config<'_>>) {
     screen.say(format_args!("  {:>4}  {}", task.id, task.name));
     let state = if task.enabled { "enabled" } else { "disabled" };
-    let mut facts = vec![format!("{state}, of {}", task.owner)];
+    let mut facts = vec![match task.owner.as_deref() {
+        Some("") => format!("{state}, its owner does not exist any more"),
+        Some(owner) => format!("{state}, of {owner}"),
+        None => state.to_owned(),
+    }];
     facts.extend(task.next.as_ref().map(|next| format!("next run {next}")));
     facts.extend(task.last.as_ref().map(|last| format!("last run {last}")));
     facts.extend(task.status.as_ref().map(|status| format!("last result {status}")));
