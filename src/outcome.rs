@@ -22,6 +22,7 @@ pub enum Outcome {
         /// Why, for the log.
         reason: String,
         /// The run under which that is recorded, where it could be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<Box<Run>>,
     },
     /// Nobody knows whether it was started. 500.

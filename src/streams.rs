@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fs::{open, Mode, OFlags};
+use rustix::fs::{fcntl_getfl, fstat, open, FileType, Mode, OFlags};
 use rustix::io::{read, write, Errno};
 
 /// Waits until one of them has something (data, or its end), or the deadline is over: then `false`.
@@ -23,13 +23,23 @@ pub fn wait_any(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> bool {
     }
 }
 
-/// Standard input, opened anew where that is possible (a pipe, a file), so that it is nobody else's to
-/// set, and never blocking: who shares it could take away between poll(2) and read(2) what is there.
+/// Standard input, which must be a pipe to read from, opened anew, so that it is nobody else's to set, and never blocking:
+/// who shares it could take away between poll(2) and read(2) what is there.
+///
+/// Root can open whatever its caller has only named (O_PATH), or may only write. So nothing but a pipe that the caller
+/// could read is opened.
 pub fn own_stdin() -> io::Result<OwnedFd> {
+    let stdin = rustix::stdio::stdin();
+    let is_readable = !fcntl_getfl(stdin)?.intersects(OFlags::PATH | OFlags::WRONLY);
+    let is_pipe = FileType::from_raw_mode(fstat(stdin)?.st_mode) == FileType::Fifo;
+    if !(is_readable && is_pipe) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match open("/proc/self/fd/0", flags, Mode::empty()) {
         Ok(fd) => Ok(fd),
-        Err(_) => Ok(rustix::stdio::stdin().try_clone_to_owned()?),
+        // Another user's, in an installation without root.
+        Err(_) => Ok(stdin.try_clone_to_owned()?),
     }
 }
 

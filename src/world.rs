@@ -1,14 +1,19 @@
 //! Step 0: the root half makes its own world.
 //!
-//! sudo hands on much of its caller's: ignored signals, limits, umask, niceness, working directory,
-//! PATH, TZ. Nothing of that may steer what root does.
+//! sudo hands on much of its caller's: its terminal, ignored signals, limits, umask, niceness, timer slack, working
+//! directory, PATH, TZ, and by `-P` its groups. Nothing of that may steer what root does.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::process::{chdir, getrlimit, setpriority_process, setrlimit, umask, Resource, Rlimit};
+use rustix::process::{
+    chdir, geteuid, getppid, getrlimit, setpgid, setpriority_process, setrlimit, setsid, umask, Gid, Pid, Resource,
+    Rlimit,
+};
+use rustix::thread::{set_current_timer_slack, set_thread_groups, set_thread_res_gid};
 use signal_hook::consts::{
     FORBIDDEN, SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
     SIGUSR2, SIGVTALRM, SIGWINCH,
@@ -21,6 +26,8 @@ const FILES: u64 = 1024;
 // The kernel's own defaults, in bytes.
 const LOCKED: u64 = 8 << 20;
 const QUEUED: u64 = 819_200;
+// The kernel's own as well, in nanoseconds. Setting "the default" would set what the caller handed on.
+const SLACK: Option<NonZeroU64> = NonZeroU64::new(50_000);
 
 /// Frees the process of all that its caller has set; an error names the thing that could not be set.
 ///
@@ -28,13 +35,56 @@ const QUEUED: u64 = 819_200;
 /// a container) goes as high as it may. Root on a NAS has it (capabilities(7), CAP_SYS_RESOURCE).
 pub fn sanitize_process() -> Result<(), Outcome> {
     let fault = |step: &'static str| move |e: std::io::Error| Outcome::not_started(step, e);
+    own_session().map_err(fault("0g"))?;
     unignore_signals().map_err(fault("0a"))?;
     umask(Mode::from_raw_mode(0o077)); // 0b
     chdir("/").map_err(|e| fault("0c")(e.into()))?;
     limits().map_err(|e| fault("0d")(e.into()))?;
     priority().map_err(fault("0e"))?;
     forget_environment(); // 0f
+    set_current_timer_slack(SLACK).map_err(|e| fault("0h")(e.into()))?;
+    own_groups().map_err(|e| fault("0i")(e.into()))?;
     Ok(())
+}
+
+/// A session of its own: then no terminal of the caller's can stop it, end it, or hold what it writes.
+///
+/// A process that leads its group can make no session (setsid(2)); in its parent's group it leads none. A process that
+/// leads a session, or has no parent in it any more, stays there, which is as good where it has no terminal.
+fn own_session() -> std::io::Result<()> {
+    if setsid().is_ok() {
+        return Ok(());
+    }
+    // Not getpgid(2): a group of another PID namespace has the number 0, which is no `Pid`.
+    let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+    let group = field(&stat_of(&parent.to_string()), GROUP).and_then(Pid::from_raw);
+    let _ = group.map(|group| setpgid(None, Some(group)));
+    if setsid().is_ok() || field(&stat_of("self"), TERMINAL) == Some(0) {
+        return Ok(());
+    }
+    Err(std::io::Error::other("it leads a session that has a terminal"))
+}
+
+// Places in /proc/PID/stat, from the process's state on (proc(5)).
+const GROUP: usize = 2;
+const TERMINAL: usize = 4;
+
+fn stat_of(process: &str) -> String {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default()
+}
+
+fn field(stat: &str, at: usize) -> Option<i32> {
+    // The process's name, in parentheses, may contain anything.
+    stat.rsplit_once(") ")?.1.split(' ').nth(at)?.parse().ok()
+}
+
+/// Root's group alone, whatever groups `sudo -P` let the caller keep.
+fn own_groups() -> Result<(), Errno> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    set_thread_groups(&[Gid::ROOT])
 }
 
 /// An ignored signal stays so through exec(2), and an ignored SIGCHLD loses exit codes. A handler
@@ -117,6 +167,18 @@ fn forget_environment() {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_process_s_group_and_terminal() {
+        for (stat, expected) in [
+            ("7 (run) R 1 7 9 0 -1 4194560", (Some(7), Some(0))),
+            ("7 (a) R 2 3 4 5 b) R 1 7 9 34816 7 4194560", (Some(7), Some(34816))),
+            ("7 (run) R 1 7 9", (Some(7), None)),
+            ("", (None, None)),
+        ] {
+            assert_eq!((super::field(stat, super::GROUP), super::field(stat, super::TERMINAL)), expected, "{stat}");
+        }
+    }
+
     #[test]
     fn the_mask_of_ignored_signals() {
         for (status, expected) in [

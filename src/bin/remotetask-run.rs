@@ -56,6 +56,8 @@ fn steps() -> Result<Outcome, Stop> {
     let today = chrono::Local::now().date_naive();
     let granted = judge(&config, ask.credentials(), None, ask.from, today).map_err(|_| Stop::Refused)?; // 5
     Ok(match granted {
+        // The identifier names the task; another name beside it is no known form.
+        Granted::Task(_) if ask.task.is_some() => return Err(Stop::Refused),
         Granted::Task(permit) => {
             keep::settle(&home, &config.server, permit.task(), &state); // 9i
             let outcome = match ask.what {

@@ -17,6 +17,7 @@ mod servers;
 mod stand_ins;
 mod tasks;
 mod web_check;
+mod world;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -4,15 +4,15 @@ use remotetask::line::REFUSED;
 
 use super::*;
 
-const RUN: &str = "/usr/local/remotetask/remotetask-run";
+pub const RUN: &str = "/usr/local/remotetask/remotetask-run";
 
-fn ask(magickey: &str, identifier: &str) -> String {
+pub fn ask(magickey: &str, identifier: &str) -> String {
     format!(
         "{{\"v\":1,\"do\":\"start\",\"magickey\":\"{magickey}\",\"identifier\":\"{identifier}\",\"browser\":false}}"
     )
 }
 
-fn armed() -> Nas {
+pub fn armed() -> Nas {
     let nas = Nas::new();
     let argv = "[\"/bin/sh\", \"-c\", \"echo started >>/run/effects/effect\"]";
     nas.sealed_config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}}}"));
