@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod history;
 mod log;
 mod nas;
 mod over_ssh;

@@ -1,6 +1,7 @@
 //! The owner's commands, a module each.
 
-pub mod status; // alone: where things stand, and the next step
+pub mod overview; // remotetask alone: where things stand, and the next step
+pub mod status; // the last run of each task
 pub mod tasks; // what can be started
 pub mod key; // people and devices
 pub mod url; // secret URLs, as codes, as text, as a page
