@@ -27,6 +27,27 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tells of requests and runs as they came, in words; a refusal with its reason
+    #[command(
+        after_help = "Examples:\n  remotetask log --since 2h\n  remotetask log --task backup --who \"Anna's phone\"\n  \
+        remotetask log 019ac0b1c2d3\n  remotetask log -f"
+    )]
+    Log {
+        /// The reference of an answer, or a run: only what belongs to it
+        reference: Option<String>,
+        /// Goes on with what comes, until Ctrl+C
+        #[arg(short, long, conflicts_with = "reference")]
+        follow: bool,
+        /// Only this task, by its name or id
+        #[arg(long, value_name = "NAME")]
+        task: Option<String>,
+        /// Only this person or device, by the key's label or number
+        #[arg(long, value_name = "LABEL")]
+        who: Option<String>,
+        /// Only from then on: a day, a day and a time, or a span such as 30m, 2h, 7d
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+    },
     /// Lists the Task Scheduler's tasks, and those with a URL
     Tasks {
         #[command(subcommand)]

@@ -22,11 +22,12 @@ use remotetask::streams;
 
 use cli::{Cli, Command, For, Key, Tasks};
 use commands::key::NewKey;
+use commands::log::LogArgs;
 use commands::probe::ProbeArgs;
 use commands::recipes::Recipe;
 use commands::tasks::NewTask;
 use commands::url::UrlArgs;
-use commands::{key, overview, page, probe, prove, seal, status, tasks, try_request, url};
+use commands::{key, log, overview, page, probe, prove, seal, status, tasks, try_request, url};
 use install::here::HereArgs;
 use install::setup::SetupArgs;
 use install::{here, repair, setup, uninstall};
@@ -58,6 +59,10 @@ fn run(cli: Cli) -> Result<bool, Fault> {
     let Some(command) = cli.command else { return overview::run(bench).map(|()| true) };
     match command {
         Command::Status { json } => status::run(bench, json),
+        Command::Log { reference, follow, task, who, since } => {
+            let (reference, task, who) = (reference.as_deref(), task.as_deref(), who.as_deref());
+            log::run(bench, &LogArgs { reference, follow, task, who, since: since.as_deref() })
+        }
         Command::Tasks { command: None } => tasks::show(bench),
         Command::Tasks { command: Some(Tasks::Add { task, name, event, command, codes }) } => {
             tasks::add(bench, NewTask { id: task, name, event, command }, codes.codes())
