@@ -10,6 +10,7 @@ mod page;
 mod refusals;
 mod root_half;
 mod scheduler;
+mod set;
 mod support;
 mod terminal;
 mod web_half;

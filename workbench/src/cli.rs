@@ -53,6 +53,30 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<Tasks>,
     },
+    /// Sets one thing of the server, or of a task, in config.json, and applies it
+    #[command(
+        override_usage = "remotetask set NAME VALUE\n       remotetask set TASK NAME VALUE\n       \
+            remotetask set --unset [TASK] NAME",
+        after_help = "Of the server: listen, port, title, scheduler (synoschedtask, synowebapi, direct),\n\
+            events (synowebapi, esynoscheduler), panel (new, off).\n\
+            Of a task: name, get (run, confirm), cooldown, timeout, wait (seconds, or 5m, 2h),\n\
+            overlap (skip, parallel), stop and output (on, off).\n\n\
+            Examples:\n  remotetask set port 8443\n  remotetask set panel new\n  \
+            remotetask set backup timeout 2h\n  remotetask set --unset backup timeout"
+    )]
+    Set {
+        /// NAME VALUE for the server; TASK NAME VALUE for a task
+        #[arg(required = true, num_args = 1..=3, value_name = "WORDS")]
+        words: Vec<String>,
+        /// Takes the setting out of the file, so that its default holds
+        #[arg(long)]
+        unset: bool,
+        /// Says what would change, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        codes: Drawn,
+    },
     /// People and devices: a key for each
     Key {
         #[command(subcommand)]
@@ -74,6 +98,9 @@ pub enum Command {
         /// Writes a page with them beside this file, for its owner; a minute after it was opened it is gone
         #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
         page: Option<PathBuf>,
+        /// The panel's URLs: a page with a button for each task
+        #[arg(long, conflicts_with_all = ["task", "recipe", "page"])]
+        panel: bool,
         /// Shows the address that --at has noted, and nothing else
         #[arg(long, exclusive = true)]
         noted: bool,

@@ -25,9 +25,10 @@ use commands::key::NewKey;
 use commands::log::LogArgs;
 use commands::probe::ProbeArgs;
 use commands::recipes::Recipe;
+use commands::set::{Done, SetArgs};
 use commands::tasks::NewTask;
 use commands::url::UrlArgs;
-use commands::{key, log, overview, page, probe, prove, seal, status, tasks, try_request, url};
+use commands::{key, log, overview, page, probe, prove, seal, set, status, tasks, try_request, url};
 use install::here::HereArgs;
 use install::setup::SetupArgs;
 use install::{here, repair, setup, uninstall};
@@ -74,6 +75,12 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Tasks { command: Some(Tasks::Rotate { task, keep_old, codes }) } => {
             return tasks::rotate(bench, &task, keep_old, codes.codes())
         }
+        Command::Set { words, unset, dry_run, codes } => {
+            return match set::run(bench, &SetArgs { words: &words, unset, dry_run, codes: codes.codes() })? {
+                Done::Apply => repair::run(bench, false, false),
+                done => Ok(done == Done::All),
+            }
+        }
         Command::Key { command: Key::New { label, expires, from, tasks, codes } } => {
             key::new(bench, NewKey { label, expires, from, tasks }, codes.codes())
         }
@@ -83,14 +90,14 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             return key::rotate(bench, &who, old_until.as_deref(), codes.codes())
         }
         Command::Url { noted: true, .. } => url::show_noted(bench),
-        Command::Url { task, who, at, recipe, page, codes, .. } => {
+        Command::Url { task, who, at, recipe, page, panel, codes, .. } => {
             let recipe = recipe.map(|wanted| match wanted {
                 For::Curl => Recipe::Curl,
                 For::HomeAssistant => Recipe::HomeAssistant,
                 For::Ios => Recipe::Ios,
             });
             let (task, who, at, page) = (task.as_deref(), who.as_deref(), at.as_deref(), page.as_deref());
-            url::run(bench, &UrlArgs { task, who, at, recipe, codes: codes.codes(), page })
+            url::run(bench, &UrlArgs { task, who, at, recipe, codes: codes.codes(), page, panel })
         }
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return try_request::run(bench, from),

@@ -55,6 +55,7 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
     }
 
     let plain = config.server.magic_keys.iter().any(|key| !key.key.sealed)
+        || config.server.panel.as_ref().is_some_and(|key| !key.sealed)
         || config.tasks.iter().any(|task| task.identifiers.iter().any(|key| !key.sealed));
     let has_scheduler = Path::new(&*config.server.synoschedtask).exists();
     let scheduled = config.tasks.iter().any(|task| matches!(task.starts, Starts::Scheduled(_)));
