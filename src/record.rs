@@ -350,6 +350,12 @@ pub fn sweep(state: &Path) {
     all(state).iter().for_each(Runs::sweep);
 }
 
+/// The records that are kept of all tasks' runs, each run as it is now.
+pub fn history(state: &Path) -> Vec<Record> {
+    let records = |runs: Runs| runs.names("json").into_iter().filter_map(move |run| runs.get(&run));
+    all(state).into_iter().flat_map(records).collect()
+}
+
 fn all(state: &Path) -> Vec<Runs> {
     let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
     let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));

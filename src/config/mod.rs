@@ -20,6 +20,7 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 
 use crate::key::{Digest, Key};
+pub use schema::nearly;
 pub use values::as_argv;
 
 /// A valid configuration. It borrows from the file's text.

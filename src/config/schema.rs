@@ -93,7 +93,7 @@ fn unknown<E: Error>(name: &str, here: &[&str]) -> Result<(), E> {
 
 /// Compares two names by the letters that have to be changed, added or left out to make one of the other: two at most.
 /// Capitals count as small letters.
-fn nearly(name: &str, known: &str) -> bool {
+pub fn nearly(name: &str, known: &str) -> bool {
     if name.len() > known.len() + 2 {
         return false;
     }

@@ -205,6 +205,41 @@ const ROWS: &[Row<Sandbox>] = &[
         cured: true,
     },
     Row {
+        code: "panel-published",
+        plant: |sandbox| {
+            let fields = format!("\"listen\": \"0.0.0.0\", \"panel\": \"{}\", \"magickey\": \"{}\"", sealed("hjhass665t"), sealed(MAGIC));
+            server(sandbox, &fields, &task("\"command\": [\"/bin/true\"]"));
+        },
+        says: "The panel's key stands in a published example: everybody knows it.",
+        cure: "Take a new one. Its old URLs are refused then: `sudo FOLDER/remotetask set panel new`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "panel-weak",
+        plant: |sandbox| {
+            let fields = format!("\"panel\": \"my-password-1\", \"magickey\": \"{}\"", sealed(MAGIC));
+            server(sandbox, &fields, &task("\"command\": [\"/bin/true\"]"));
+            remotetask(sandbox, &["seal"]).ok();
+        },
+        says: "The panel's key is weak: it has fewer than 16 characters.",
+        cure: "Take a new one. Its old URLs are refused then: `sudo FOLDER/remotetask set panel new`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "keys-same-label",
+        plant: |sandbox| {
+            let key = |label: &str, key: &str| format!("{{\"label\": \"{label}\", \"key\": \"{}\"}}", sealed(key));
+            let keys = [key("Anna", MAGIC), key("x", "key-of-somebody-x"), key("anna", "key-of-somebody-y")].join(", ");
+            server(sandbox, &format!("\"magickey\": [{keys}]"), &task("\"command\": [\"/bin/true\"]"));
+        },
+        says: "Several magic keys have the label Anna: #1, #3. The log and the answers cannot tell their callers apart.",
+        cure: "Give each a label of its own in config.json: `sudo vi FOLDER/config.json`",
+        along: &[],
+        cured: false,
+    },
+    Row {
         code: "keys-plain",
         plant: |sandbox| {
             sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));

@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod history;
 mod life;
 mod log;
 mod nas;
@@ -10,6 +11,7 @@ mod page;
 mod refusals;
 mod root_half;
 mod scheduler;
+mod set;
 mod support;
 mod terminal;
 mod web_half;

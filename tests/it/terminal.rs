@@ -184,13 +184,27 @@ fn where_things_stand_fits_on_the_screen() {
         "true",
         ", \"name\": \"A name that is rather long, so that a line with it has to be wrapped\"",
     );
-    for command in ["", "tasks", "key list", "--help", "key new --help"] {
+    for command in ["", "status", "tasks", "key list", "--help", "key new --help", "log --help"] {
         let terminal = Terminal::running(&sandbox, &format!("$P {command}"));
         let screen = terminal.showing("[0]");
         let piped = crate::workbench::remotetask(&sandbox, &command.split_whitespace().collect::<Vec<_>>());
         // As it was written, line for line: nothing was broken by the terminal.
         assert_eq!(screen.split("[0]").next(), Some(piped.ok()), "{command}");
     }
+}
+
+/// On a terminal the words of an event stand beside its time; in a pipe it is one line.
+#[test]
+fn a_timeline_beside_its_times() {
+    let sandbox = Sandbox::with_command("true");
+    sandbox.get("/a/b").send();
+    let terminal = Terminal::of_width(60, &sandbox, "$P log");
+    let screen = terminal.showing("[0]");
+    let lines: Vec<&str> = screen.lines().collect();
+    assert!(lines[0].starts_with("20") && lines[0].ends_with("A caller without a valid magic key, from"), "{screen}");
+    assert!(lines[1].starts_with(&" ".repeat(20)) && lines[1].contains("192.168.1.7, was refused"), "{screen}");
+    let said = crate::workbench::remotetask(&sandbox, &["log"]);
+    assert_eq!(said.ok().lines().count(), 1);
 }
 
 /// Words are not broken in the middle, and nothing is wider than it can be read well.

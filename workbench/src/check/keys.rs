@@ -26,6 +26,15 @@ findings! {
     Weak { whose, why, kind, name }: "key-weak", Advice,
         "The key of <whose> is weak: <why>.",
         "Take a new one. Its old URLs are refused then: `sudo remotetask <kind> rotate <name>`";
+    PanelPublished {}: "panel-published", Fault,
+        "The panel's key stands in a published example: everybody knows it.",
+        "Take a new one. Its old URLs are refused then: `sudo remotetask set panel new`";
+    PanelWeak { why }: "panel-weak", Advice,
+        "The panel's key is weak: <why>.",
+        "Take a new one. Its old URLs are refused then: `sudo remotetask set panel new`";
+    SameLabel { label, numbers, file }: "keys-same-label", Advice,
+        "Several magic keys have the label <label>: <numbers>. The log and the answers cannot tell their callers apart.",
+        "Give each a label of its own in config.json: `sudo vi <file>`";
     PlainText { count }: "keys-plain", Advice,
         "config.json holds <count> keys in plain text. Every web application of this machine can read them \
          there.",
@@ -51,26 +60,61 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     let Some(config) = nas.config else { return found };
     let keys = each(config);
     for Named { key, whose, kind, name } in &keys {
-        let text = nas.plain.iter().find(|text| Digest::of(text.as_bytes()) == key.digest).map(String::as_str);
-        let kept = nas.secrets.as_ref().ok().and_then(|secrets| secrets.plain(&key.digest));
-        if PUBLISHED.iter().any(|known| Digest::of(known.as_bytes()) == key.digest) {
+        if is_published(key) {
             let at_home = nas.trial && config.server.listen.is_loopback();
             found.push(match at_home {
                 true => Example { whose, kind, name }.found(),
                 false => Published { whose, kind, name }.found(),
             });
-        } else if let Some(why) = text.or(kept).and_then(weakness).filter(|why| *why != Weakness::Published) {
+        } else if let Some(why) = weak(nas, key) {
             found.push(Weak { whose, why: &why, kind, name }.found());
         }
     }
     // Two identifiers of one task are one finding.
     found.dedup_by(|one, other| one.sentence == other.sentence);
-    let count = keys.iter().filter(|named| !named.key.sealed).count();
+    found.extend(config.server.panel.as_ref().and_then(|key| panel(nas, key)));
+    found.extend(same_labels(nas, &config.server.magic_keys));
+    let all = keys.iter().map(|named| &named.key).chain(&config.server.panel);
+    let count = all.filter(|key| !key.sealed).count();
     if count > 0 {
         found.push(PlainText { count: &count }.found());
     }
     found.extend(expired(config));
     found
+}
+
+fn is_published(key: &Key) -> bool {
+    PUBLISHED.iter().any(|known| Digest::of(known.as_bytes()) == key.digest)
+}
+
+/// The weakness of a key that is known here and stands in no published example.
+fn weak(nas: &Installation<'_>, key: &Key) -> Option<Weakness> {
+    let text = nas.plain.iter().find(|text| Digest::of(text.as_bytes()) == key.digest).map(String::as_str);
+    let kept = nas.secrets.as_ref().ok().and_then(|secrets| secrets.plain(&key.digest));
+    text.or(kept).and_then(weakness).filter(|why| *why != Weakness::Published)
+}
+
+fn panel(nas: &Installation<'_>, key: &Key) -> Option<Found> {
+    let at_home = nas.trial && nas.config.is_some_and(|config| config.server.listen.is_loopback());
+    match (is_published(key), at_home) {
+        (true, true) => Some(PanelWeak { why: &Weakness::Published }.found()),
+        (true, false) => Some(PanelPublished.found()),
+        (false, _) => weak(nas, key).map(|why| PanelWeak { why: &why }.found()),
+    }
+}
+
+/// Labels that several keys have; a command takes them for the same whatever the case of their letters.
+fn same_labels(nas: &Installation<'_>, keys: &[MagicKey<'_>]) -> Vec<Found> {
+    let label = |at: usize| keys[at].label.as_ref().map(|label| label.to_lowercase());
+    let same = |at: usize| (0..keys.len()).filter(move |other| label(at).is_some() && label(*other) == label(at));
+    let firsts = (0..keys.len()).filter(|at| same(*at).next() == Some(*at) && same(*at).count() > 1);
+    let found = |at: usize| {
+        let numbers: Vec<String> = same(at).map(|other| format!("#{}", other + 1)).collect();
+        let label = keys[at].label.as_deref().unwrap_or_default();
+        let file = nas.path("config.json");
+        SameLabel { label: &label, numbers: &numbers.join(", "), file: &file.display() }.found()
+    };
+    firsts.map(found).collect()
 }
 
 fn expired(config: &Config<'_>) -> Vec<Found> {

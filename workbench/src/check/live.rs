@@ -17,10 +17,9 @@ use crate::owner::edit::digests;
 use crate::owner::fault::Fault;
 use crate::owner::finding::{findings, Found, Level};
 use crate::owner::names::who;
+use crate::owner::request_log::{lines_since, Event};
 use crate::owner::secrets::new_key;
-use remotetask::files::Regular;
 use remotetask::key::Digest;
-use remotetask::log::FULL;
 use remotetask::response::{promised, start_page, START_PAGE};
 
 findings! {
@@ -403,15 +402,11 @@ impl<'u> Live<'u> {
 
 /// The refusals in the log behind the byte `before`; in all of it where its older half has gone since.
 fn refusals(log: &Path, before: u64) -> Vec<Line> {
-    let content = Regular::open(log).and_then(|file| file.read(2 * FULL as usize)).unwrap_or_default();
-    let new = usize::try_from(before).ok().and_then(|before| content.get(before..)).unwrap_or(&content);
-    let text = String::from_utf8_lossy(new);
-    let line = |line: &str| {
-        let (_, rest) = line.split_once(" refused ")?;
-        let from = rest.split_once(" from=")?.1.split(' ').next()?.to_owned();
-        Some(Line { from, why: rest.split_once(" why=")?.1.to_owned() })
+    let refused = |event: Event| match (&*event.what, event.field("from"), &event.why) {
+        ("refused", Some(from), Some(why)) => Some(Line { from: from.to_owned(), why: why.clone() }),
+        _ => None,
     };
-    text.lines().filter_map(line).collect()
+    lines_since(log, before).into_iter().filter_map(|line| refused(line.event?)).collect()
 }
 
 /// Headers that no answer may have: they lead a caller on, mark one, or let other sites read along.

@@ -3,7 +3,6 @@
 
 use crate::owner::known_keys::{first, keep};
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use crate::owner::edit::{listen_address, Edit};
 use crate::owner::fault::Fault;
 use crate::owner::finding::{findings, Found};
 use crate::owner::report::show;
+use crate::owner::request_log::{lines_since, Line};
 use crate::owner::screen::Tone;
 use crate::owner::secrets::{new_key, Secrets};
 use crate::owner::workbench::Workbench;
@@ -24,7 +24,6 @@ use crate::parts::entry_point::{noted, reached};
 use crate::parts::job::EntryPointKind;
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::key::Digest;
-use remotetask::log::FULL;
 use remotetask::record::{self, Runs};
 
 findings! {
@@ -207,7 +206,7 @@ fn proof(bench: &Workbench, live: &Live<'_>, canary: &Canary, wanted: &dyn Fn() 
     let before = fs::metadata(&log).map_or(0, |meta| meta.len());
     let answer = live.send_secretly(&format!("/{}/{}", canary.magic, canary.identifier), wanted)?;
     let line = line(&log, before, &canary.id);
-    let why = line.as_deref().and_then(|line| Some(line.split_once(" why=")?.1)).unwrap_or("the log does not say why");
+    let why = line.as_ref().and_then(|line| line.event.as_ref()?.why.as_deref()).unwrap_or("the log does not say why");
     let (why, url, status) = (&why, &live.url, &answer.status);
     let stopped_by_sudo = |why: &str| Err(Box::new(StoppedBySudo { why: &why, url }.found()));
     let not_started = |why: &str| Err(Box::new(NotStarted { why: &why }.found()));
@@ -243,13 +242,9 @@ fn proof(bench: &Workbench, live: &Live<'_>, canary: &Canary, wanted: &dyn Fn() 
 }
 
 /// The log's last line about the canary, since it had this size; or else the last refusal since then.
-fn line(log: &Path, before: u64, id: &str) -> Option<String> {
-    let mut content = Vec::new();
-    let Regular { file, .. } = Regular::open(log).ok()?;
-    file.take(2 * FULL).read_to_end(&mut content).ok()?;
-    let text = String::from_utf8_lossy(content.get(before as usize..).unwrap_or(&content)).into_owned();
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines.reverse();
-    let of_ours = lines.iter().find(|line| line.contains(id));
-    of_ours.or_else(|| lines.iter().find(|line| line.contains(" refused "))).map(|line| (*line).to_owned())
+fn line(log: &Path, before: u64, id: &str) -> Option<Line> {
+    let lines = lines_since(log, before);
+    let refused = |line: &&Line| line.event.as_ref().is_some_and(|event| event.what == "refused");
+    let of_ours = lines.iter().rev().find(|line| line.text.contains(id));
+    of_ours.or_else(|| lines.iter().rev().find(refused)).cloned()
 }

@@ -6,7 +6,7 @@ use crate::owner::known_keys::{forget, keep};
 use crate::owner::names::{quoted, who};
 use crate::owner::secrets::new_key;
 use crate::owner::strength::weakness;
-use crate::owner::urls::{show_urls, Codes};
+use crate::owner::urls::{show_panel, show_urls, Codes};
 use crate::owner::view::{each_key, KeyOf};
 use crate::owner::workbench::Workbench;
 use remotetask::key::Digest;
@@ -30,6 +30,7 @@ pub fn run(bench: &Workbench, renew: bool) -> Result<bool, Fault> {
         let Some(why) = weakness(key) else { continue };
         let (whose, rotate) = match means {
             KeyOf::MagicKey(at) => (format!("of {}", labels[*at]), format!("key rotate {}", quoted(&labels[*at]))),
+            KeyOf::Panel => ("of the panel".into(), "set panel new".into()),
             KeyOf::Task(id) => (format!("of task {id}"), format!("tasks rotate {}", quoted(id))),
         };
         screen.say(format_args!(
@@ -72,6 +73,7 @@ pub fn run(bench: &Workbench, renew: bool) -> Result<bool, Fault> {
     for (_, _, means) in &renewed {
         match means {
             KeyOf::MagicKey(at) => show_urls(bench, Some(&labels[*at]), None, Codes::Terminal)?,
+            KeyOf::Panel => show_panel(bench, None, Codes::Terminal)?,
             KeyOf::Task(id) => show_urls(bench, None, Some(id), Codes::Terminal)?,
         }
     }

@@ -1,101 +1,112 @@
-//! `remotetask` alone: where things stand, and what to do next.
+//! `status`: the last run of each task, and all that run now.
 
-use crate::owner::names::who;
-use std::path::Path;
+use chrono::{DateTime, Local};
+use serde_json::{json, Value};
 
-use chrono::Local;
-
-use crate::check;
 use crate::owner::fault::Fault;
-use crate::owner::screen::Tone;
+use crate::owner::run_words::{ended, person, span, state, time, when};
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
-use remotetask::config::Starts;
-use remotetask::record::Runs;
+use remotetask::config::Task;
+use remotetask::outcome::{Outcome, Run};
+use remotetask::record::{Record, Runs, State};
 
-/// Shows it. The first thing that is missing is what comes next.
-pub fn run(bench: &Workbench) -> Result<(), Fault> {
-    let screen = &bench.screen;
-    screen.heading(format_args!("Remote task starter {}", env!("CARGO_PKG_VERSION")));
-    let path = bench.path("config.json");
-    if path.symlink_metadata().is_err() {
-        screen.say(format_args!("In {}, without a configuration yet: no URL starts anything.", bench.folder.display()));
-        next(bench, "See what there is, and make the first URL:", &["tasks", "tasks add 7"]);
+/// A task with the runs that are to be told of.
+struct Shown<'c, 't> {
+    task: &'c Task<'t>,
+    alive: bool,
+    /// Those that are alive, the newest first; else the last one, if there is one.
+    runs: Vec<Record>,
+}
+
+/// Tells of each task, those that run now first.
+pub fn run(bench: &Workbench, as_json: bool) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let mut tasks: Vec<Shown<'_, '_>> = config.tasks.iter().map(|task| shown(bench, task)).collect();
+    tasks.sort_by_key(|task| !task.alive); // stable: else in the order of config.json
+    if as_json {
+        bench.screen.raw(&json!({ "tasks": tasks.iter().map(as_value).collect::<Vec<_>>() }));
         return Ok(());
     }
-    let view = match View::read(&bench.folder) {
-        Ok(view) => view,
-        Err(Fault(why)) => {
-            screen.say(format_args!("{why}."));
-            next(bench, "When that is done:", &["check"]);
-            return Ok(());
-        }
-    };
-    let config = view.config()?;
-    let today = Local::now().date_naive();
-    screen.say(format_args!("In {}; the configuration is valid.", bench.folder.display()));
-    let faults = check::faults_in_files(&bench.folder, &view.content, &config);
-    if faults > 0 {
-        let told = format!("{faults} by a look at files alone; remotetask check tells each, and its cure");
-        screen.mark(Tone::Fault, "faults", told);
+    if tasks.is_empty() {
+        bench.screen.say("No task can be reached yet; remotetask tasks add makes one reachable.");
     }
-    let people = config.server.magic_keys.iter().enumerate();
-    let names: Vec<String> = people
-        .map(|(at, key)| {
-            let expired = key.expires.is_some_and(|last| last < today);
-            who(at, key.label.as_deref()) + if expired { " (expired)" } else { "" }
-        })
-        .collect();
-    screen.say(format_args!("Keys: {}", names.join(", ")));
-    for task in &config.tasks {
-        let last = Runs::of(&bench.path("state"), &task.id).last();
-        let last =
-            last.map_or_else(|| "never started by URL".into(), |run| remotetask::response::summary(&(&run).into()));
-        screen.say(format_args!("Task {}: {last}", task.id));
-    }
-
-    let plain = config.server.magic_keys.iter().any(|key| !key.key.sealed)
-        || config.tasks.iter().any(|task| task.identifiers.iter().any(|key| !key.sealed));
-    let has_scheduler = Path::new(&*config.server.synoschedtask).exists();
-    let scheduled = config.tasks.iter().any(|task| matches!(task.starts, Starts::Scheduled(_)));
-    match () {
-        () if faults > 0 => {
-            next(bench, "Something would not work, or others could start something. See what:", &["check"])
-        }
-        () if config.tasks.is_empty() => next(
-            bench,
-            "No task can be reached yet. See what there is, and make one reachable:",
-            &["tasks", "tasks add 7"],
-        ),
-        () if plain => next(
-            bench,
-            "Keys stand in config.json as they are; all that runs as the web server's user can read them there:",
-            &["seal"],
-        ),
-        () if scheduled && !view.scheduler_chosen && has_scheduler => next(
-            bench,
-            "Which way starts a scheduled task on this box has not been tried yet. With a harmless one:",
-            &["probe"],
-        ),
-        () if view.secrets.url().is_none() => next(
-            bench,
-            "Say once by which name this NAS is reached, so that URLs are shown as they are used:",
-            &["url --at https://nas.example.org"],
-        ),
-        () => next(
-            bench,
-            "See whether everything works, from the web server to the task:",
-            &[&format!("check --url {}", view.base(&config)), "--help"],
-        ),
-    }
+    tasks.iter().for_each(|task| tell(bench, task));
     Ok(())
 }
 
-fn next(bench: &Workbench, why: &str, commands: &[&str]) {
-    bench.screen.gap();
-    bench.screen.heading("Next");
-    bench.screen.say(why);
-    for command in commands {
-        bench.screen.literal(format_args!("  {} {command}", bench.typed()));
+fn shown<'c, 't>(bench: &Workbench, task: &'c Task<'t>) -> Shown<'c, 't> {
+    let runs = Runs::of(&bench.path("state"), &task.id);
+    let mut alive = runs.alive();
+    alive.sort_by(|one, other| other.run.cmp(&one.run));
+    match alive.is_empty() {
+        false => Shown { task, alive: true, runs: alive },
+        true => Shown { task, alive: false, runs: runs.last().into_iter().collect() },
     }
+}
+
+fn tell(bench: &Workbench, shown: &Shown<'_, '_>) {
+    let screen = &bench.screen;
+    let id = &shown.task.id;
+    match shown.task.name.as_deref().filter(|name| name != id) {
+        Some(name) => screen.heading(format_args!("{name} ({id})")),
+        None => screen.heading(id),
+    }
+    if shown.runs.is_empty() {
+        screen.say("  never started by URL");
+    }
+    for run in &shown.runs {
+        let by = person(&run.who);
+        let started = time(run.started);
+        let at = started.map(when).unwrap_or_else(|| "a time that is not known".into());
+        if shown.alive {
+            let age = started.map(|at| (Local::now() - at).num_milliseconds());
+            let age = age.and_then(|ms| u64::try_from(ms).ok()).map(|ms| format!(", for {}", span(ms)));
+            screen.say(format_args!("  is running since {at}{}; started by {by}", age.unwrap_or_default()));
+            continue;
+        }
+        screen.say(format_args!("  {}", state(run)));
+        let asked = if run.state == State::NotStarted { "asked for" } else { "started" };
+        let took = run.duration_ms.map(|ms| format!(", after {}", span(ms))).unwrap_or_default();
+        let end = ended(run).and_then(time).map(|end| format!("; ended {}{took}", later(end, started)));
+        let end = end.unwrap_or_default();
+        screen.say(format_args!("  {asked} by {by} at {at}{end}"));
+        if run.state == State::NotStarted {
+            screen.literal(format_args!("  {} log {}", bench.typed(), run.run));
+        }
+    }
+}
+
+/// A time after another: on the same day its clock time alone.
+fn later(time: DateTime<Local>, before: Option<DateTime<Local>>) -> String {
+    match before.is_some_and(|before| before.date_naive() == time.date_naive()) {
+        true => time.format("%H:%M:%S").to_string(),
+        false => when(time),
+    }
+}
+
+fn as_value(shown: &Shown<'_, '_>) -> Value {
+    let runs: Vec<Value> = shown.runs.iter().map(run_value).collect();
+    json!({ "task": shown.task.id, "name": shown.task.shown(), "alive": shown.alive, "runs": runs })
+}
+
+/// A run, its state by the word that callers get for it.
+fn run_value(record: &Record) -> Value {
+    let stamp = |ms: Option<u64>| ms.and_then(time).map(|time| time.to_rfc3339());
+    let (step, reason) = record.fault.clone().unzip();
+    let reference = (record.state == State::NotStarted).then_some(&record.run);
+    json!({
+        "run": record.run,
+        "state": remotetask::response::state(&Outcome::Last { run: Some(Run::from(record)) }),
+        "who": person(&record.who),
+        "started": stamp(Some(record.started)),
+        "ended": stamp(ended(record)),
+        "duration_ms": record.duration_ms,
+        "exit": record.exit,
+        "signal": record.signal,
+        "step": step,
+        "reason": reason,
+        "reference": reference,
+    })
 }

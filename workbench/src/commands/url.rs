@@ -8,7 +8,7 @@ use crate::owner::addresses::address;
 use crate::owner::edit::lock_config;
 use crate::owner::fault::Fault;
 use crate::owner::secrets::Secrets;
-use crate::owner::urls::{show_urls, Codes};
+use crate::owner::urls::{show_panel, show_urls, Codes};
 use crate::owner::workbench::Workbench;
 
 /// The arguments of `url`.
@@ -25,6 +25,8 @@ pub struct UrlArgs<'w> {
     pub codes: Codes,
     /// A page beside this file, in place of the screen.
     pub page: Option<&'w Path>,
+    /// The panel's URLs in place of the tasks'.
+    pub panel: bool,
 }
 
 /// `url`.
@@ -38,6 +40,7 @@ pub fn run(bench: &Workbench, wanted: &UrlArgs<'_>) -> Result<(), Fault> {
             bench.screen.literal(page.display());
             Ok(())
         }
+        _ if wanted.panel => show_panel(bench, wanted.who, wanted.codes),
         (_, Some(recipe)) => show_recipe(bench, wanted.task, wanted.who, recipe),
         _ => show_urls(bench, wanted.who, wanted.task, wanted.codes),
     }

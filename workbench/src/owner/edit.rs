@@ -111,6 +111,11 @@ impl Edit {
         layout(&self.value)
     }
 
+    /// Judges the change as [`Edit::commit`] does, and makes none.
+    pub fn try_out(self) -> Result<(), Fault> {
+        would_be_valid(&self.text())
+    }
+
     /// Makes the change. What goes with it (keys.json) is done before the result is dropped.
     pub fn commit(self) -> Result<ConfigLock, Fault> {
         let text = self.text();
@@ -119,9 +124,7 @@ impl Edit {
 
     /// Makes the file this text, in the owner's own layout.
     pub fn commit_as(self, text: String) -> Result<ConfigLock, Fault> {
-        if let Err(refusal) = config::read(text.as_bytes()) {
-            return Err(Fault(format!("config.json stays as it is, for it would be refused: {}", refusal.message)));
-        }
+        would_be_valid(&text)?;
         remotetask::drill("before a change is written");
         let now = match Regular::open(&self.path).and_then(|file| file.read(CONFIG_MAX)) {
             Ok(content) => Some(content),
@@ -136,6 +139,14 @@ impl Edit {
         }
         replace(&self.path, text.as_bytes(), self.like)?;
         Ok(self.held)
+    }
+}
+
+/// Refuses a text that would be refused in the place of config.json.
+fn would_be_valid(text: &str) -> Result<(), Fault> {
+    match config::read(text.as_bytes()) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(Fault(format!("config.json stays as it is, for it would be refused: {}", refusal.message))),
     }
 }
 
@@ -176,10 +187,14 @@ pub fn listen_address(folder: &Path) -> Result<SocketAddr, Fault> {
     Ok(SocketAddr::new(server.listen, server.port))
 }
 
-/// All digests of a configuration: of its magic keys and its identifiers.
+/// All digests of a configuration: of its magic keys, its panel and its identifiers.
 pub fn digests(config: &Config<'_>) -> Vec<Digest> {
     let magic = config.server.magic_keys.iter().map(|entry| entry.key.digest);
-    magic.chain(config.tasks.iter().flat_map(|task| task.identifiers.iter().map(|key| key.digest))).collect()
+    let panel = config.server.panel.iter().map(|key| key.digest);
+    magic
+        .chain(panel)
+        .chain(config.tasks.iter().flat_map(|task| task.identifiers.iter().map(|key| key.digest)))
+        .collect()
 }
 
 /// `value` as a list: one thing without brackets becomes the only one of a list.

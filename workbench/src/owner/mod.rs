@@ -3,6 +3,8 @@
 pub mod fault; // an error in an owner's words
 pub mod screen; // the owner's terminal, or a pipe
 pub mod finding; // a fault or advice of `check`, declared once
+pub mod run_words; // runs in an owner's words
+pub mod request_log; // log.txt, read
 pub mod report; // findings on the screen
 pub mod workbench; // the installation of this program
 pub mod strength; // guesses that a key takes

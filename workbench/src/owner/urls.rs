@@ -23,22 +23,8 @@ pub fn show_urls(bench: &Workbench, only: Option<&str>, task: Option<&str>, code
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
     let screen = &bench.screen;
-    let base = view.base(&config);
     let urls = urls(&view, &config, only, task)?;
-    for shown in &urls {
-        screen.gap();
-        screen.heading(&shown.heading);
-        match &shown.url {
-            Ok(url) => {
-                screen.literal(format_args!("  {url}"));
-                let wanted = codes == Codes::Always || codes == Codes::Terminal && screen.terminal;
-                if wanted && !is_own(&base) && !screen.code(url) {
-                    screen.say(format_args!("  This URL is too long for a code of {} columns.", screen.width));
-                }
-            }
-            Err(why) => screen.say(format_args!("  {why}")),
-        }
-    }
+    show_each(bench, &view.base(&config), &urls, codes);
     if urls.is_empty() {
         screen.gap();
         match (config.tasks.is_empty(), task) {
@@ -50,12 +36,64 @@ pub fn show_urls(bench: &Workbench, only: Option<&str>, task: Option<&str>, code
             _ => screen.say("This key may start none of these."),
         }
     }
+    warn(bench, &view.base(&config), &urls, "start its task");
+    Ok(())
+}
+
+/// The panel's URL of this person, or of each.
+pub fn show_panel(bench: &Workbench, only: Option<&str>, codes: Codes) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let base = view.base(&config);
+    let Some(panel) = &config.server.panel else {
+        return Err(Fault::new(
+            "there is no panel, a page with a button for each task; make one: remotetask set panel new",
+        ));
+    };
+    let url = |magic_key: &MagicKey<'_>| {
+        Some(format!("{base}/{}/{}", view.plain(&magic_key.key.digest)?, view.plain(&panel.digest)?))
+    };
+    let fix = |name: &str| match view.plain(&panel.digest) {
+        None => "remotetask set panel new".to_owned(),
+        Some(_) => format!("remotetask key rotate {}", quoted(name)),
+    };
+    let shown = |(name, magic_key): (String, &MagicKey<'_>)| Shown {
+        heading: format!("{name}: the panel"),
+        url: url(magic_key).ok_or_else(|| unknown(&fix(&name))),
+    };
+    let urls: Vec<Shown> = people(&config, only)?.into_iter().map(shown).collect();
+    show_each(bench, &base, &urls, codes);
+    warn(bench, &base, &urls, "start all of its tasks");
+    Ok(())
+}
+
+fn show_each(bench: &Workbench, base: &str, urls: &[Shown], codes: Codes) {
+    let screen = &bench.screen;
+    for shown in urls {
+        screen.gap();
+        screen.heading(&shown.heading);
+        match &shown.url {
+            Ok(url) => {
+                screen.literal(format_args!("  {url}"));
+                let wanted = codes == Codes::Always || codes == Codes::Terminal && screen.terminal;
+                if wanted && !is_own(base) && !screen.code(url) {
+                    screen.say(format_args!("  This URL is too long for a code of {} columns.", screen.width));
+                }
+            }
+            Err(why) => screen.say(format_args!("  {why}")),
+        }
+    }
+}
+
+/// What to know about URLs, where some were shown.
+fn warn(bench: &Workbench, base: &str, urls: &[Shown], can: &str) {
+    let screen = &bench.screen;
     if urls.iter().any(|shown| shown.url.is_ok()) {
         screen.gap();
-        screen.say(
-            "Whoever has such a URL can start its task: do not send it by chat or mail, where a preview would open it.",
-        );
-        if is_own(&base) {
+        screen.say(format_args!(
+            "Whoever has such a URL can {can}: do not send it by chat or mail, where a preview would open it."
+        ));
+        if is_own(base) {
             screen.say(format_args!(
                 "No phone finds {base}: it means the very machine that asks. Say once how the NAS is reached, and codes are \
                  drawn:"
@@ -63,7 +101,14 @@ pub fn show_urls(bench: &Workbench, only: Option<&str>, task: Option<&str>, code
             screen.literal(format_args!("  {} url --at https://nas.example.org", bench.typed()));
         }
     }
-    Ok(())
+}
+
+/// The words in the place of a URL that cannot be shown.
+fn unknown(fix: &str) -> String {
+    format!(
+        "One of its keys stands in config.json as a digest, and was never known here. Its URL works, but cannot be shown; \
+         a new one can: {fix}"
+    )
 }
 
 /// One person's URL of one task.
@@ -86,16 +131,7 @@ pub fn urls(view: &View, config: &Config<'_>, only: Option<&str>, task: Option<&
                 None => format!("remotetask key rotate {}", quoted(&name)),
                 Some(_) => format!("remotetask tasks rotate {}", quoted(&task.id)),
             };
-            urls.push(Shown {
-                heading: format!("{name}: {}", task.shown()),
-                url: url.ok_or_else(|| {
-                    format!(
-                        "One of its keys stands in config.json as a digest, and was never known here. Its URL works, but \
-                         cannot be shown; a new one can: {}",
-                        fix()
-                    )
-                }),
-            });
+            urls.push(Shown { heading: format!("{name}: {}", task.shown()), url: url.ok_or_else(|| unknown(&fix())) });
         }
     }
     Ok(urls)

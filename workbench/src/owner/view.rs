@@ -95,6 +95,7 @@ pub fn published_key(content: &[u8]) -> Option<String> {
                 KeyOf::MagicKey(at) => {
                     format!("the magic key {}", who(at, labels.get(at).and_then(Option::as_deref)))
                 }
+                KeyOf::Panel => "the panel's key".into(),
                 KeyOf::Task(id) => format!("the key of task {id}"),
             });
         }
@@ -112,11 +113,13 @@ pub fn is_published(whose: &str) -> String {
 pub enum KeyOf {
     /// A magic key: the entry's number, from 0.
     MagicKey(usize),
+    /// The panel's key.
+    Panel,
     /// A task's key: the task's id.
     Task(String),
 }
 
-/// Visits each key of a valid configuration, magic keys first.
+/// Visits each key of a valid configuration: magic keys, the panel's, the tasks'.
 pub fn each_key(value: &mut Value, visit: &mut dyn FnMut(KeyOf, &mut String)) {
     let server = if value.get("server").is_some() { &mut value["server"] } else { &mut *value };
     for (number, entry) in several(&mut server["magickey"]).iter_mut().enumerate() {
@@ -124,6 +127,9 @@ pub fn each_key(value: &mut Value, visit: &mut dyn FnMut(KeyOf, &mut String)) {
         if let Value::String(key) = key {
             visit(KeyOf::MagicKey(number), key);
         }
+    }
+    if let Some(Value::String(key)) = server.get_mut("panel") {
+        visit(KeyOf::Panel, key);
     }
     let Some(tasks) = value["tasks"].as_object_mut() else { return };
     for (id, task) in tasks {

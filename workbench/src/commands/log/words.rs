@@ -1,0 +1,181 @@
+//! A sentence an event.
+
+use std::collections::HashMap;
+
+use super::timeline::{Event, What};
+use crate::owner::request_log;
+use crate::owner::run_words::{failed, person, span, state, time, unquoted, when};
+use crate::owner::screen::Tone;
+use remotetask::config::Config;
+use remotetask::record::{Record, State};
+
+/// The tasks' names by their ids.
+pub struct Names(HashMap<String, String>);
+
+impl Names {
+    /// Those of a configuration.
+    pub fn of(config: Option<&Config<'_>>) -> Names {
+        let tasks = config.into_iter().flat_map(|config| &config.tasks);
+        Names(tasks.map(|task| (task.id.to_string(), task.shown().to_owned())).collect())
+    }
+
+    fn shown(&self, id: &str) -> String {
+        match self.0.get(id) {
+            Some(name) if name != id => format!("{name} ({id})"),
+            _ => format!("task {id}"),
+        }
+    }
+}
+
+/// The time of an event; before a line of log.txt that has not its form, the file's name.
+pub fn mark(event: &Event) -> String {
+    match &event.what {
+        What::Line(line) if line.event.is_none() => "log.txt:".into(),
+        _ => u64::try_from(event.at).ok().and_then(time).map_or_else(|| "at some time".into(), when),
+    }
+}
+
+/// Its weight.
+pub fn tone(event: &Event) -> Tone {
+    let level = |line: &request_log::Line| line.event.as_ref().map(|event| event.level.clone());
+    match &event.what {
+        What::Start(record) if record.state == State::NotStarted => Tone::Fault,
+        What::Start(_) => Tone::Good,
+        What::End(record) if record.state == State::Finished => Tone::Good,
+        What::End(_) => Tone::Fault,
+        What::Line(line) => match level(line).as_deref() {
+            Some("INFO") => Tone::Good,
+            Some("ERROR") => Tone::Fault,
+            _ => Tone::Advice,
+        },
+    }
+}
+
+/// What happened. The screen escapes it.
+pub fn sentence(event: &Event, names: &Names) -> String {
+    match &event.what {
+        What::Start(record) => start(record, names),
+        What::End(record) => {
+            let took = record.duration_ms.map(|ms| format!(" after {}", span(ms))).unwrap_or_default();
+            format!("{} {}{took} (run {}).", names.shown(&record.task), state(record), record.run)
+        }
+        What::Line(line) => match &line.event {
+            Some(event) => request(event, names).unwrap_or_else(|| line.text.clone()),
+            None => line.text.clone(),
+        },
+    }
+}
+
+fn start(record: &Record, names: &Names) -> String {
+    let (who, task, run) = (person(&record.who), names.shown(&record.task), &record.run);
+    match record.state {
+        State::NotStarted | State::Handed | State::Handing => {
+            format!("{who} asked for {task}, which {} (run {run}).", state(record))
+        }
+        _ => format!("{who} started {task} (run {run})."),
+    }
+}
+
+/// A line of log.txt in words, if it is one of those that are known.
+fn request(event: &request_log::Event, names: &Names) -> Option<String> {
+    if let Some(fault) = event.what.strip_prefix("fault ") {
+        return Some(format!(
+            "A fault here: {fault}{}",
+            event.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+        ));
+    }
+    let caller = match event.field("who")? {
+        "unknown" => "A caller without a valid magic key".to_owned(),
+        who => person(who),
+    };
+    let caller = match event.field("from")? {
+        "unknown" => format!("{caller}, from an unknown address,"),
+        from => format!("{caller}, from {from},"),
+    };
+    let (numbers, why) = event.why.as_deref().map(numbered).unwrap_or_default();
+    let mut notes: Vec<String> = Vec::new();
+    if !numbers.is_empty() {
+        notes.push(format!("{} {}", if numbers.len() == 1 { "check" } else { "checks" }, numbers.join(", ")));
+    }
+    notes.extend(event.field("reference").map(|reference| format!("reference {reference}")));
+    notes.extend(event.field("run").map(|run| format!("run {run}")));
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+    let why = if why.is_empty() { why } else { format!(": {why}") };
+    if event.what == "refused" {
+        return Some(format!("{caller} was refused{why}{notes}."));
+    }
+    let task = names.shown(&unquoted(event.field("task")?));
+    let number = |name| event.field(name).and_then(|text| text.parse::<i32>().ok());
+    let failed = || failed(number("exit"), number("signal"));
+    let did = match event.what.strip_prefix("asked ") {
+        Some("panel") => "looked at the panel".into(),
+        Some(word) => format!("asked about {task}, which {}", past(word, failed)?),
+        None => match &*event.what {
+            "panel" => "looked at the panel".into(),
+            "started" => format!("started {task}"),
+            "running" => format!("asked for {task}, which was running already"),
+            "cooling" => format!("asked for {task} again before its cool-down was over"),
+            "busy" => format!("asked for {task} while too many runs were alive"),
+            "not_started" => format!("asked for {task}, which was not started"),
+            "unknown" => format!("asked for {task}, and whether it started is not known"),
+            what if what.starts_with("shown again ") => format!("asked for {task} again, and was shown its last run"),
+            what => format!("asked for {task}, which {}", past(what, failed)?),
+        },
+    };
+    Some(format!("{caller} {did}{why}{notes}."))
+}
+
+/// The state of a run as the log has it.
+fn past(word: &str, failed: impl Fn() -> String) -> Option<String> {
+    Some(match word {
+        "running" => "was running".into(),
+        "started" => "was handed to DSM".into(),
+        "unknown" => "had perhaps been handed to DSM".into(),
+        "finished" => "had ended well".into(),
+        "failed" => failed(),
+        "timed_out" => "was ended because its time limit was over".into(),
+        "stopped" => "was stopped".into(),
+        "interrupted" => "was interrupted".into(),
+        "not_started" => "could not be started".into(),
+        "never" => "had never been started".into(),
+        _ => return None,
+    })
+}
+
+/// The numbers of checks at the beginning of a reason, and the words behind them.
+fn numbered(why: &str) -> (Vec<&str>, String) {
+    let is_number = |word: &&str| {
+        let letter = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        match (word.len() - letter.len(), letter.as_bytes()) {
+            (1, []) => true,
+            (1..=2, [letter]) => letter.is_ascii_lowercase(),
+            _ => false,
+        }
+    };
+    let mut rest = why;
+    let mut numbers = Vec::new();
+    while let Some((word, behind)) = rest.split_once(' ').filter(|(word, _)| is_number(word)) {
+        numbers.push(word);
+        rest = behind;
+    }
+    (numbers, unquoted(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_a_reason() {
+        for (why, numbers, words) in [
+            ("5b 5c wrong magic key and identifier", vec!["5b", "5c"], "wrong magic key and identifier"),
+            ("7b \"/no: such\"", vec!["7b"], "/no: such"),
+            ("sudo \"a password is required\"", vec![], "sudo \"a password is required\""),
+            ("32 runs are alive", vec![], "32 runs are alive"),
+            ("4 5 the root half disagrees", vec!["4", "5"], "the root half disagrees"),
+            ("", vec![], ""),
+        ] {
+            assert_eq!(numbered(why), (numbers, words.to_owned()));
+        }
+    }
+}
