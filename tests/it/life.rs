@@ -355,7 +355,9 @@ fn the_owner_is_told_of_each_kind_of_failure_and_of_nothing_else() {
     awaited(&stopped.path("pid"));
     assert_eq!(ask(&stopped, "stop")["is"], "stopped");
     stopped.write("failing", "");
-    assert_eq!(ask(&stopped, "start")["is"], "started");
+    // It may have ended by then.
+    let is = ask(&stopped, "start")["is"].clone();
+    assert!(is == "started" || is == "failed", "{is}");
     assert_eq!(awaited(&stopped.path("reports")), "failed/1\n");
 }
 

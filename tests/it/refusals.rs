@@ -126,7 +126,7 @@ fn every_refused_configuration_refuses_alike_and_starts_nothing() {
         good.replace("\"server\"", "\"sever\""),
         good.replace("\"tasks\"", "\"task\""),
         good.replace("\"command\"", "\"comand\""),
-        good.replace("\"command\"", "\"timeout\": 5, \"command\""),
+        good.replace("\"command\"", "\"timeout\": \"5\", \"command\""),
         good.replace("\"command\"", "\"command\": [\"/bin/true\"], \"command\""),
         good.replace("\"identifier\"", "\"name\": 7, \"identifier\""),
         good.replace("[\"/bin/touch\"", "[\"touch\""),
