@@ -297,8 +297,7 @@ fn reporting(line: &str, more: &str) -> Sandbox {
          [ ! -p $T/gate ] || read -r word <$T/gate; echo \"$REMOTETASK_STATE/$REMOTETASK_EXIT\" >>$T/reports",
     );
     let argv = serde_json::to_string(&["/bin/sh", "-c", &line.replace("$T", &folder)]).expect("JSON");
-    let task =
-        format!("\"t\": {{\"identifier\": \"{TASK}\", \"name\": \"Back up\", \"command\": {argv}{more}}}");
+    let task = format!("\"t\": {{\"identifier\": \"{TASK}\", \"name\": \"Back up\", \"command\": {argv}{more}}}");
     sandbox.config(&format!("\"on_failure\": [\"{}\"],", report.display()), &task);
     sandbox
 }
