@@ -410,3 +410,26 @@ fn a_report_that_does_not_end() {
     assert!(lives(&pids[0]));
     until("the end of all", || both.iter().all(|pid| !lives(pid)).then_some(()));
 }
+
+/// Another task's start, which sweeps locks away, hides no interrupted run, and no older one of the same task.
+#[test]
+fn every_interrupted_run_is_told() {
+    let sandbox = reporting("echo $$ >>$T/pids; exec sleep 600", ", \"wait\": 0, \"overlap\": \"parallel\"");
+    let other = "\"u\": {\"identifier\": \"another-key-u\", \"command\": [\"/bin/true\"]}";
+    let config = sandbox.read("config.json").replace("\"tasks\": {", &format!("\"tasks\": {{{other}, "));
+    sandbox.raw_config(&config);
+    // Until the turn lets two runs begin, one after the other is one.
+    let started = (0..2).filter(|_| ask(&sandbox, "start")["is"] == "started").count();
+    let pids = lines(&sandbox, "pids", started);
+    for pid in &pids {
+        let keeper = parent(pid);
+        kill("-KILL", &keeper);
+        until("the keeper's end", || (!lives(&keeper)).then_some(()));
+        kill("-KILL", pid);
+        until("the command's end", || (!lives(pid)).then_some(()));
+    }
+    let answer = sandbox.get(&format!("/{MAGIC}/another-key-u")).send();
+    assert_eq!(answer.status(), "200 OK");
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    assert_eq!(lines(&sandbox, "reports", started), vec!["interrupted/"; started]);
+}

@@ -199,3 +199,25 @@ fn a_reboot_in_the_middle() {
     assert!(lives(&pid) && !lives(&second));
     kill(&pid);
 }
+
+/// A run that fills the disk is stopped too, and is called stopped once there is room for that.
+#[test]
+fn a_stop_on_a_full_disk() {
+    let nas = Nas::with_task("mkdir -p $T/all; echo $$ >>$T/all/pids; exec sleep 600", ", \"wait\": 0, \"stop\": true");
+    let state = at("state");
+    fs::create_dir(&state).expect("state");
+    let mount = |words: &[&str]| assert!(Command::new(words[0]).args(&words[1..]).status().expect("mount").success());
+    mount(&["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", &state]);
+    assert_eq!(ask(&nas, "start")["is"], "started");
+    let pid = pids(1)[0].clone();
+    let _ = fs::write(format!("{state}/filler"), vec![0; 128 << 10]);
+    let outcome = ask(&nas, "stop");
+    assert_eq!((&outcome["is"], &outcome["state"]), (&"stopped".into(), &"stopped".into()), "{outcome}");
+    assert!(!lives(&pid));
+    fs::remove_file(format!("{state}/filler")).expect("remove");
+    assert_eq!(ask(&nas, "look")["run"]["state"], "stopped");
+    assert_eq!(ask(&nas, "stop")["is"], "not_stopped");
+    assert_eq!(ask(&nas, "start")["is"], "started");
+    assert_eq!(ask(&nas, "stop")["is"], "stopped");
+    mount(&["umount", &state]);
+}
