@@ -134,6 +134,11 @@ impl Record {
         self.ended = Some(now_ms());
     }
 
+    /// Returns true for a run that has no recorded end, though a keeper was to see it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Starting | State::Started)
+    }
+
     /// Notes that it was stopped, where its keeper could not.
     pub fn stopped(&mut self) {
         self.state = State::Stopped;
@@ -268,10 +273,12 @@ impl Runs {
         self.held().into_iter().filter(|(_, alive)| *alive).map(|(record, _)| record).collect()
     }
 
-    /// Takes the locks of runs away that are over, so that no later call asks again. Who calls this has the
+    /// Takes the locks of runs away that are over and have an end, so that no later call asks again. Who calls this has the
     /// turn: what another one announces at this moment is not over.
     pub fn sweep(&self) {
-        self.held().iter().filter(|(_, alive)| !alive).for_each(|(record, _)| self.release(&record.run));
+        let is_over = |record: &Record| !record.is_open() || record.task.is_empty();
+        let over = self.held().into_iter().filter(|(record, alive)| !alive && is_over(record));
+        over.for_each(|(record, _)| self.release(&record.run));
     }
 
     /// Each run that has a lock, and whether it is alive.
@@ -304,11 +311,10 @@ impl Runs {
 
     /// A record says "started" for ever when its keeper was killed.
     fn as_it_is(&self, mut record: Record) -> Record {
-        let open = matches!(record.state, State::Starting | State::Started);
-        if open && !self.is_held(&record.run) && !record.process_lives() && !record.begins() {
+        if record.is_open() && !self.is_held(&record.run) && !record.process_lives() && !record.begins() {
             // Its end may have been recorded in between.
             record = self.read(&record.run).unwrap_or(record);
-            if matches!(record.state, State::Starting | State::Started) {
+            if record.is_open() {
                 record.state = State::Interrupted;
             }
         }

@@ -100,7 +100,7 @@ impl Hunt<'_> {
     /// Goes on with it; returns true once it is over.
     fn is_over(&mut self, begun: Instant) -> bool {
         let record = self.runs.recorded(&self.run);
-        let open = record.as_ref().is_none_or(|record| matches!(record.state, State::Starting | State::Started));
+        let open = record.as_ref().is_none_or(Record::is_open);
         if self.strike.is_none() && !open {
             return !self.runs.is_alive(&self.run);
         }
@@ -158,16 +158,22 @@ impl Hunt<'_> {
         tree::below(&all, is_root)
     }
 
-    /// The record in the end: also where the run was ended here and its keeper, if it lived, knew nothing of the wish.
+    /// The record in the end: also where the run was ended here and its keeper, if it lived, knew nothing of the wish, and
+    /// where no disk took its end.
     fn end(&self) -> Option<Record> {
         let mut record = self.runs.get(&self.run)?;
-        let by_signal = record.state == State::Failed && matches!(record.signal, Some(9 | 15));
-        let ended_here = self.strike.is_some() && (by_signal || record.state == State::Interrupted);
+        let struck = self.strike.is_some();
+        let ended_here = match record.state {
+            State::Interrupted => struck || self.told.is_some(),
+            State::Failed => struck && matches!(record.signal, Some(9 | 15)),
+            _ => false,
+        };
+        let mut recorded = !record.is_open();
         if ended_here && !self.runs.is_alive(&self.run) {
             record.stopped();
-            let _ = self.runs.write_durably(&record);
+            recorded = self.runs.write_durably(&record).is_ok();
         }
-        if !matches!(record.state, State::Starting | State::Started) {
+        if recorded {
             self.runs.forget_wish(&self.run);
         }
         Some(record)

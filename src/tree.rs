@@ -10,8 +10,8 @@ use crate::record::Record;
 
 /// The time between the request to end (TERM) and the end (KILL).
 pub const GRACE: Duration = Duration::from_secs(5);
-/// The pause between two looks for who is left: before KILL, and from then on.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(20)];
+/// The pause between two looks for who is left: before KILL; from then on at first, and where nobody new comes at last.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(20), Duration::from_secs(1)];
 /// Looks in a row, without a pause, for what was started while the others were killed.
 const HASTE: usize = 20;
 /// The longest value of a variable, in bytes.
@@ -102,14 +102,16 @@ pub fn send(process: Process, signal: Signal) {
 pub struct Strike {
     kill: Instant,
     next: Instant,
-    told: HashSet<Process>,
+    pause: Duration,
+    asked: HashSet<Process>,
+    killed: HashSet<Process>,
 }
 
 impl Strike {
     /// Begins now.
     pub fn begin() -> Strike {
         let now = Instant::now();
-        Strike { kill: now + GRACE, next: now, told: HashSet::new() }
+        Strike { kill: now + GRACE, next: now, pause: PAUSES[1], asked: HashSet::new(), killed: HashSet::new() }
     }
 
     /// The time of the next round.
@@ -121,40 +123,41 @@ impl Strike {
     pub fn round(&mut self, find: impl Fn() -> Vec<Process>) -> bool {
         let killing = Instant::now() >= self.kill;
         let found = match killing {
-            true => kill_all(&find),
+            true => self.kill_all(&find),
             false => self.ask(find()),
         };
-        self.next = match killing {
-            true => Instant::now() + PAUSES[1],
-            false => self.kill.min(Instant::now() + PAUSES[0]),
-        };
+        let now = Instant::now();
+        self.next = if killing { now + self.pause } else { self.kill.min(now + PAUSES[0]) };
         found
     }
 
     fn ask(&mut self, found: Vec<Process>) -> bool {
         for process in &found {
-            if self.told.insert(*process) {
+            if self.asked.insert(*process) {
                 send(*process, Signal::TERM);
             }
         }
         !found.is_empty()
     }
-}
 
-/// Kills whom `find` finds, until it finds nobody new: a process that starts the next one and goes is not to get away.
-fn kill_all(find: &impl Fn() -> Vec<Process>) -> bool {
-    let mut killed = HashSet::new();
-    for _ in 0..HASTE {
-        let mut new = false;
-        for process in find() {
-            new |= killed.insert(process);
-            send(process, Signal::KILL);
+    /// Kills until nobody new is found: a process that starts the next one and goes is not to get away.
+    fn kill_all(&mut self, find: &impl Fn() -> Vec<Process>) -> bool {
+        let (mut anybody, before) = (false, self.killed.len());
+        for _ in 0..HASTE {
+            let known = self.killed.len();
+            for process in find() {
+                anybody = true;
+                self.killed.insert(process);
+                send(process, Signal::KILL);
+            }
+            if self.killed.len() == known {
+                break;
+            }
         }
-        if !new {
-            break;
-        }
+        // Who hangs in the kernel dies once it returns from there.
+        self.pause = if self.killed.len() > before { PAUSES[1] } else { PAUSES[2].min(self.pause * 2) };
+        anybody
     }
-    !killed.is_empty()
 }
 
 #[cfg(test)]

@@ -134,11 +134,12 @@ impl Keeper {
         if let Some((state, _)) = &self.strike {
             record.state = *state;
         }
-        record_end(&self.runs, record, &mut self.output);
+        if record_end(&self.runs, record, &mut self.output) {
+            self.runs.forget_wish(&record.run);
+        }
         if let Some(script) = &self.job.script {
             let _ = std::fs::remove_file(script);
         }
-        self.runs.forget_wish(&record.run);
         self.runs.release(&record.run);
         let _ = flock(&self.held, FlockOperation::Unlock);
         tell(&Word::Ended(Box::new(record.clone())));
@@ -153,15 +154,17 @@ pub fn descendants() -> Vec<Process> {
     tree::below(&Entry::all(), |entry| entry.parent == own)
 }
 
-/// The record first: it is worth a few tries, and on a full disk more than the output of this run.
-fn record_end(runs: &Runs, record: &Record, output: &mut Output) {
-    for _ in 0..3 {
-        if runs.write_durably(record).is_ok() {
-            break;
+/// The record first: it is worth a few tries, and on a full disk more than the output of this run. Returns true once it
+/// is written.
+fn record_end(runs: &Runs, record: &Record, output: &mut Output) -> bool {
+    let written = (0..3).any(|tries| {
+        if tries > 0 {
+            std::thread::sleep(Duration::from_millis(500));
         }
-        std::thread::sleep(Duration::from_millis(500));
-    }
+        runs.write_durably(record).is_ok()
+    });
     output.write(runs, &record.run);
+    written
 }
 
 fn tell(word: &Word) {

@@ -46,7 +46,7 @@ impl Runs {
 
     /// The record of a run that is over and has no recorded end, with the end that it has to get.
     fn dangling(&self, run: &str) -> Option<Record> {
-        let open = matches!(self.read(run)?.state, State::Starting | State::Started);
+        let open = self.read(run)?.is_open();
         let mut record = self.get(run).filter(|record| open && record.state == State::Interrupted)?;
         if self.is_wished(run) {
             record.stopped();

@@ -79,7 +79,7 @@ const TREE: &str = "trap '' TERM; echo $$ >>$T/pids; \
     (setsid sh -c 'echo $$ >>$T/pids; sleep 600 & echo $! >>$T/pids; wait' &) ; \
     sh -c 'kill -STOP $$' & echo $! >>$T/pids; \
     sh -c 'sleep 600' & echo $! >>$T/pids; \
-    while :; do sleep 600; done";
+    sleep 600; true";
 
 #[test]
 fn a_time_limit_ends_the_whole_tree() {
@@ -98,7 +98,8 @@ fn a_time_limit_ends_the_whole_tree() {
 #[test]
 fn a_time_limit_asks_first_and_spares_what_is_left_of_an_ended_run() {
     let sandbox = Sandbox::with_task(
-        "if [ -e $T/second ]; then trap 'echo asked >$T/asked; exit 7' TERM; sleep 600 & wait; \
+        "if [ -e $T/second ]; then (trap '' TERM; exec sleep 600) >/dev/null 2>&1 & echo $! >$T/deaf; \
+         trap 'echo asked >$T/asked; exit 7' TERM; sleep 600 & wait; \
          else sleep 600 & echo $! >$T/left; fi",
         ", \"timeout\": 1, \"wait\": 30",
     );
@@ -108,6 +109,8 @@ fn a_time_limit_asks_first_and_spares_what_is_left_of_an_ended_run() {
     let outcome = ask(&sandbox, "start");
     assert_eq!((outcome["state"].as_str(), outcome["exit"].as_i64()), (Some("timed_out"), Some(7)), "{outcome}");
     assert_eq!(sandbox.read("asked"), "asked\n");
+    // It holds none of the outputs.
+    assert!(!lives(&sandbox.read("deaf")));
     // Its limit was over before the second run's.
     assert!(lives(&left));
     kill("-KILL", &left);
@@ -408,4 +411,27 @@ fn a_report_that_does_not_end() {
     let both = lines(&sandbox, "pids", 10);
     assert!(lives(&pids[0]));
     until("the end of all", || both.iter().all(|pid| !lives(pid)).then_some(()));
+}
+
+/// Another task's start, which sweeps locks away, hides no interrupted run, and no older one of the same task.
+#[test]
+fn every_interrupted_run_is_told() {
+    let sandbox = reporting("echo $$ >>$T/pids; exec sleep 600", ", \"wait\": 0, \"overlap\": \"parallel\"");
+    let other = "\"u\": {\"identifier\": \"another-key-u\", \"command\": [\"/bin/true\"]}";
+    let config = sandbox.read("config.json").replace("\"tasks\": {", &format!("\"tasks\": {{{other}, "));
+    sandbox.raw_config(&config);
+    // Until the turn lets two runs begin, one after the other is one.
+    let started = (0..2).filter(|_| ask(&sandbox, "start")["is"] == "started").count();
+    let pids = lines(&sandbox, "pids", started);
+    for pid in &pids {
+        let keeper = parent(pid);
+        kill("-KILL", &keeper);
+        until("the keeper's end", || (!lives(&keeper)).then_some(()));
+        kill("-KILL", pid);
+        until("the command's end", || (!lives(pid)).then_some(()));
+    }
+    let answer = sandbox.get(&format!("/{MAGIC}/another-key-u")).send();
+    assert_eq!(answer.status(), "200 OK");
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    assert_eq!(lines(&sandbox, "reports", started), vec!["interrupted/"; started]);
 }

@@ -8,6 +8,7 @@ mod here;
 mod hostile;
 mod install;
 mod installer;
+mod life_of_a_run;
 mod pages;
 mod php;
 mod probe;
