@@ -192,6 +192,23 @@ fn the_list_of_tasks() {
     assert_eq!(all(), Err("/usr/syno/bin/synoschedtask: No such file or directory (os error 2)".into()));
 }
 
+/// An owner that DSM does not name, and one that does not exist any more.
+#[test]
+fn owners_of_tasks() {
+    let nas = Nas::new();
+    nas.scheduled(7, "enabled", "true");
+    nas.scheduled_of(4242, 8, "disabled", b"true");
+    let shown = || super::first_hour::bench(&["tasks"]).ok().to_owned();
+    let text = shown();
+    assert!(
+        text.contains("        enabled, of root,") && text.contains("disabled, its owner does not exist any more,"),
+        "{text}"
+    );
+    box_is("no-owner");
+    let text = shown();
+    assert!(text.contains("        enabled, next run") && text.contains("        disabled, next run"), "{text}");
+}
+
 #[test]
 fn a_triggered_task_is_handed_to_dsm() {
     let nas = Nas::new();
