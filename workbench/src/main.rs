@@ -98,6 +98,9 @@ enum Command {
     Probe {
         /// The harmless task's number; without one it says how to make one
         task: Option<u32>,
+        /// The name of a harmless triggered task, in place of a number
+        #[arg(long, value_name = "NAME", conflicts_with = "task")]
+        event: Option<String>,
         /// Only reports by the exit code, 0 or 1, if a method is chosen already
         #[arg(long, exclusive = true)]
         chosen: bool,
@@ -389,8 +392,8 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return try_request::run(bench, from),
         Command::Probe { chosen: true, .. } => return probe::is_chosen(bench),
-        Command::Probe { task, yes, watch, .. } => {
-            return probe::run(bench, &ProbeArgs { task, yes, watch: Duration::from_secs(watch) })
+        Command::Probe { task, event, yes, watch, .. } => {
+            return probe::run(bench, &ProbeArgs { task, event, yes, watch: Duration::from_secs(watch) })
         }
         Command::Prove { clean: true, .. } => return prove::clean(bench),
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),

@@ -348,7 +348,7 @@ fn a_start_that_dsm_would_swallow() {
     nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
     fs::write("/run/effects/gate", "word\n").expect("written");
     until("its end", || fs::metadata(format!("{STORE}/7.status")).ok().filter(|_| count("seven") == 2));
-    until("nobody left", || remotetask::start::dsm_end::runs_since(7).is_none().then_some(()));
+    until("nobody left", || remotetask::start::dsm_runs::runs_since(7).is_none().then_some(()));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_secs();
     fs::write(format!("{STORE}/7.began"), format!("{now}\n")).expect("written");
     nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");

@@ -1,7 +1,7 @@
 //! `tasks`: what can be started, and making it so.
 
 use crate::owner::known_keys::{first, forget, keep};
-use crate::owner::names::{nearest, no_task, quoted, shortened, who};
+use crate::owner::names::{no_event, no_task, quoted, shortened, who};
 use crate::owner::urls::{show_urls, Codes};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -220,7 +220,7 @@ fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     let (first_key, key) = (new_key()?, new_key()?);
     let mut edit = Edit::begin_or_new(&bench.folder, || Ok(first(&first_key)))?;
     let begins = edit.is_new();
-    let (id, fields, doubt) = described(&mut edit, new)?;
+    let Described { id, fields, doubt } = described(&mut edit, new)?;
     if let Some(task) = edit.tasks().get_mut(&id) {
         // A task that was renamed in DSM; a command or an event of this id is another thing.
         let is_scheduled =
@@ -240,8 +240,16 @@ fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     Ok(Added::New { id, begins, doubt })
 }
 
-/// The id, the fields that say what it starts, and a doubt whether DSM has such a task.
-fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value>, Option<String>), Fault> {
+/// A task to be added, as config.json has it.
+struct Described {
+    id: String,
+    /// What it starts, and its name.
+    fields: Map<String, Value>,
+    /// A doubt whether DSM has such a task.
+    doubt: Option<String>,
+}
+
+fn described(edit: &mut Edit, new: NewTask) -> Result<Described, Fault> {
     let mut fields = Map::new();
     let mut id = new.id.trim().to_owned();
     let (mut name, mut doubt) = (new.name, None);
@@ -274,7 +282,7 @@ fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value
     if let Some(name) = name.filter(|name| *name != id && !name.is_empty()) {
         fields.insert("name".into(), name.into());
     }
-    Ok((id, fields, doubt))
+    Ok(Described { id, fields, doubt })
 }
 
 /// Refuses a triggered task that DSM does not have. Returns a doubt where nobody can be asked.
@@ -282,9 +290,7 @@ fn triggered(program: &str, event: &str) -> Result<Option<String>, Fault> {
     match esynoscheduler::names(program, Instant::now() + PATIENCE) {
         Ok(names) if names.iter().any(|name| name == event) => Ok(None),
         Ok(names) => {
-            let there = nearest(&names, event);
-            let there = if there.is_empty() { there } else { format!(". It has {there}") };
-            Err(Fault(format!("DSM has no triggered task \"{event}\"{there}")))
+            Err(no_event(&names, event))
         }
         Err(why) => Ok(Some(format!(
             "Nobody can be asked whether DSM has a triggered task \"{event}\": {why}. If its name is not exactly this, DSM's web \

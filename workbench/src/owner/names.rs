@@ -79,6 +79,13 @@ pub fn nearest(names: &[String], wanted: &str) -> String {
     shown.join(", ")
 }
 
+/// That DSM has no triggered task of this name, and which it has.
+pub fn no_event(names: &[String], event: &str) -> Fault {
+    let there = nearest(names, event);
+    let there = if there.is_empty() { there } else { format!(". It has {there}") };
+    Fault(format!("DSM has no triggered task \"{event}\"{there}"))
+}
+
 /// The beginning of a name, if it is long.
 pub fn shortened(name: &str) -> String {
     let short: String = name.chars().take(NAME_SHOWN).collect();
