@@ -10,6 +10,7 @@ pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
 pub mod esynoscheduler; // triggered tasks by their own program
 pub mod dsm_end; // the end of what was handed to DSM
+pub mod dsm_runs; // what DSM runs now
 pub mod method; // each known method by itself
 
 use std::borrow::Cow;
@@ -94,7 +95,7 @@ fn not_swallowed(server: &Server<'_>, number: u32, deadline: Instant) -> Result<
     if !store::runs_once(Path::new(&*server.synoschedule), number) {
         return Ok(());
     }
-    match dsm_end::running_since(server, number, deadline) {
+    match dsm_runs::running_since(server, number, deadline) {
         None => Ok(()),
         Some(started) => Err(Outcome::Running(Run {
             run: NEVER.into(),

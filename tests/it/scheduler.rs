@@ -465,6 +465,50 @@ fn a_triggered_task_that_nobody_has() {
     refused(&sandbox, "esyno is not an executable file\"");
 }
 
+/// The names of triggered tasks are DSM's: a typo is refused, and where nobody can be asked that is said at once.
+#[test]
+fn adding_a_triggered_task() {
+    let add = |sandbox: &Sandbox, name: &str| {
+        crate::workbench::remotetask(sandbox, &["tasks", "add", "gate", "--event", name])
+    };
+    let sandbox = with_events("synowebapi", LISTED);
+    let before = sandbox.read("config.json");
+    assert_eq!(
+        add(&sandbox, "Open door").refused(),
+        "remotetask: DSM has no triggered task \"Open door\". It has \"Open 'door'\", \"a\"."
+    );
+    assert_eq!(sandbox.read("config.json"), before);
+    let added = add(&sandbox, "Open 'door'");
+    assert!(added.ok().contains("Task gate has a URL now.") && !added.out.contains("advice"), "{}", added.out);
+    let list = crate::workbench::remotetask(&sandbox, &["tasks"]);
+    assert!(list.ok().contains("  Triggered tasks, by their names:\n        a\n        Open 'door'\n"), "{}", list.out);
+    let sandbox = with_events("synowebapi", "echo denied >&2; exit 255");
+    let added = add(&sandbox, "Open door").ok().replace("\n       ", "");
+    assert!(added.contains("advice Nobody can be asked whether DSM has a triggered task \"Open door\": "), "{added}");
+}
+
+/// Callers see the name that a task had when it got its URL; the owner sees both, and can take the new one.
+#[test]
+fn a_task_that_was_renamed() {
+    let sandbox = with_scheduler(&SHOWN.replace("Name: x", "Name: 'Check off'"));
+    let remotetask = |words: &[&str]| crate::workbench::remotetask(&sandbox, words);
+    remotetask(&["tasks", "remove", "7"]).ok();
+    assert!(remotetask(&["tasks", "add", "7"]).ok().contains("Task 7 has a URL now."));
+    assert!(remotetask(&["tasks", "add", "7"]).refused().contains("there is a task \"7\" already"));
+    sandbox.script("syno", &SHOWN.replace("Name: x", "Name: 'All off'"));
+    assert!(remotetask(&["tasks"]).ok().contains("  can be started by URL; its callers see Check off\n"));
+    let check = remotetask(&["check", "--json"]).out;
+    assert!(check.contains("task-renamed") && check.contains("All off") && check.contains("Check off"), "{check}");
+    let again = remotetask(&["tasks", "add", "7"]);
+    assert_eq!(again.ok(), "Task 7 has its URL already; its callers see \"All off\" from now on.\n");
+    assert!(sandbox.read("config.json").contains("\"name\": \"All off\""));
+    assert!(remotetask(&["tasks"]).ok().contains("  can be started by URL\n"));
+    // A name of the owner's choice is taken as well; a command of this id is another thing.
+    let own = remotetask(&["tasks", "add", "7", "--name", "Lights"]);
+    assert!(own.ok().contains("its callers see \"Lights\" from now on"), "{}", own.out);
+    assert!(remotetask(&["tasks", "add", "7", "--", "/bin/true"]).refused().contains("there is a task \"7\" already"));
+}
+
 /// A sandbox whose task 7 is started by its own script.
 fn with_script(script: &[u8]) -> Sandbox {
     let sandbox = Sandbox::new();
