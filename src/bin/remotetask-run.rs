@@ -78,8 +78,10 @@ fn steps() -> Result<Outcome, Stop> {
 fn start(permit: &Permit<'_>, ask: &Ask, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
     let steps = || {
         let turn = turn::take(permit, ask, server, state)?; // 6
-        let target = start::find(&turn.task.starts, server)?; // 7
-        Ok(target.start(turn, home)) // 8, 9
+        Ok(match start::find(&turn.task.starts, server) {
+            Ok(target) => target.start(turn, home), // 8, 9
+            Err(outcome) => turn.failed(outcome),   // 7
+        })
     };
     steps().unwrap_or_else(|outcome: Outcome| outcome)
 }

@@ -110,31 +110,25 @@ impl Target<'_> {
             }
         };
         if let Err(e) = announced.and_then(|()| runs.write_durably(&record)) {
-            runs.release(&record.run);
+            runs.forget(&record.run);
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
         record::note_use(&state, &magic_key);
-        let outcome = match self.begin(&runs, &record, &state, home) {
+        match self.begin(&runs, &record, &state, home) {
             Ok(Begun::Kept(kept)) => {
                 drop(lock);
-                return kept.outcome(&runs, Duration::from_secs(task.keeping.wait));
+                kept.outcome(&runs, Duration::from_secs(task.keeping.wait))
             }
             Ok(Begun::Handed) => {
                 record.state = State::Handed;
+                // It is handed, whether or not the disk takes the note.
+                let _ = runs.write_durably(&record);
                 Outcome::of_start(&record)
             }
+            Err(Outcome::NotStarted { step, reason, .. }) => runs.not_started(record, step, reason),
+            // Where nobody knows, the record stands as it is: it may be the keeper's by now.
             Err(outcome) => outcome,
-        };
-        if matches!(outcome, Outcome::NotStarted { .. }) {
-            record.state = State::NotStarted;
-            runs.release(&record.run);
         }
-        // Where nobody knows, the record stands as it is: it may be the keeper's by now. And what was
-        // handed to DSM is handed, whether or not the disk takes the note.
-        if !matches!(outcome, Outcome::Unknown { .. }) {
-            let _ = runs.write_durably(&record);
-        }
-        outcome
     }
 
     fn begin(self, runs: &Runs, record: &Record, state: &Path, home: &Home) -> Result<Begun, Outcome> {

@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod life;
 mod log;
 mod nas;
 mod over_ssh;
