@@ -8,6 +8,7 @@ mod here;
 mod hostile;
 mod install;
 mod installer;
+mod life;
 mod pages;
 mod php;
 mod probe;
