@@ -25,6 +25,13 @@ fn what_it_is_asked() {
     assert_eq!(sandbox.read("asked"), "--get id=7\n--run id=7 check_time=0 check_status=0\n");
 }
 
+/// The states of all runs that are recorded: a start that failed is a run.
+fn recorded(sandbox: &Sandbox) -> Vec<String> {
+    let files = sandbox.files().into_iter().filter(|name| name.ends_with(".json") && name.contains("state"));
+    let state = |name: String| serde_json::from_str::<serde_json::Value>(&sandbox.read(&name)).ok();
+    files.map(|name| state(name).expect("a record")["state"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 #[test]
 fn what_proves_no_task_starts_none() {
     for (line, why) in [
@@ -46,10 +53,7 @@ fn what_proves_no_task_starts_none() {
         let log = sandbox.log();
         assert!(log.contains(&format!("why=7a \"the Task Scheduler knows no task 7: {why}")), "{line}: {log}");
         assert!(!sandbox.path("ran").exists(), "{line}");
-        assert!(
-            !sandbox.files().iter().any(|name| name.ends_with(".json") && name.contains("state")),
-            "no record of what never began"
-        );
+        assert_eq!(recorded(&sandbox), ["not_started"], "{line}");
     }
 }
 
@@ -315,8 +319,7 @@ fn a_web_api_program_that_is_none() {
     refused(&format!("why=7c \"{} is not an executable file\"", program.display()));
     std::fs::remove_file(&program).expect("remove");
     refused(&format!("why=7c \"{}: No such file or directory (os error 2)\"", program.display()));
-    let state = sandbox.files();
-    assert!(!state.iter().any(|name| name.ends_with(".json") && name.contains("state")), "{state:?}");
+    assert_eq!(recorded(&sandbox), ["not_started"; 4]);
 }
 
 /// The history as DSM tells it, a second after our start, with this end; each question leaves a line in `asked-history`.
