@@ -87,7 +87,8 @@ fn what(wish: Wish, outcome: &Outcome) -> &'static str {
         (Outcome::NotStopped { may: true, .. }, _) => "not stopped ",
         (Outcome::NotStopped { may: false, .. }, _) => "may not stop ",
         (Outcome::Panel(_), _) | (_, Wish::Status | Wish::Page) => "asked ",
-        (_, Wish::Start | Wish::Stop) => "",
+        (Outcome::Stopped(_), _) | (_, Wish::Start) => "",
+        (_, Wish::Stop) => "stop ",
     }
 }
 
