@@ -145,6 +145,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes what others do not know of DSM, of this NAS, to be sent to the project; no secret, no name, and no change
+    Report,
     /// Proves the whole way with one live request, by a key and a task that are there for it alone
     Prove {
         /// Where the NAS is reached, such as https://nas.example.org [default: listen and port of config.json, or for a

@@ -13,3 +13,4 @@ pub mod seal; // digests in place of plain keys
 pub mod try_request; // everything but the start
 pub mod probe; // the method that starts a scheduled task on this NAS
 pub mod prove; // one request, all the way
+pub mod report; // what is not known of DSM, of this NAS, without secrets
