@@ -205,6 +205,19 @@ fn what_others_write_stays_what_it_is() {
     assert!(lines[4].ends_with(&format!(" {stamp} INFO  something new task=\"t\"")), "{lines:#?}");
 }
 
+#[test]
+fn no_key_stands_in_either() {
+    let sandbox = several();
+    sandbox.start();
+    sandbox.get(&format!("/{MAGIC}/x")).send();
+    sandbox.get(&format!("/x/{TASK}")).send();
+    sandbox.get(&format!("/{MAGIC}")).send();
+    for command in [&["log"][..], &["status"], &["status", "--json"]] {
+        let said = remotetask(&sandbox, command);
+        assert_no_key(said.ok().as_bytes(), command[0]);
+    }
+}
+
 /// `log -f`, its lines as they come.
 struct Followed {
     child: Child,
