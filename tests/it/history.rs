@@ -95,7 +95,7 @@ fn each_end_in_words() {
         let leads_on = said.out.contains(" log 019ac0000000\n");
         assert_eq!(leads_on, fields["state"] == "not_started", "{}", said.out);
     }
-    // What is damaged counts as none.
+    // A damaged record counts as none.
     sandbox.write("state/task-never/019ac0000000.json", "{");
     assert!(remotetask(&sandbox, &["status"]).ok().contains("never\n  never started by URL\n"));
 }

@@ -20,7 +20,7 @@ fn a_port_is_set_and_applied() {
     assert_eq!(set.ok(), expected);
     assert_eq!(status_of(&format!("http://127.0.0.1:10766/{MAGIC}/{TASK}")), 200);
     assert_eq!((status("/"), &*bare.nas.effect("ran")), (0, "ran\n"));
-    // What cannot be applied is said; the file goes on being what Apache has.
+    // A port that cannot be applied is reported; Apache goes on with the file that it has.
     let there = fs::read_to_string(DROP_IN).expect("the drop-in");
     let taken = std::net::TcpListener::bind("127.0.0.1:10767").expect("a port");
     let set = order(&["set", "port", "10767"]);

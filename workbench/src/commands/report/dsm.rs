@@ -60,7 +60,7 @@ pub fn tell(report: &Report<'_>) {
     }
 }
 
-/// What the scheduler says of a task that is not there. One that is there is its owner's alone.
+/// Shows the scheduler's answer about a task that is not there. One that is there is its owner's alone.
 fn unknown_task(report: &Report<'_>, program: &str) {
     let argv = [program, "--get", UNUSED];
     match answer(&argv) {

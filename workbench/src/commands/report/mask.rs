@@ -99,7 +99,7 @@ impl Mask {
     fn word(&self, word: &str) -> String {
         let bare = word.trim_end_matches(['.', ':']);
         let behind = &word[bare.len()..];
-        // What means this machine itself, or any, tells nothing.
+        // An address of this machine itself, or of any, tells nothing.
         let tells = |address: &IpAddr| !address.is_loopback() && !address.is_unspecified();
         if let Some(address) = word.parse().ok().filter(tells) {
             return self.address(address);

@@ -17,7 +17,7 @@ use crate::owner::workbench::Workbench;
 use mask::Mask;
 use remotetask::child::{run_captured, RunError};
 
-/// What a program gets for one answer.
+/// The time that a program gets for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are taken, of each stream.
 const ANSWER_MAX: usize = 64 << 10;

@@ -16,7 +16,7 @@ use remotetask::files::{Regular, CONFIG_MAX};
 /// The least number of an owner's users.
 const FIRST_USER: u32 = 1000;
 
-/// What is known of them.
+/// The names that are known, and what decides which lines of nginx are ours.
 pub struct Names {
     hosts: BTreeSet<String>,
     users: BTreeSet<String>,
