@@ -20,6 +20,8 @@ const COMMON: [&str; 14] = [
     "system",
     "local",
 ];
+/// The least characters of a key.
+const KEY_MIN: usize = 8;
 /// A row of so many hexadecimal digits is a digest.
 const DIGEST: usize = 40;
 
@@ -36,7 +38,8 @@ pub struct Mask {
 impl Mask {
     /// Hides a key.
     pub fn key(&mut self, key: &str) {
-        if !key.is_empty() {
+        // A shorter one is none, and would be found in every word.
+        if key.len() >= KEY_MIN {
             self.keys.push(key.to_owned());
             self.keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
         }
@@ -161,6 +164,7 @@ mod tests {
             mask.name(kind, name);
         }
         mask.key("Zq7vK2mXw9RtB4nL");
+        mask.key("o");
         for (text, expected) in [
             ("server_name nas.EXAMPLE.org;", "server_name host-2;"),
             ("/volume1/homes/Anna/x anna@nas", "/volume1/homes/user-1/x user-1@host-1"),
