@@ -95,7 +95,7 @@ fn each_end_in_words() {
         let leads_on = said.out.contains(" log 019ac0000000\n");
         assert_eq!(leads_on, fields["state"] == "not_started", "{}", said.out);
     }
-    // What is damaged counts as none.
+    // A damaged record counts as none.
     sandbox.write("state/task-never/019ac0000000.json", "{");
     assert!(remotetask(&sandbox, &["status"]).ok().contains("never\n  never started by URL\n"));
 }
@@ -203,6 +203,19 @@ fn what_others_write_stays_what_it_is() {
     assert_eq!(lines[0], "log.txt: \\u{1b}[2J\\u{1b}[31mred\\r");
     assert_eq!(lines[1], "log.txt: 2026-11-24 07:12:33 #1 started task good");
     assert!(lines[4].ends_with(&format!(" {stamp} INFO  something new task=\"t\"")), "{lines:#?}");
+}
+
+#[test]
+fn no_key_stands_in_either() {
+    let sandbox = several();
+    sandbox.start();
+    sandbox.get(&format!("/{MAGIC}/x")).send();
+    sandbox.get(&format!("/x/{TASK}")).send();
+    sandbox.get(&format!("/{MAGIC}")).send();
+    for command in [&["log"][..], &["status"], &["status", "--json"]] {
+        let said = remotetask(&sandbox, command);
+        assert_no_key(said.ok().as_bytes(), command[0]);
+    }
 }
 
 /// `log -f`, its lines as they come.

@@ -162,7 +162,7 @@ fn a_panel_comes_is_shown_and_goes() {
     assert!(!sandbox.read("config.json").contains(&key) && sandbox.read("keys.json").contains(&key));
     assert_eq!(remotetask(&sandbox, &["url", "--panel"]).paths(), paths);
     assert_eq!(remotetask(&sandbox, &["url", "--panel", "--who", "Anna's phone"]).paths(), paths[1..]);
-    // What else is taken back leaves it known.
+    // It stays known when other keys are taken back.
     remotetask(&sandbox, &["tasks", "rotate", "t"]).ok();
     remotetask(&sandbox, &["key", "revoke", "Anna's phone"]).ok();
     assert_eq!(remotetask(&sandbox, &["url", "--panel"]).paths(), paths[..1]);
@@ -203,7 +203,7 @@ fn seal_seals_a_plain_panel_too() {
     assert!(shown.ok().replace("\n  ", " ").contains("a new one can: remotetask set panel new"), "{}", shown.out);
 }
 
-/// Who types at the same moment waits, and both changes are made.
+/// Two changes at the same moment wait for each other, and both are made.
 #[test]
 fn two_at_once_are_both_made() {
     let sandbox = two();

@@ -184,7 +184,7 @@ fn where_things_stand_fits_on_the_screen() {
         "true",
         ", \"name\": \"A name that is rather long, so that a line with it has to be wrapped\"",
     );
-    for command in ["", "status", "tasks", "key list", "--help", "key new --help", "log --help"] {
+    for command in ["", "status", "tasks", "key list", "--help", "key new --help", "log --help", "set --help"] {
         let terminal = Terminal::running(&sandbox, &format!("$P {command}"));
         let screen = terminal.showing("[0]");
         let piped = crate::workbench::remotetask(&sandbox, &command.split_whitespace().collect::<Vec<_>>());

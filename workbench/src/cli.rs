@@ -57,10 +57,11 @@ pub enum Command {
     #[command(
         override_usage = "remotetask set NAME VALUE\n       remotetask set TASK NAME VALUE\n       \
             remotetask set --unset [TASK] NAME",
-        after_help = "Of the server: listen, port, title, scheduler (synoschedtask, synowebapi, direct),\n\
-            events (synowebapi, esynoscheduler), panel (new, off).\n\
-            Of a task: name, get (run, confirm), cooldown, timeout, wait (seconds, or 5m, 2h),\n\
-            overlap (skip, parallel), stop and output (on, off).\n\n\
+        after_help = "Of the server:\n  listen, port  where Apache listens\n  title         the NAS's name on the pages\n  \
+            scheduler     synoschedtask, synowebapi, direct\n  events        synowebapi, esynoscheduler\n  \
+            panel         new, off\nOf a task:\n  name          the name that callers see\n  \
+            get           run, confirm\n  cooldown, timeout, wait\n                seconds, or 90s, 5m, 2h, 1d\n  \
+            overlap       skip, parallel\n  stop, output  on, off\n\n\
             Examples:\n  remotetask set port 8443\n  remotetask set panel new\n  \
             remotetask set backup timeout 2h\n  remotetask set --unset backup timeout"
     )]
@@ -148,6 +149,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Writes what others do not know of DSM, of this NAS, to be sent to the project; no secret, no name, and no change
+    Report,
     /// Proves the whole way with one live request, by a key and a task that are there for it alone
     Prove {
         /// Where the NAS is reached, such as https://nas.example.org [default: listen and port of config.json, or for a

@@ -28,7 +28,7 @@ use commands::recipes::Recipe;
 use commands::set::{Done, SetArgs};
 use commands::tasks::NewTask;
 use commands::url::UrlArgs;
-use commands::{key, log, overview, page, probe, prove, seal, set, status, tasks, try_request, url};
+use commands::{key, log, overview, page, probe, prove, report, seal, set, status, tasks, try_request, url};
 use install::here::HereArgs;
 use install::setup::SetupArgs;
 use install::{here, repair, setup, uninstall};
@@ -105,6 +105,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Probe { task, event, yes, watch, .. } => {
             return probe::run(bench, &ProbeArgs { task, event, yes, watch: Duration::from_secs(watch) })
         }
+        Command::Report => report::run(bench),
         Command::Prove { clean: true, .. } => return prove::clean(bench),
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),
         Command::Setup { entry_point, config, config_name, dry_run } => {

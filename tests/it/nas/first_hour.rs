@@ -106,9 +106,23 @@ fn the_seeds_file_is_sealed() {
 #[test]
 fn who_is_not_root_is_told_how() {
     let nas = Nas::with_command("true");
-    for command in
-        ["", "tasks", "key list", "key new --label x", "seal", "url", "check", "try", "status", "prove", "apply"]
-    {
+    for command in [
+        "",
+        "tasks",
+        "key list",
+        "key new --label x",
+        "seal",
+        "url",
+        "check",
+        "try",
+        "status",
+        "log",
+        "log -f",
+        "set port 1",
+        "report",
+        "prove",
+        "apply",
+    ] {
         let told = nas.http(&format!("{} {command}", at("remotetask")), &[]);
         let sentence = "remotetask: this needs root: type the same again with sudo in front of it.\n";
         assert_eq!((told.code, &*told.text(), &*told.stderr), (Some(1), "", sentence), "{command}");

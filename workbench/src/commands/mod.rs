@@ -14,3 +14,4 @@ pub mod try_request; // everything but the start
 pub mod probe; // the method that starts a scheduled task on this NAS
 pub mod probe_event; // the same for a triggered task
 pub mod prove; // one request, all the way
+pub mod report; // what is not known of DSM, of this NAS, without secrets

@@ -75,7 +75,7 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
         ),
         () if scheduled && !view.scheduler_chosen && has_scheduler => next(
             bench,
-            "Which way starts a scheduled task on this box has not been tried yet. With a harmless one:",
+            "Which way starts a scheduled task on this NAS has not been tried yet. With a harmless one:",
             &["probe"],
         ),
         () if view.secrets.url().is_none() => next(

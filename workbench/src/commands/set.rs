@@ -14,7 +14,7 @@ use crate::parts::job::EntryPointKind;
 use remotetask::config::nearly;
 use remotetask::key::Digest;
 
-/// What is to be set.
+/// The setting that is asked for.
 pub struct SetArgs<'w> {
     /// NAME VALUE, or TASK NAME VALUE; with `unset` without the value.
     pub words: &'w [String],

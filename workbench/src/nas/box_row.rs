@@ -31,7 +31,7 @@ pub fn row(server: &Server<'_>, ways: &[&str], chosen: &str) -> String {
 }
 
 /// A value of a file of `name="value"` lines.
-fn value(path: &str, name: &str) -> Option<String> {
+pub fn value(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
     Some(found.trim_matches('"').to_owned())

@@ -8,6 +8,7 @@ pub mod request_log; // log.txt, read
 pub mod report; // findings on the screen
 pub mod workbench; // the installation of this program
 pub mod strength; // guesses that a key takes
+pub mod layout; // the text of config.json
 pub mod edit; // config.json, changed as a whole or not at all
 pub mod secrets; // new keys; keys.json
 pub mod view; // both files as the owner reads them

@@ -113,6 +113,11 @@ impl Secrets {
         self.content.keys.get(&digest.sealed()).map(|secret| &*secret.key)
     }
 
+    /// All plain keys.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.content.keys.values().map(|secret| &*secret.key)
+    }
+
     /// When the key behind this digest was made, or first sealed.
     pub fn made(&self, digest: &Digest) -> Option<DateTime<Local>> {
         self.content.keys.get(&digest.sealed()).map(|secret| secret.made)

@@ -85,7 +85,7 @@ fn show_each(bench: &Workbench, base: &str, urls: &[Shown], codes: Codes) {
     }
 }
 
-/// What to know about URLs, where some were shown.
+/// Warns of shown URLs.
 fn warn(bench: &Workbench, base: &str, urls: &[Shown], can: &str) {
     let screen = &bench.screen;
     if urls.iter().any(|shown| shown.url.is_ok()) {

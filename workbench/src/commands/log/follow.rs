@@ -1,4 +1,4 @@
-//! What comes next: awaited by inotify, until a signal comes or nobody reads any more.
+//! New events: awaited by inotify, until a signal comes or nobody reads any more.
 
 use std::io;
 use std::mem::MaybeUninit;

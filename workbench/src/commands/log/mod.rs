@@ -5,7 +5,7 @@
 mod timeline; // both, in the order of time
 mod words; // a sentence an event
 mod since; // a time as it is typed
-mod follow; // what comes next
+mod follow; // new events
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use remotetask::config::Config;
 use timeline::{Event, Source};
 use words::Names;
 
-/// What is wanted of the timeline.
+/// The part of the timeline that is asked for.
 pub struct LogArgs<'w> {
     /// The events of one request or run alone.
     pub reference: Option<&'w str>,
@@ -59,7 +59,7 @@ impl Filter {
 /// Shows the timeline.
 pub fn run(bench: &Workbench, wanted: &LogArgs<'_>) -> Result<(), Fault> {
     let since = wanted.since.map(since::parse).transpose()?;
-    // What was can be told whatever config.json is now.
+    // The past can be told even if config.json is refused now.
     let view = View::read(&bench.folder).ok();
     let config = view.as_ref().and_then(|view| view.config().ok());
     let names = Names::of(config.as_ref());

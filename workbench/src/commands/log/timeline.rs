@@ -13,7 +13,7 @@ use remotetask::record::{self, Record, State};
 pub struct Event {
     /// When, in milliseconds since 1970.
     pub at: i64,
-    /// What.
+    /// The thing that happened.
     pub what: What,
 }
 

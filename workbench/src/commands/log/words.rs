@@ -51,7 +51,7 @@ pub fn tone(event: &Event) -> Tone {
     }
 }
 
-/// What happened. The screen escapes it.
+/// The sentence of an event. The screen escapes it.
 pub fn sentence(event: &Event, names: &Names) -> String {
     match &event.what {
         What::Start(record) => start(record, names),
