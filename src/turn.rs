@@ -1,20 +1,25 @@
 //! Step 6: the task's turn. Whoever holds one may start the task; two cannot hold it at a time.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Server, Starts, Task};
-use crate::files::lock_within;
+use crate::config::{Overlap, Server, Starts, Task};
+use crate::files::{lock_within, open_lock};
 use crate::judge::Permit;
+use crate::keep;
 use crate::key::Digest;
 use crate::line::Ask;
 use crate::outcome::{Outcome, Run};
-use crate::record::{self, alive_in_all, Record, Runs};
+use crate::record::{self, alive_in_all, now_ms, number, Record, Runs};
+use crate::trust::Home;
 
 /// Runs that may be alive at a time, of all tasks.
 pub const CEILING: usize = 32;
+/// Runs of one task that may be alive at a time.
+pub const TASK_CEILING: usize = 8;
+/// The time after which the ceilings are worth another try, in seconds.
+const BUSY: u32 = 10;
 /// A browser that asks again this soon is shown the run that it started.
 pub const SHOWN_AGAIN: Duration = Duration::from_secs(10);
 /// How long another start may take before this one gives up.
@@ -75,38 +80,88 @@ pub fn take<'c>(
         // DSM may take seconds, and only about this task.
         false => lock(&runs.folder().join("turn"))?,
     };
-    let who = permit.who().to_string();
-    if ask.browser {
-        if let Some(last) = runs.last().filter(|last| last.who == who && last.is_younger_than(SHOWN_AGAIN)) {
-            return Err(Outcome::Again(Run::from(&last)));
-        }
+    let (who, key) = (permit.who().to_string(), permit.magic_key().fingerprint());
+    if let Some(run) = shown_instead(ask, &runs, &key, &who) {
+        return Err(Outcome::Again(Run::from(&run)));
     }
     if kept {
         record::sweep(state);
     }
     is_free(task, state, kept)?;
     let mut record = Record::new(&task.id, who, runs.newest().as_deref());
-    record.key = permit.magic_key().fingerprint();
+    record.key = key;
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
 }
 
-/// Whether nothing stands against a start of `task` now; DSM decides about those that are not `kept`.
-pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome> {
-    if kept {
-        if let Some(running) = Runs::of(state, &task.id).alive().first() {
-            return Err(Outcome::Running(Run::from(running))); // 6b
-        }
-        if alive_in_all(state) >= CEILING {
-            let reason = format!("{CEILING} runs are alive already, as many as may");
-            return Err(Outcome::Busy { retry_after: 10, reason }); // 6c
+impl Turn<'_> {
+    /// Records what failed before there was a target to start; other outcomes are no runs.
+    pub fn failed(mut self, outcome: Outcome, server: &Server<'_>, home: &Home) -> Outcome {
+        match outcome {
+            Outcome::NotStarted { step, reason, .. } => {
+                self.runs.prune();
+                let outcome = self.runs.not_started(&mut self.record, step, reason);
+                keep::report_failure(home, server, &self.record, self.task.shown());
+                outcome
+            }
+            outcome => outcome,
         }
     }
-    Ok(())
+}
+
+/// The run that is shown instead of a start: to a form, the one that was started after it was made (6g); to a browser,
+/// the one that the same key started a moment ago. What could not be started is nobody's answer.
+fn shown_instead(ask: &Ask, runs: &Runs, key: &str, who: &str) -> Option<Record> {
+    let started = || runs.newest_first().filter(Record::was_started);
+    let since = |after: &String| started().next().filter(|run| number(&run.run) > number(after));
+    if let Some(run) = ask.after.as_ref().and_then(since) {
+        return Some(run);
+    }
+    let just_now = |run: &Record| run.is_by(key, who) && run.is_younger_than(SHOWN_AGAIN);
+    started().filter(|_| ask.browser).find(just_now)
+}
+
+/// Returns the reason against a start of `task` now. DSM alone knows what runs of those that are not `kept`.
+pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome> {
+    let runs = Runs::of(state, &task.id);
+    if kept {
+        let alive = runs.alive();
+        if let (Overlap::Skip, Some(running)) = (task.keeping.overlap, alive.first()) {
+            return Err(Outcome::Running(Run::from(running))); // 6b
+        }
+        let busy = |ceiling, whose| {
+            let reason = format!("{ceiling} runs {whose}are alive already, as many as may");
+            Err(Outcome::Busy { retry_after: BUSY, reason })
+        };
+        if alive.len() >= TASK_CEILING {
+            return busy(TASK_CEILING, "of this task "); // 6h
+        }
+        if alive_in_all(state) >= CEILING {
+            return busy(CEILING, ""); // 6c
+        }
+    }
+    match cooling(task, &runs) {
+        Some((last, retry_after)) => Err(Outcome::Cooling { run: Run::from(&last), retry_after }), // 6f
+        None => Ok(()),
+    }
+}
+
+/// The last start, where the task has to cool down after it, and for how many seconds from now.
+fn cooling(task: &Task<'_>, runs: &Runs) -> Option<(Record, u32)> {
+    if task.cooldown == 0 {
+        return None;
+    }
+    let now = now_ms();
+    // By its time, not its name: names are in order even where the clock was set back.
+    let past = runs.newest_first().filter(|run| run.was_started() && run.started <= now);
+    let last = past.max_by_key(|run| run.started)?;
+    let over = last.started.saturating_add(task.cooldown.saturating_mul(1000));
+    let left = over.saturating_sub(now).div_ceil(1000);
+    (left > 0).then(|| (last, u32::try_from(left).unwrap_or(u32::MAX)))
 }
 
 fn lock(path: &Path) -> Result<File, Outcome> {
     let fault = |e: std::io::Error| Outcome::not_started("6a", format!("{}: {e}", path.display()));
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(fault)?;
+    let file = open_lock(path).map_err(fault)?;
     match lock_within(&file, PATIENCE).map_err(fault)? {
         true => Ok(file),
         false => Err(Outcome::not_started("6a", "another start has not ended within 5 s")),

@@ -84,9 +84,13 @@ fn steps() -> Result<Outcome, Stop> {
 fn start(permit: &Permit<'_>, ask: &Ask, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
     let steps = || {
         let turn = turn::take(permit, ask, server, state)?; // 6
-        let found = start::find(&turn.task.starts, server); // 7
-        let target = found.map_err(|outcome| start::named(outcome, &turn.runs))?;
-        Ok(target.start(turn, server, home)) // 8, 9
+        Ok(match start::find(&turn.task.starts, server) {
+            Ok(target) => target.start(turn, server, home), // 8, 9
+            Err(outcome) => {
+                let outcome = start::named(outcome, &turn.runs);
+                turn.failed(outcome, server, home) // 7
+            }
+        })
     };
     steps().unwrap_or_else(|outcome: Outcome| outcome)
 }

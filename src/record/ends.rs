@@ -14,7 +14,7 @@ impl Runs {
     /// Records durably that a caller wants the end of a run: the keeper looks for it when it is told.
     pub fn wish(&self, run: &str) -> io::Result<()> {
         private(&self.path(run, "stop"))?.sync_all()?;
-        File::open(&self.folder)?.sync_all()
+        File::open(self.folder())?.sync_all()
     }
 
     /// Returns true if a caller wants the end of a run.
@@ -36,7 +36,7 @@ impl Runs {
         if runs.is_empty() {
             return Vec::new();
         }
-        let lock = open_lock(&self.folder.join("settle"));
+        let lock = open_lock(&self.folder().join("settle"));
         if !lock.as_ref().is_ok_and(|lock| lock_within(lock, PATIENCE).unwrap_or(false)) {
             return Vec::new();
         }

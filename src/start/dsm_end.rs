@@ -7,15 +7,15 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{Local, NaiveDateTime, TimeZone};
 use serde_json::{json, Value};
 
+use super::dsm_runs::runs_since;
 use super::{esynoscheduler, synoschedtask, synowebapi, Listed, DSM_TIME};
-use crate::child::{boot, Process};
+use crate::child::boot;
 use crate::config::{Server, Starts, Task};
 use crate::files::{is_executable, lock_within, open_lock};
 use crate::record::{Record, Runs, State};
@@ -24,15 +24,8 @@ use crate::record::{Record, Runs, State};
 const PAUSE: Duration = Duration::from_secs(2);
 /// A run that DSM began later than this after ours, in seconds, was started by something else.
 const BEGINS_WITHIN: i64 = 300;
-/// The time that the history may take before a start.
-const HISTORY_TIME: Duration = Duration::from_secs(4);
-/// A run without an end counts for so many seconds.
-const A_DAY: u64 = 24 * 60 * 60;
 /// Begins the note of a task that DSM was seen to run already, before our start.
 const RAN: &str = "runs ";
-/// The clock of `/proc/PID/stat`, in ticks a second: the same on every Linux.
-const TICKS: u64 = 100;
-
 /// What is known of a run that was handed to DSM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
@@ -227,7 +220,7 @@ impl Ended {
 }
 
 /// Exit code and signal of a run. `by_signal` with a code that is no signal's is an exit code.
-fn exit(run: &Value) -> Option<(Option<i32>, Option<i32>)> {
+pub(super) fn exit(run: &Value) -> Option<(Option<i32>, Option<i32>)> {
     let own = run.get("exit_info").unwrap_or(run);
     // DSM's database has it as a text.
     let info = own.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| own.clone());
@@ -240,7 +233,7 @@ fn exit(run: &Value) -> Option<(Option<i32>, Option<i32>)> {
 }
 
 /// The begin of a run of DSM's.
-fn begun(run: &Value) -> Option<i64> {
+pub(super) fn begun(run: &Value) -> Option<i64> {
     time(&run["timestamp"]).or_else(|| time(&run["start_time"]))
 }
 
@@ -255,7 +248,7 @@ fn as_run(task: &Value) -> Value {
 
 /// A time as DSM has it, in seconds since 1970: a number, or a local time without or with seconds. An hour that comes twice
 /// counts as the first one, so that no earlier run is taken for a later one.
-fn time(value: &Value) -> Option<i64> {
+pub(super) fn time(value: &Value) -> Option<i64> {
     if let Some(number) = number(value) {
         return Some(number).filter(|number| *number > 0);
     }
@@ -268,54 +261,6 @@ fn time(value: &Value) -> Option<i64> {
 /// A number, or a text of digits.
 fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
-}
-
-/// Returns the time since when DSM runs a scheduled task, in milliseconds since 1970: since the begin of a process of
-/// root's, `synoschedtask --run id=N`. Others can give a process any words.
-pub fn runs_since(number: u32) -> Option<u64> {
-    let filter = format!("id={number}");
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let of_root = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == 0));
-    let runs = |entry: &fs::DirEntry| {
-        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let words: Vec<&[u8]> = command.split(|&b| b == 0).collect();
-        words.iter().any(|word| word.ends_with(b"synoschedtask"))
-            && words.contains(&&b"--run"[..])
-            && words.contains(&filter.as_bytes())
-    };
-    let pids = of_root.filter(runs).filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(Process::of).map(|process| (booted() + process.start / TICKS) * 1000).min()
-}
-
-/// The same, or else by the history: the newest run without an end, if it began in this boot and today. An end that DSM
-/// has lost must not keep the task from ever starting again.
-pub fn running_since(server: &Server<'_>, number: u32, deadline: Instant) -> Option<u64> {
-    runs_since(number).or_else(|| {
-        if !matches!(is_executable(Path::new(&*server.synowebapi)), Ok(true)) {
-            return None;
-        }
-        let soon = deadline.min(Instant::now() + HISTORY_TIME);
-        open_since(&synowebapi::task_history(&server.synowebapi, number, soon)?, booted(), now())
-    })
-}
-
-fn open_since(history: &[Value], booted: u64, now: u64) -> Option<u64> {
-    let newest = history.iter().rev().filter_map(|run| Some((begun(run)?, run))).max_by_key(|(begun, _)| *begun);
-    let (begun, run) = newest.filter(|(begun, run)| time(&run["stop_time"]).is_none_or(|stop| stop < *begun))?;
-    let begun = u64::try_from(begun).ok()?;
-    // Whatever says how it ended has ended.
-    (exit(run).is_none() && begun >= booted && (begun..begun + A_DAY).contains(&now)).then_some(begun * 1000)
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
-}
-
-/// When the NAS was started, in seconds since 1970.
-fn booted() -> u64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let line = stat.lines().find_map(|line| line.strip_prefix("btime "));
-    line.and_then(|time| time.trim().parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -387,25 +332,6 @@ mod tests {
         assert_eq!(again.among(&[run(21, 21, 0, "normal")]), ended(START + 21, 0, Some(0), None));
         let since_boot = Ours { same_boot: false, ..ours() };
         assert_eq!(since_boot.among(&[open]), Told::Nothing, "nothing runs over a boot");
-    }
-
-    #[test]
-    fn a_run_without_an_end() {
-        let since = |history: Value| open_since(history.as_array().expect("a list"), 1000, 90_000);
-        for (history, expected) in [
-            (json!([{"start_time": 80_000}]), Some(80_000_000)),
-            (json!([{"start_time": 80_000, "stop_time": ""}, {"start_time": 10, "stop_time": 20}]), Some(80_000_000)),
-            (json!([{"start_time": 80_000, "stop_time": 80_001, "exit_code": 0}]), None),
-            (json!([{"start_time": 80_000, "exit_code": 0}]), None),
-            (json!([{"start_time": 80_000, "stop_time": 80_001}, {"start_time": 70_000}]), None),
-            // Of another boot, too old to be believed, and in the future.
-            (json!([{"start_time": 999}]), None),
-            (json!([{"start_time": 3_600}]), None),
-            (json!([{"start_time": 90_001}]), None),
-            (json!([]), None),
-        ] {
-            assert_eq!(since(history.clone()), expected, "{history}");
-        }
     }
 
     #[test]

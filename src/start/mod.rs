@@ -10,6 +10,7 @@ pub mod synoschedtask; // DSM's scheduler, by its program
 pub mod synowebapi; // the same by its web API; triggered tasks
 pub mod esynoscheduler; // triggered tasks by their own program
 pub mod dsm_end; // the end of what was handed to DSM
+pub mod dsm_runs; // what DSM runs now
 pub mod method; // each known method by itself
 
 use std::borrow::Cow;
@@ -94,7 +95,7 @@ fn not_swallowed(server: &Server<'_>, number: u32, deadline: Instant) -> Result<
     if !store::runs_once(Path::new(&*server.synoschedule), number) {
         return Ok(());
     }
-    match dsm_end::running_since(server, number, deadline) {
+    match dsm_runs::running_since(server, number, deadline) {
         None => Ok(()),
         Some(started) => Err(Outcome::Running(Run {
             run: NEVER.into(),
@@ -168,32 +169,30 @@ impl Target<'_> {
             }
         };
         if let Err(e) = announced.and_then(|()| runs.write_durably(&record)) {
-            runs.release(&record.run);
+            runs.forget(&record.run);
             return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
         }
         record::note_use(&state, &magic_key);
         let order = Order { home, server, keeping: &task.keeping, name: task.shown(), runs: &runs, record: &record };
-        let outcome = match self.begin(&order, &state) {
+        match self.begin(&order, &state) {
             Ok(Begun::Kept(kept)) => {
                 drop(lock);
-                return kept.outcome(&runs, Duration::from_secs(task.keeping.wait));
+                kept.outcome(&runs, Duration::from_secs(task.keeping.wait))
             }
             Ok(Begun::Handed) => {
                 record.state = State::Handed;
+                // It is handed, whether or not the disk takes the note.
+                let _ = runs.write_durably(&record);
                 Outcome::of_start(&record)
             }
+            Err(Outcome::NotStarted { step, reason, .. }) => {
+                let outcome = runs.not_started(&mut record, step, reason);
+                keep::report_failure(home, server, &record, task.shown());
+                outcome
+            }
+            // Where nobody knows, the record stands as it is: it may be the keeper's by now.
             Err(outcome) => outcome,
-        };
-        if matches!(outcome, Outcome::NotStarted { .. }) {
-            record.state = State::NotStarted;
-            runs.release(&record.run);
         }
-        // Where nobody knows, the record stands as it is: it may be the keeper's by now. And what was
-        // handed to DSM is handed, whether or not the disk takes the note.
-        if !matches!(outcome, Outcome::Unknown { .. }) && runs.write_durably(&record).is_ok() {
-            keep::report_failure(home, server, &record, task.shown());
-        }
-        outcome
     }
 
     fn begin(self, order: &Order<'_>, state: &Path) -> Result<Begun, Outcome> {

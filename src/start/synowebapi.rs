@@ -57,6 +57,14 @@ pub fn event_history(program: &str, name: &str, deadline: Instant) -> Option<Vec
     call(&[&[program], &words[..]].concat(), deadline).ok()?.list()
 }
 
+/// Returns the newest version of an API that this DSM has, for the owner's report.
+pub fn newest_version(program: &str, api: &str, deadline: Instant) -> Option<u64> {
+    let query = format!("query={}", json!(api));
+    let words = ["--exec-fastwebapi", "api=SYNO.API.Info", "method=query", "version=1", &query];
+    let reply = call(&[&[program], &words[..]].concat(), deadline).ok()?;
+    reply.data.get(api)?.get("maxVersion")?.as_u64()
+}
+
 fn task_name(name: &str) -> String {
     format!("task_name={}", json!(name))
 }

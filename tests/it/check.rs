@@ -24,6 +24,22 @@ pub struct Row<S> {
     pub cured: bool,
 }
 
+/// A triggered task of the web API's; esynoscheduler is this shell line.
+fn events(sandbox: &Sandbox, line: &str) {
+    let (esyno, webapi) = (sandbox.script("esyno", line), sandbox.script("webapi", "true"));
+    let fields = format!(
+        "\"synowebapi\": \"{}\", \"esynoscheduler\": \"{}\", \"magickey\": \"{}\"",
+        webapi.display(),
+        esyno.display(),
+        sealed(MAGIC)
+    );
+    server(
+        sandbox,
+        &fields,
+        &format!("\"garage\": {{\"identifier\": \"{}\", \"event\": \"open garage\"}}", sealed(TASK)),
+    );
+}
+
 /// What `check --json` said.
 #[track_caller]
 pub fn findings(said: &Said) -> Vec<Value> {
@@ -481,6 +497,35 @@ const ROWS: &[Row<Sandbox>] = &[
         plant: |sandbox| scheduler(sandbox, "exit 0", ""),
         says: "The Task Scheduler knows no task 7, so nobody can start it.",
         cure: "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo FOLDER/remotetask tasks` `sudo FOLDER/remotetask tasks remove 7`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "task-renamed",
+        plant: |sandbox| {
+            let line = "printf '%16s [%s]\\n' ID: 7 State: enabled Name: 'Check off'";
+            scheduler(sandbox, line, "");
+            let config = sandbox.read("config.json");
+            sandbox.raw_config(&config.replacen("\"7\": {", "\"7\": {\"name\": \"Check of\", ", 1));
+        },
+        says: "Task 7 is called \"Check off\" in DSM's Task Scheduler, and its callers see \"Check of\".",
+        cure: "If they are to see the name that it has in DSM: `sudo FOLDER/remotetask tasks add 7`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "event-unknown",
+        plant: |sandbox| events(sandbox, "echo 'jOut=[{\"task_name\":\"Gate\"},{\"task_name\":\"Open garage share\"}]'"),
+        says: "DSM has no triggered task \"open garage\", so task garage cannot be started. It has \"Open garage share\", \"Gate\".",
+        cure: "Write its name as DSM's Task Scheduler has it at the task's \"event\" in config.json, or take the task's URLs back: `sudo FOLDER/remotetask tasks` `sudo FOLDER/remotetask tasks remove garage`",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "event-unproven",
+        plant: |sandbox| events(sandbox, "echo denied >&2; exit 255"),
+        says: "Nobody can be asked whether DSM has the triggered tasks of garage: FOLDER/esyno --list: exit 255, \"denied\". DSM's web API says yes to any name, and then nothing runs.",
+        cure: "Compare each name in config.json with DSM's Task Scheduler, letter by letter, and start each task once by its URL.",
         along: &[],
         cured: false,
     },

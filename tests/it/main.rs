@@ -14,6 +14,7 @@ mod scheduler;
 mod set;
 mod support;
 mod terminal;
+mod turns;
 mod web_half;
 mod wide;
 mod workbench;

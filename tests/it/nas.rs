@@ -17,6 +17,7 @@ mod scripts;
 mod servers;
 mod stand_ins;
 mod tasks;
+mod turns;
 mod web_check;
 mod world;
 

@@ -8,7 +8,7 @@ use remotetask::line::REFUSED;
 
 use crate::support::*;
 
-fn ask(magickey: &str, identifier: &str) -> String {
+pub fn ask(magickey: &str, identifier: &str) -> String {
     format!(
         "{{\"v\":1,\"do\":\"start\",\"magickey\":\"{magickey}\",\"identifier\":\"{identifier}\",\"browser\":false}}\n"
     )
@@ -25,7 +25,7 @@ fn feed_by(sandbox: &Sandbox, arguments: &[&str], input: &[u8]) -> String {
     answer.text()
 }
 
-fn feed(sandbox: &Sandbox, input: impl AsRef<[u8]>) -> String {
+pub fn feed(sandbox: &Sandbox, input: impl AsRef<[u8]>) -> String {
     feed_by(sandbox, &[], input.as_ref())
 }
 

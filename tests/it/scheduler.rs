@@ -25,6 +25,13 @@ fn what_it_is_asked() {
     assert_eq!(sandbox.read("asked"), "--get id=7\n--run id=7 check_time=0 check_status=0\n");
 }
 
+/// The states of all runs that are recorded: a start that failed is a run.
+fn recorded(sandbox: &Sandbox) -> Vec<String> {
+    let files = sandbox.files().into_iter().filter(|name| name.ends_with(".json") && name.contains("state"));
+    let state = |name: String| serde_json::from_str::<serde_json::Value>(&sandbox.read(&name)).ok();
+    files.map(|name| state(name).expect("a record")["state"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 #[test]
 fn what_proves_no_task_starts_none() {
     for (line, why) in [
@@ -46,10 +53,7 @@ fn what_proves_no_task_starts_none() {
         let log = sandbox.log();
         assert!(log.contains(&format!("why=7a \"the Task Scheduler knows no task 7: {why}")), "{line}: {log}");
         assert!(!sandbox.path("ran").exists(), "{line}");
-        assert!(
-            !sandbox.files().iter().any(|name| name.ends_with(".json") && name.contains("state")),
-            "no record of what never began"
-        );
+        assert_eq!(recorded(&sandbox), ["not_started"], "{line}");
     }
 }
 
@@ -315,8 +319,7 @@ fn a_web_api_program_that_is_none() {
     refused(&format!("why=7c \"{} is not an executable file\"", program.display()));
     std::fs::remove_file(&program).expect("remove");
     refused(&format!("why=7c \"{}: No such file or directory (os error 2)\"", program.display()));
-    let state = sandbox.files();
-    assert!(!state.iter().any(|name| name.ends_with(".json") && name.contains("state")), "{state:?}");
+    assert_eq!(recorded(&sandbox), ["not_started"; 4]);
 }
 
 /// The history as DSM tells it, a second after our start, with this end; each question leaves a line in `asked-history`.
@@ -463,6 +466,50 @@ fn a_triggered_task_that_nobody_has() {
     let sandbox = with_events("esynoscheduler", LISTED);
     std::fs::set_permissions(sandbox.path("esyno"), std::fs::Permissions::from_mode(0o644)).expect("chmod");
     refused(&sandbox, "esyno is not an executable file\"");
+}
+
+/// The names of triggered tasks are DSM's: a typo is refused, and where nobody can be asked that is said at once.
+#[test]
+fn adding_a_triggered_task() {
+    let add = |sandbox: &Sandbox, name: &str| {
+        crate::workbench::remotetask(sandbox, &["tasks", "add", "gate", "--event", name])
+    };
+    let sandbox = with_events("synowebapi", LISTED);
+    let before = sandbox.read("config.json");
+    assert_eq!(
+        add(&sandbox, "Open door").refused(),
+        "remotetask: DSM has no triggered task \"Open door\". It has \"Open 'door'\", \"a\"."
+    );
+    assert_eq!(sandbox.read("config.json"), before);
+    let added = add(&sandbox, "Open 'door'");
+    assert!(added.ok().contains("Task gate has a URL now.") && !added.out.contains("advice"), "{}", added.out);
+    let list = crate::workbench::remotetask(&sandbox, &["tasks"]);
+    assert!(list.ok().contains("  Triggered tasks, by their names:\n        a\n        Open 'door'\n"), "{}", list.out);
+    let sandbox = with_events("synowebapi", "echo denied >&2; exit 255");
+    let added = add(&sandbox, "Open door").ok().replace("\n       ", "");
+    assert!(added.contains("advice Nobody can be asked whether DSM has a triggered task \"Open door\": "), "{added}");
+}
+
+/// Callers see the name that a task had when it got its URL; the owner sees both, and can take the new one.
+#[test]
+fn a_task_that_was_renamed() {
+    let sandbox = with_scheduler(&SHOWN.replace("Name: x", "Name: 'Check off'"));
+    let remotetask = |words: &[&str]| crate::workbench::remotetask(&sandbox, words);
+    remotetask(&["tasks", "remove", "7"]).ok();
+    assert!(remotetask(&["tasks", "add", "7"]).ok().contains("Task 7 has a URL now."));
+    assert!(remotetask(&["tasks", "add", "7"]).refused().contains("there is a task \"7\" already"));
+    sandbox.script("syno", &SHOWN.replace("Name: x", "Name: 'All off'"));
+    assert!(remotetask(&["tasks"]).ok().contains("  can be started by URL; its callers see Check off\n"));
+    let check = remotetask(&["check", "--json"]).out;
+    assert!(check.contains("task-renamed") && check.contains("All off") && check.contains("Check off"), "{check}");
+    let again = remotetask(&["tasks", "add", "7"]);
+    assert_eq!(again.ok(), "Task 7 has its URL already; its callers see \"All off\" from now on.\n");
+    assert!(sandbox.read("config.json").contains("\"name\": \"All off\""));
+    assert!(remotetask(&["tasks"]).ok().contains("  can be started by URL\n"));
+    // A name of the owner's choice is taken as well; a command of this id is another thing.
+    let own = remotetask(&["tasks", "add", "7", "--name", "Lights"]);
+    assert!(own.ok().contains("its callers see \"Lights\" from now on"), "{}", own.out);
+    assert!(remotetask(&["tasks", "add", "7", "--", "/bin/true"]).refused().contains("there is a task \"7\" already"));
 }
 
 /// A sandbox whose task 7 is started by its own script.

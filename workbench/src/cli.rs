@@ -123,6 +123,9 @@ pub enum Command {
     Probe {
         /// The harmless task's number; without one it says how to make one
         task: Option<u32>,
+        /// The name of a harmless triggered task, in place of a number
+        #[arg(long, value_name = "NAME", conflicts_with = "task")]
+        event: Option<String>,
         /// Only reports by the exit code, 0 or 1, if a method is chosen already
         #[arg(long, exclusive = true)]
         chosen: bool,

@@ -102,8 +102,8 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return try_request::run(bench, from),
         Command::Probe { chosen: true, .. } => return probe::is_chosen(bench),
-        Command::Probe { task, yes, watch, .. } => {
-            return probe::run(bench, &ProbeArgs { task, yes, watch: Duration::from_secs(watch) })
+        Command::Probe { task, event, yes, watch, .. } => {
+            return probe::run(bench, &ProbeArgs { task, event, yes, watch: Duration::from_secs(watch) })
         }
         Command::Prove { clean: true, .. } => return prove::clean(bench),
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),

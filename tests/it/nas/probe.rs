@@ -38,6 +38,10 @@ fn a_box_on_which_a_plain_run_does_nothing() {
     let (words, row) = probed(0);
     assert_eq!(words, ["nothing", "ran", "ran", "ran", "ran"]);
     assert!(
+        row.contains(" | synoschedtask synowebapi esynoscheduler | TaskScheduler 4, EventScheduler 4 | nothing |"),
+        "{row}"
+    );
+    assert!(
         like(&row, "| * | 7.2-64570 | * | x86_64 | * | 1.* | nothing | ran | ran | ran | ran | synoschedtask |"),
         "{row}"
     );
@@ -115,6 +119,62 @@ fn a_box_without_a_web_api_and_one_on_which_nothing_works() {
     assert_eq!(words, ["nothing", "nothing", "nothing", "missing", "refused"]);
     assert!(row.ends_with(" | missing | refused | none |"), "{row}");
     assert_eq!(fs::read_to_string(at("config.json")).expect("config.json"), before);
+}
+
+/// A triggered task by both its ways; and what this box is.
+#[test]
+fn a_triggered_task_and_its_ways() {
+    let (nas, _) = with_tasks("enabled");
+    nas.event("Harmless", "date >>/usr/local/remotetask/state/probe");
+    let probed = |code: i32| {
+        let said = bench(&["probe", "--event", "Harmless", "--yes", "--watch", "12"]);
+        assert_eq!((said.code, &*said.err), (Some(code), ""), "{}", said.out);
+        let of = |way: &str| {
+            let line = said
+                .out
+                .lines()
+                .find_map(|line| line.strip_prefix(way))
+                .unwrap_or_else(|| panic!("{way}: {}", said.out));
+            line.split([':', '.']).next().unwrap_or_default().to_owned()
+        };
+        (
+            of("synowebapi: "),
+            of("esynoscheduler: "),
+            said.out.clone(),
+            said.out.lines().last().unwrap_or_default().to_owned(),
+        )
+    };
+    let (web, own, text, row) = probed(0);
+    assert_eq!((&*web, &*own), ("ran", "ran"), "{text}");
+    assert!(
+        text.contains(
+            "It ended with exit code 0; DSM's record of the task says\n{\"exit_code\":0,\"exit_type\":\"stop\"}."
+        ),
+        "{text}"
+    );
+    let programs = "synoschedtask synowebapi esynoscheduler | TaskScheduler 4, EventScheduler 4";
+    assert!(row.ends_with(&format!(" | {programs} | ran | ran | synowebapi |")), "{row}");
+    let boxes = include_str!("../../../docs/boxes.md");
+    let head = boxes.lines().rfind(|line| line.starts_with("| model")).expect("the table");
+    assert_eq!(row.matches('|').count(), head.matches('|').count());
+    box_is(&["webapi-idle", "no-history"]);
+    let (web, own, _, row) = probed(0);
+    assert_eq!((&*web, &*own), ("nothing", "ran"));
+    assert!(row.ends_with(" | nothing | ran | esynoscheduler |"), "{row}");
+    assert!(fs::read_to_string(at("config.json")).expect("config.json").contains("\"events\": \"esynoscheduler\""));
+    box_without("synowebapi");
+    box_without("esynoscheduler");
+    let (web, own, _, row) = probed(1);
+    assert_eq!((&*web, &*own), ("missing", "missing"));
+    assert!(
+        row.ends_with(
+            " | synoschedtask | TaskScheduler not known, EventScheduler not known | missing | missing | none |"
+        ),
+        "{row}"
+    );
+    fs::rename("/usr/syno/sbin/esynoscheduler.away", "/usr/syno/sbin/esynoscheduler").expect("back");
+    let refused = bench(&["probe", "--event", "harmles", "--yes"]).refused();
+    assert_eq!(refused, "remotetask: DSM has no triggered task \"harmles\". It has \"Harmless\".");
 }
 
 /// On a full volume what was seen is shown, and the configuration stays whole.

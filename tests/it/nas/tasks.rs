@@ -192,6 +192,23 @@ fn the_list_of_tasks() {
     assert_eq!(all(), Err("/usr/syno/bin/synoschedtask: No such file or directory (os error 2)".into()));
 }
 
+/// An owner that DSM does not name, and one that does not exist any more.
+#[test]
+fn owners_of_tasks() {
+    let nas = Nas::new();
+    nas.scheduled(7, "enabled", "true");
+    nas.scheduled_of(4242, 8, "disabled", b"true");
+    let shown = || super::first_hour::bench(&["tasks"]).ok().to_owned();
+    let text = shown();
+    assert!(
+        text.contains("        enabled, of root,") && text.contains("disabled, its owner does not exist any more,"),
+        "{text}"
+    );
+    box_is("no-owner");
+    let text = shown();
+    assert!(text.contains("        enabled, next run") && text.contains("        disabled, next run"), "{text}");
+}
+
 #[test]
 fn a_triggered_task_is_handed_to_dsm() {
     let nas = Nas::new();
@@ -337,7 +354,7 @@ fn a_start_that_dsm_would_swallow() {
     nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");
     fs::write("/run/effects/gate", "word\n").expect("written");
     until("its end", || fs::metadata(format!("{STORE}/7.status")).ok().filter(|_| count("seven") == 2));
-    until("nobody left", || remotetask::start::dsm_end::runs_since(7).is_none().then_some(()));
+    until("nobody left", || remotetask::start::dsm_runs::runs_since(7).is_none().then_some(()));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_secs();
     fs::write(format!("{STORE}/7.began"), format!("{now}\n")).expect("written");
     nas.start().is_like("409 Conflict", "Task is already running: Check off (since *)\n");

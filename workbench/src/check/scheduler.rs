@@ -1,5 +1,5 @@
 //! The tasks of DSM's Task Scheduler: what starts them is there, and each is proven to exist as the root
-//! half proves it. Whether a triggered task exists no program of DSM's tells.
+//! half proves it. Of triggered tasks esynoscheduler alone knows the names.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
-use remotetask::config::{Scheduler, Server, Starts, Task};
+use crate::owner::names::nearest;
+use remotetask::config::{Events, Scheduler, Server, Starts, Task, ESYNOSCHEDULER, SYNOSCHEDTASK, SYNOWEBAPI};
 use remotetask::outcome::Outcome;
-use remotetask::start;
+use remotetask::start::{self, esynoscheduler};
 
 findings! {
-    Missing { program, tasks, name }: "scheduler-missing", Fault,
+    Missing { program, tasks, name, usual }: "scheduler-missing", Fault,
         "There is no program <program> that could be started, and without it these tasks cannot: <tasks>.",
         "If it lies elsewhere on this machine, write its place into config.json: `find / -name <name> 2>/dev/null` \
-         `\"<name>\": \"/usr/syno/bin/<name>\"`";
+         `\"<name>\": \"<usual>\"`";
     Elsewhere { tasks }: "scheduler-elsewhere", Advice,
         "This machine has no Task Scheduler of DSM's. On a Synology NAS these tasks can be started, here they cannot: \
          <tasks>.",
@@ -28,6 +29,17 @@ findings! {
         "The Task Scheduler knows no task <number>, so nobody can start it.",
         "See which tasks it knows. Make this one in DSM's Task Scheduler, or take its URLs back: `sudo remotetask \
          tasks` `sudo remotetask tasks remove <number>`";
+    Renamed { number, name, shown }: "task-renamed", Advice,
+        "Task <number> is called \"<name>\" in DSM's Task Scheduler, and its callers see \"<shown>\".",
+        "If they are to see the name that it has in DSM: `sudo remotetask tasks add <number>`";
+    NoEvent { task, name, there }: "event-unknown", Fault,
+        "DSM has no triggered task \"<name>\", so task <task> cannot be started.<there>",
+        "Write its name as DSM's Task Scheduler has it at the task's \"event\" in config.json, or take the task's URLs back: \
+         `sudo remotetask tasks` `sudo remotetask tasks remove <task>`";
+    Unproven { tasks, why }: "event-unproven", Advice,
+        "Nobody can be asked whether DSM has the triggered tasks of <tasks>: <why>. DSM's web API says yes to any name, and \
+         then nothing runs.",
+        "Compare each name in config.json with DSM's Task Scheduler, letter by letter, and start each task once by its URL.";
     NoScript { number, why }: "task-script", Fault,
         "The script of task <number> cannot be started without DSM, as \"scheduler\": \"direct\" demands: <why>.",
         "Look at the task in DSM's Task Scheduler and save it there once more; or let remotetask probe find another \
@@ -48,19 +60,23 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
         return vec![Elsewhere { tasks: &ids(&theirs) }.found()];
     }
     let mut found = Vec::new();
-    for name in ["synoschedtask", "synowebapi"] {
+    for (name, usual) in
+        [("synoschedtask", SYNOSCHEDTASK), ("synowebapi", SYNOWEBAPI), ("esynoscheduler", ESYNOSCHEDULER)]
+    {
         let without = |task: &&&Task<'_>| lacking(task).is_some_and(|(lacks, _)| lacks == name);
         let without: Vec<&Task<'_>> = theirs.iter().filter(without).copied().collect();
         if let Some((_, program)) = without.first().and_then(|task| lacking(task)) {
-            found.push(Missing { program: &program, tasks: &ids(&without), name: &name }.found());
+            found.push(Missing { program: &program, tasks: &ids(&without), name: &name, usual: &usual }.found());
         }
     }
     let deadline = Instant::now() + PATIENCE;
+    let events: Vec<_> = theirs.iter().copied().filter(|task| lacking(task).is_none()).filter_map(event).collect();
+    found.extend(named(&events, &server.esynoscheduler, deadline));
     for task in theirs {
         match (&task.starts, server.scheduler) {
             (Starts::Scheduled(number), Scheduler::Direct) => found.extend(script(task, *number, server)),
             (Starts::Scheduled(number), _) if lacking(task).is_none() => {
-                found.extend(known(*number, &server.synoschedtask, deadline));
+                found.extend(known(task, *number, &server.synoschedtask, deadline));
             }
             _ => {}
         }
@@ -76,7 +92,10 @@ fn needs<'c>(task: &Task<'_>, server: &'c Server<'_>) -> Vec<(&'static str, &'c 
     let web_api = ("synowebapi", &*server.synowebapi);
     match (&task.starts, server.scheduler) {
         (Starts::Command(_), _) => Vec::new(),
-        (Starts::Event(_), _) => vec![web_api],
+        (Starts::Event(_), _) => match server.events {
+            Events::Synowebapi => vec![web_api],
+            Events::Esynoscheduler => vec![("esynoscheduler", &*server.esynoscheduler)],
+        },
         (Starts::Scheduled(_), Scheduler::Synoschedtask) => vec![program],
         (Starts::Scheduled(_), Scheduler::Synowebapi) => vec![program, web_api],
         (Starts::Scheduled(_), Scheduler::Direct) => vec![("synoschedule", &*server.synoschedule)],
@@ -88,9 +107,41 @@ fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 
-fn known(number: u32, program: &str, deadline: Instant) -> Option<Found> {
+fn event<'c>(task: &'c Task<'_>) -> Option<(&'c Task<'c>, &'c str)> {
+    match &task.starts {
+        Starts::Event(name) => Some((task, name)),
+        _ => None,
+    }
+}
+
+/// Triggered tasks, by the names that DSM has.
+fn named(events: &[(&Task<'_>, &str)], program: &str, deadline: Instant) -> Vec<Found> {
+    if events.is_empty() {
+        return Vec::new();
+    }
+    match esynoscheduler::names(program, deadline) {
+        Err(why) => {
+            let tasks: Vec<&Task<'_>> = events.iter().map(|(task, _)| *task).collect();
+            vec![Unproven { tasks: &ids(&tasks), why: &why }.found()]
+        }
+        Ok(names) => {
+            let unknown = events.iter().filter(|(_, event)| !names.iter().any(|name| name == event));
+            let found = |(task, name): &(&Task<'_>, &str)| {
+                let there = nearest(&names, name);
+                let there = if there.is_empty() { there } else { format!(" It has {there}.") };
+                NoEvent { task: &task.id, name, there: &there }.found()
+            };
+            unknown.map(found).collect()
+        }
+    }
+}
+
+fn known(task: &Task<'_>, number: u32, program: &str, deadline: Instant) -> Option<Found> {
     match start::get(program, number, deadline) {
-        Ok(Some(_)) => None,
+        Ok(Some(listed)) => {
+            let shown = task.name.as_deref().filter(|name| *name != listed.name && !listed.name.is_empty())?;
+            Some(Renamed { number: &number, name: &listed.name, shown: &shown }.found())
+        }
         Ok(None) => Some(Unknown { number: &number }.found()),
         Err(why) => Some(Silent { why: &why, program: &program, number: &number }.found()),
     }

@@ -12,4 +12,5 @@ pub mod page; // a page of URLs that goes after it was read
 pub mod seal; // digests in place of plain keys
 pub mod try_request; // everything but the start
 pub mod probe; // the method that starts a scheduled task on this NAS
+pub mod probe_event; // the same for a triggered task
 pub mod prove; // one request, all the way

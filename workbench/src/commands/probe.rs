@@ -2,7 +2,8 @@
 //!
 //! A plain `synoschedtask --run` does nothing on many boxes, without a word, and DSM says of none of its
 //! ways whether it worked. So a harmless task is started each known way in turn, and DSM is watched: the
-//! task's own marker, the process, and what `--get` says of the last run.
+//! task's own marker, the process, what `--get` says of the last run, and DSM's history. Triggered tasks are probed in
+//! `probe_event`.
 
 use std::fmt;
 use std::fs;
@@ -12,21 +13,24 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::probe_event;
 use crate::nas::box_row;
 use crate::owner::edit::{lock_config, Edit};
 use crate::owner::fault::Fault;
-use crate::owner::screen::Tone;
+use crate::owner::screen::{Screen, Tone};
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
 use remotetask::config::{Scheduler, Server};
 use remotetask::outcome::Outcome;
-use remotetask::start::{self, dsm_end, Listed, StartMethod};
+use remotetask::start::{self, dsm_runs, synowebapi, Listed, StartMethod};
 use remotetask::trust;
 
 /// What `probe` is asked for.
 pub struct ProbeArgs {
     /// The harmless task's number.
     pub task: Option<u32>,
+    /// Or the name of a harmless triggered task.
+    pub event: Option<String>,
     /// Asks nothing.
     pub yes: bool,
     /// How long each way is watched.
@@ -34,15 +38,15 @@ pub struct ProbeArgs {
 }
 
 /// What DSM's programs get for one call.
-const DSM_TIME: Duration = Duration::from_secs(10);
+pub const DSM_TIME: Duration = Duration::from_secs(10);
 /// How often is looked.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
 /// How long after the last thing that was seen nothing more is expected.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// What became of one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Verdict {
+pub enum Verdict {
     /// It ran: what was seen of it.
     Ran(Vec<&'static str>),
     /// DSM took the order, and nothing was seen.
@@ -55,7 +59,7 @@ enum Verdict {
 
 impl Verdict {
     /// One word, for the table of boxes.
-    fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Verdict::Ran(_) => "ran",
             Verdict::Nothing => "nothing",
@@ -80,6 +84,9 @@ impl fmt::Display for Verdict {
 pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     let screen = &bench.screen;
     let marker = bench.path("state").join("probe");
+    if let Some(event) = &wanted.event {
+        return probe_event::run(bench, wanted, event, &marker);
+    }
     let Some(number) = wanted.task else {
         drop(lock_config(&bench.folder)?); // which makes state/, for the marker
         how_to(bench, &marker);
@@ -96,10 +103,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
         StartMethod::ALL.len(),
         wanted.watch.as_secs()
     ));
-    if !wanted.yes && !screen.ask("Is it?")? {
-        let how = if screen.can_ask() { "" } else { "; where nobody can be asked, --yes says that it may run" };
-        return Err(Fault(format!("nothing was started{how}")));
-    }
+    may_run(screen, wanted.yes)?;
 
     let mut verdicts = Vec::new();
     for way in StartMethod::ALL {
@@ -145,8 +149,17 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     screen.say("This row tells others about your box, and holds no secret. Please send it: docs/boxes.md says where.");
     screen.gap();
     let words: Vec<&str> = verdicts.iter().map(|(_, verdict)| verdict.word()).collect();
-    screen.literal(box_row::row(&words, choice.map_or("none", Scheduler::word)));
+    screen.literal(box_row::row(server, &words, choice.map_or("none", Scheduler::word)));
     Ok(choice.is_some())
+}
+
+/// Asks whether the task may run.
+pub fn may_run(screen: &Screen, yes: bool) -> Result<(), Fault> {
+    if yes || screen.ask("Is it?")? {
+        return Ok(());
+    }
+    let how = if screen.can_ask() { "" } else { "; where nobody can be asked, --yes says that it may run" };
+    Err(Fault(format!("nothing was started{how}")))
 }
 
 fn how_to(bench: &Workbench, marker: &Path) {
@@ -168,15 +181,16 @@ fn known(server: &Server<'_>, number: u32) -> Result<Listed, Fault> {
     })
 }
 
-const MARKER: &str = "its marker";
+pub const MARKER: &str = "its marker";
 const PROCESS: &str = "its process";
 const KEEPER: &str = "its keeper";
-const RECORD: &str = "DSM's record of the last run";
+pub const RECORD: &str = "DSM's record of the last run";
+pub const HISTORY: &str = "DSM's history";
 
 /// What can be seen of a task.
 #[derive(Clone, PartialEq, Eq)]
 struct Traces {
-    marker: Option<(u64, std::time::SystemTime)>,
+    marker: Marked,
     status: Option<String>,
     last: Option<String>,
 }
@@ -184,9 +198,16 @@ struct Traces {
 impl Traces {
     fn of(server: &Server<'_>, number: u32, marker: &Path) -> Result<Traces, Fault> {
         let task = known(server, number)?;
-        let marker = fs::metadata(marker).ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
-        Ok(Traces { marker, status: task.status, last: task.last })
+        Ok(Traces { marker: marked(marker), status: task.status, last: task.last })
     }
+}
+
+/// A state of a marker, to be compared.
+pub type Marked = Option<(u64, std::time::SystemTime)>;
+
+/// The state of a task's marker.
+pub fn marked(marker: &Path) -> Marked {
+    fs::metadata(marker).ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)))
 }
 
 /// Starts it one way and watches.
@@ -198,7 +219,9 @@ fn probe(
     marker: &Path,
     watch: Duration,
 ) -> Result<Verdict, Fault> {
-    let before = Traces::of(server, task.id, marker)?;
+    // It takes a second, so it is asked before and afterwards alone.
+    let history = || synowebapi::task_history(&server.synowebapi, task.id, Instant::now() + DSM_TIME);
+    let (before, before_in_history) = (Traces::of(server, task.id, marker)?, history());
     let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
     let mut own_run = false;
     match trust::home(owner).and_then(|home| way.run(server, task, &home, "probe")) {
@@ -208,21 +231,22 @@ fn probe(
         Err(_) => {}
     }
     let end = Instant::now() + watch;
-    let mut seen = Seen { what: Vec::new(), last: Instant::now() };
+    let mut seen = Seen::nothing();
     loop {
-        let runs = dsm_end::runs_since(task.id).is_some();
+        let runs = dsm_runs::runs_since(task.id).is_some();
         seen.note(PROCESS, runs);
         seen.note(KEEPER, own_run);
         let now = Traces::of(server, task.id, marker)?;
         seen.note(MARKER, now.marker != before.marker);
         seen.note(RECORD, (&now.status, &now.last) != (&before.status, &before.last));
         // What comes late must not be taken for the next way's.
-        let settled = !seen.what.is_empty() && !runs && seen.last.elapsed() >= SETTLED;
+        let settled = !runs && seen.is_settled();
         if settled || Instant::now() >= end {
             break;
         }
         std::thread::sleep(LOOK);
     }
+    seen.note(HISTORY, before_in_history.is_some() && history().is_some_and(|now| Some(now) != before_in_history));
     match seen.what.is_empty() {
         true => Ok(Verdict::Nothing),
         false => Ok(Verdict::Ran(seen.what)),
@@ -230,13 +254,24 @@ fn probe(
 }
 
 /// What was seen, and when for the last time something new.
-struct Seen {
-    what: Vec<&'static str>,
+pub struct Seen {
+    pub what: Vec<&'static str>,
     last: Instant,
 }
 
 impl Seen {
-    fn note(&mut self, what: &'static str, is: bool) {
+    /// Nothing yet.
+    pub fn nothing() -> Seen {
+        Seen { what: Vec::new(), last: Instant::now() }
+    }
+
+    /// Returns true where nothing more is expected.
+    pub fn is_settled(&self) -> bool {
+        !self.what.is_empty() && self.last.elapsed() >= SETTLED
+    }
+
+    /// Notes something that is seen.
+    pub fn note(&mut self, what: &'static str, is: bool) {
         if is && !self.what.contains(&what) {
             self.what.push(what);
             self.last = Instant::now();
@@ -244,7 +279,8 @@ impl Seen {
     }
 }
 
-fn refusal(reason: String) -> Verdict {
+/// What DSM said instead of starting it.
+pub fn refusal(reason: String) -> Verdict {
     match reason.contains("No such file") {
         true => Verdict::Missing(reason),
         false => Verdict::Refused(reason),

@@ -1,7 +1,7 @@
 //! `tasks`: what can be started, and making it so.
 
 use crate::owner::known_keys::{first, forget, keep};
-use crate::owner::names::{no_task, quoted, who};
+use crate::owner::names::{no_event, no_task, quoted, shortened, who};
 use crate::owner::urls::{show_urls, Codes};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,18 +14,16 @@ use crate::owner::screen::{Screen, Tone};
 use crate::owner::secrets::new_key;
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
-use remotetask::config::{Config, Starts, Task, SYNOSCHEDTASK, SYNOSCHEDULE};
+use remotetask::config::{Config, Starts, Task, ESYNOSCHEDULER, SYNOSCHEDTASK, SYNOSCHEDULE};
 use remotetask::files::is_executable;
 use remotetask::key::Digest;
 use remotetask::record::Runs;
-use remotetask::start::{self, Listed};
+use remotetask::start::{self, esynoscheduler, Listed};
 
 /// What the scheduler gets to answer: each of its tasks is asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Tasks that are named to whoever has asked for another one.
 const SHOWN: usize = 10;
-/// Characters of the name of each.
-const NAME_SHOWN: usize = 40;
 
 /// What a task to be added starts.
 pub struct NewTask {
@@ -62,6 +60,14 @@ pub fn show(bench: &Workbench) -> Result<(), Fault> {
         }
         Err(why) => screen.say(format_args!("  cannot be shown: {why}")),
     }
+    let events = server.map_or(ESYNOSCHEDULER, |server| &server.esynoscheduler);
+    match esynoscheduler::names(events, Instant::now() + PATIENCE) {
+        Ok(names) if !names.is_empty() => {
+            screen.say("  Triggered tasks, by their names:");
+            names.iter().for_each(|name| screen.say(format_args!("        {name}")));
+        }
+        _ => {}
+    }
     screen.gap();
     screen.heading("By URL");
     match config.as_ref().map(|config| (config, &config.tasks[..])) {
@@ -92,12 +98,14 @@ fn scheduled_one(screen: &Screen, task: &Listed, config: Option<&Config<'_>>) {
     facts.extend(task.last.as_ref().map(|last| format!("last run {last}")));
     facts.extend(task.status.as_ref().map(|status| format!("last result {status}")));
     screen.say(format_args!("        {}", facts.join(", ")));
-    let ours = |ours: &Task<'_>| matches!(ours.starts, Starts::Scheduled(number) if number == task.id);
-    screen.say(match config.is_some_and(|config| config.tasks.iter().any(ours)) {
-        true => "        can be started by URL".to_owned(),
+    let is_ours = |ours: &&Task<'_>| matches!(ours.starts, Starts::Scheduled(number) if number == task.id);
+    let ours = config.and_then(|config| config.tasks.iter().find(is_ours));
+    screen.say(match ours.map(|ours| ours.name.as_deref().filter(|name| *name != task.name)) {
+        Some(None) => "        can be started by URL".to_owned(),
+        Some(Some(name)) => format!("        can be started by URL; its callers see {name}"),
         // In a task's result nobody types it.
-        false if screen.terminal => format!("        no URL; remotetask tasks add {} makes one", task.id),
-        false => "        no URL yet".to_owned(),
+        None if screen.terminal => format!("        no URL; remotetask tasks add {} makes one", task.id),
+        None => "        no URL yet".to_owned(),
     });
 }
 
@@ -130,8 +138,12 @@ fn may_start(config: &Config<'_>, id: &str) -> String {
 /// `tasks add`: makes one reachable.
 pub fn add(bench: &Workbench, new: NewTask, codes: Codes) -> Result<(), Fault> {
     let screen = &bench.screen;
-    let (id, begins) = match add_to_config(bench, new)? {
-        Added::New { id, begins } => (id, begins),
+    let (id, begins, doubt) = match add_to_config(bench, new)? {
+        Added::New { id, begins, doubt } => (id, begins, doubt),
+        Added::Renamed { id, name } => {
+            screen.say(format_args!("Task {id} has its URL already; its callers see \"{name}\" from now on."));
+            return Ok(());
+        }
         Added::IsThere { id } => {
             return Err(Fault(format!(
                 "there is a task \"{id}\" already; remotetask url {id} shows its URLs, remotetask tasks remove {id} takes it out"
@@ -142,6 +154,9 @@ pub fn add(bench: &Workbench, new: NewTask, codes: Codes) -> Result<(), Fault> {
         screen.say(format_args!("{} is new, with a key for you, \"me\".", bench.path("config.json").display()));
     }
     screen.say(format_args!("Task {id} has a URL now."));
+    if let Some(doubt) = doubt {
+        screen.mark(Tone::Advice, "advice", doubt);
+    }
     show_urls(bench, None, Some(&id), codes)
 }
 
@@ -184,7 +199,7 @@ pub fn give(bench: &Workbench, list: &str) -> Vec<(String, Result<bool, Fault>)>
         let new = NewTask { id: task.to_owned(), name: None, event: None, command: Vec::new() };
         match add_to_config(bench, new) {
             Ok(Added::New { id, .. }) => (id, Ok(true)),
-            Ok(Added::IsThere { id }) => (id, Ok(false)),
+            Ok(Added::IsThere { id } | Added::Renamed { id, .. }) => (id, Ok(false)),
             Err(fault) => (task.to_owned(), Err(fault)),
         }
     };
@@ -193,8 +208,10 @@ pub fn give(bench: &Workbench, list: &str) -> Vec<(String, Result<bool, Fault>)>
 
 /// The result of adding a task.
 enum Added {
-    /// It has a key now; `begins` if config.json is new too.
-    New { id: String, begins: bool },
+    /// It has a key now; `begins` if config.json is new too, and a doubt whether DSM has such a task.
+    New { id: String, begins: bool, doubt: Option<String> },
+    /// It was there, and has the name now that DSM has for it.
+    Renamed { id: String, name: String },
     /// It was there.
     IsThere { id: String },
 }
@@ -203,9 +220,16 @@ fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     let (first_key, key) = (new_key()?, new_key()?);
     let mut edit = Edit::begin_or_new(&bench.folder, || Ok(first(&first_key)))?;
     let begins = edit.is_new();
-    let (id, fields) = described(&mut edit, new)?;
-    if edit.tasks().contains_key(&id) {
-        return Ok(Added::IsThere { id });
+    let Described { id, fields, doubt } = described(&mut edit, new)?;
+    if let Some(task) = edit.tasks().get_mut(&id) {
+        // A task that was renamed in DSM; a command or an event of this id is another thing.
+        let is_scheduled =
+            !["command", "event"].iter().any(|field| fields.contains_key(*field) || !task[field].is_null());
+        let name = fields.get("name").filter(|name| is_scheduled && task["name"] != **name).cloned();
+        let Some(name) = name else { return Ok(Added::IsThere { id }) };
+        task["name"] = name.clone();
+        drop(edit.commit()?);
+        return Ok(Added::Renamed { id, name: name.as_str().unwrap_or_default().to_owned() });
     }
     let mut task = Map::from_iter([("identifier".to_owned(), Value::from(Digest::of(key.as_bytes()).sealed()))]);
     task.extend(fields);
@@ -213,14 +237,22 @@ fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     let keys = if begins { vec![&*first_key, &*key] } else { vec![&*key] };
     keep(bench, &keys)?;
     drop(edit.commit()?);
-    Ok(Added::New { id, begins })
+    Ok(Added::New { id, begins, doubt })
 }
 
-/// The id, and the fields that say what it starts.
-fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value>), Fault> {
+/// A task to be added, as config.json has it.
+struct Described {
+    id: String,
+    /// What it starts, and its name.
+    fields: Map<String, Value>,
+    /// A doubt whether DSM has such a task.
+    doubt: Option<String>,
+}
+
+fn described(edit: &mut Edit, new: NewTask) -> Result<Described, Fault> {
     let mut fields = Map::new();
     let mut id = new.id.trim().to_owned();
-    let mut name = new.name;
+    let (mut name, mut doubt) = (new.name, None);
     match (&new.event, &new.command[..]) {
         (Some(_), [_, ..]) => {
             return Err(Fault::new("a task has a command or an event, not both; leave one of them out"));
@@ -234,7 +266,11 @@ fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value
             id = task.id.to_string();
             name = name.or(Some(task.name));
         }
-        (Some(event), []) => fields.extend([("event".to_owned(), json!(event))]),
+        (Some(event), []) => {
+            let program = edit.server().get("esynoscheduler").and_then(Value::as_str).unwrap_or(ESYNOSCHEDULER);
+            doubt = triggered(program, event)?;
+            fields.extend([("event".to_owned(), json!(event))]);
+        }
         (None, command) => {
             can_be_started(command)?;
             fields.extend([("command".to_owned(), json!(command))]);
@@ -246,7 +282,21 @@ fn described(edit: &mut Edit, new: NewTask) -> Result<(String, Map<String, Value
     if let Some(name) = name.filter(|name| *name != id && !name.is_empty()) {
         fields.insert("name".into(), name.into());
     }
-    Ok((id, fields))
+    Ok(Described { id, fields, doubt })
+}
+
+/// Refuses a triggered task that DSM does not have. Returns a doubt where nobody can be asked.
+fn triggered(program: &str, event: &str) -> Result<Option<String>, Fault> {
+    match esynoscheduler::names(program, Instant::now() + PATIENCE) {
+        Ok(names) if names.iter().any(|name| name == event) => Ok(None),
+        Ok(names) => {
+            Err(no_event(&names, event))
+        }
+        Err(why) => Ok(Some(format!(
+            "Nobody can be asked whether DSM has a triggered task \"{event}\": {why}. If its name is not exactly this, DSM's web \
+             API says yes and nothing runs: start it once by its URL, and look whether it ran."
+        ))),
+    }
 }
 
 /// The scheduler's task of this number, or the only one of this name.
@@ -285,11 +335,7 @@ fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault>
 
 /// A sentence more with the first of the scheduler's tasks.
 fn there_are(tasks: &[Listed]) -> String {
-    let shown = |task: &Listed| {
-        let short: String = task.name.chars().take(NAME_SHOWN).collect();
-        let cut = if short.len() < task.name.len() { "…" } else { "" };
-        format!("{} \"{short}{cut}\"", task.id)
-    };
+    let shown = |task: &Listed| format!("{} \"{}\"", task.id, shortened(&task.name));
     let mut names: Vec<String> = tasks.iter().take(SHOWN).map(shown).collect();
     if tasks.len() > SHOWN {
         names.push(format!("and {} more", tasks.len() - SHOWN));

@@ -102,10 +102,17 @@ fn way(bench: &Workbench, path: &str, from: Option<IpAddr>, holds: &dyn Fn(Strin
     };
     holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));
     turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
-        .map_err(|outcome| Stop { why: "6 it runs already, or too many do".into(), answer: said(&permit, &outcome) })?;
+        .map_err(|outcome| Stop { why: against(&outcome).into(), answer: said(&permit, &outcome) })?;
     holds("6 nothing stands against a start now".into());
     let target = start::find(&permit.task().starts, &config.server).map_err(fault)?;
     Ok(format!("7 it exists: {}", target.describe()))
+}
+
+fn against(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Cooling { .. } => "6f it was started a short time ago, and has to cool down",
+        _ => "6 it runs already, or too many do",
+    }
 }
 
 fn said(permit: &Permit<'_>, outcome: &Outcome) -> String {

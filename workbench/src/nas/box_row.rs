@@ -1,16 +1,20 @@
 //! What this box is, in a row of docs/boxes.md. No name, no address, no script.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::nas::apache::{Apache, Configuration};
 use remotetask::child::run_captured;
+use remotetask::config::Server;
+use remotetask::files::is_executable;
+use remotetask::start::synowebapi;
 
 /// What a program gets to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The row: what the box is, the word for each way, and the way that was chosen.
-pub fn row(ways: &[&str], scheduler: &str) -> String {
+pub fn row(server: &Server<'_>, ways: &[&str], chosen: &str) -> String {
     let version = |name| value("/etc.defaults/VERSION", name);
     let dsm = match (version("productversion"), version("buildnumber")) {
         (Some(version), Some(build)) => format!("{version}-{build}"),
@@ -19,8 +23,9 @@ pub fn row(ways: &[&str], scheduler: &str) -> String {
     let model = value("/etc.defaults/synoinfo.conf", "upnpmodelname").unwrap_or_else(|| "not known".into());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
     let mut cells = vec![model, dsm, kernel, std::env::consts::ARCH.into(), cgi(), sudo()];
+    cells.extend([programs(server), versions(server)]);
     cells.extend(ways.iter().map(|word| word.to_string()));
-    cells.push(scheduler.into());
+    cells.push(chosen.into());
     // A cell is a cell, whatever a file said.
     format!("| {} |", cells.iter().map(|cell| cell.replace('|', "/")).collect::<Vec<_>>().join(" | "))
 }
@@ -30,6 +35,28 @@ fn value(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
     Some(found.trim_matches('"').to_owned())
+}
+
+/// The programs of DSM's that can be started.
+fn programs(server: &Server<'_>) -> String {
+    let programs = [&server.synoschedtask, &server.synowebapi, &server.esynoscheduler];
+    let there = programs.into_iter().filter(|program| matches!(is_executable(Path::new(&***program)), Ok(true)));
+    let names: Vec<&str> = there.filter_map(|program| program.rsplit('/').next()).collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(" ")
+    }
+}
+
+/// The newest versions of the web API's two schedulers.
+fn versions(server: &Server<'_>) -> String {
+    let version = |name: &str| {
+        let api = format!("SYNO.Core.{name}");
+        let version = synowebapi::newest_version(&server.synowebapi, &api, Instant::now() + PATIENCE);
+        version.map_or_else(|| format!("{name} not known"), |version| format!("{name} {version}"))
+    };
+    format!("{}, {}", version("TaskScheduler"), version("EventScheduler"))
 }
 
 /// Which module would run a program for Apache, as far as Apache says.

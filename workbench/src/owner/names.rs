@@ -64,6 +64,51 @@ pub fn person<'c, 't>(
     Ok((name(&labels, at), &config.server.magic_keys[at]))
 }
 
+/// Names that are shown to whoever has asked for another one, at most, and characters of each.
+const SHOWN: usize = 10;
+const NAME_SHOWN: usize = 40;
+
+/// The names in quotes, those first that are most like the wanted one.
+pub fn nearest(names: &[String], wanted: &str) -> String {
+    let mut near: Vec<&String> = names.iter().collect();
+    near.sort_by_cached_key(|name| letters_apart(name, wanted));
+    let mut shown: Vec<String> = near.iter().take(SHOWN).map(|name| format!("\"{}\"", shortened(name))).collect();
+    if names.len() > SHOWN {
+        shown.push(format!("and {} more", names.len() - SHOWN));
+    }
+    shown.join(", ")
+}
+
+/// That DSM has no triggered task of this name, and which it has.
+pub fn no_event(names: &[String], event: &str) -> Fault {
+    let there = nearest(names, event);
+    let there = if there.is_empty() { there } else { format!(". It has {there}") };
+    Fault(format!("DSM has no triggered task \"{event}\"{there}"))
+}
+
+/// The beginning of a name, if it is long.
+pub fn shortened(name: &str) -> String {
+    let short: String = name.chars().take(NAME_SHOWN).collect();
+    let cut = if short.len() < name.len() { "…" } else { "" };
+    format!("{short}{cut}")
+}
+
+/// Letters to be changed, added or left out to make one name of the other; capitals count as small letters.
+fn letters_apart(one: &str, other: &str) -> usize {
+    let letters = |name: &str| -> Vec<char> { name.chars().take(100).flat_map(char::to_lowercase).collect() };
+    let (one, other) = (letters(one), letters(other));
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (at, theirs) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != theirs);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[other.len()]
+}
+
 /// A mode as chmod(1) takes it.
 pub fn shown_mode(mode: u32) -> String {
     format!("{:04o}", mode & 0o7777)
@@ -86,6 +131,17 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_name_comes_first() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let there = names(&["Back up", "open Door", "Gate"]);
+        assert_eq!(nearest(&there, "Open dor"), "\"open Door\", \"Back up\", \"Gate\"");
+        assert_eq!(nearest(&[], "x"), "");
+        let many = names(&["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"; 12]);
+        let shown = nearest(&many, "");
+        assert!(shown.starts_with(&format!("\"{}…\", ", "a".repeat(40))) && shown.ends_with(", and 2 more"), "{shown}");
+    }
 
     #[test]
     fn a_word_for_a_shell() {

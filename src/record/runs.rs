@@ -1,0 +1,281 @@
+//! The runs of a task: the files of its folder.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{flock, FlockOperation};
+use sha2::{Digest, Sha256};
+
+use super::{number, private, Record, State};
+use crate::files::Regular;
+use crate::keep::TAIL;
+use crate::outcome::Outcome;
+
+/// Records that are kept of a task, the newest.
+pub const KEPT: usize = 20;
+/// The largest record that is read, in bytes.
+const RECORD_MAX: usize = 64 << 10;
+/// The files that a run may have: its record, that being written, its output, its lock, and the wish to stop it.
+const KINDS: [&str; 5] = ["json", "new", "out", "lock", "stop"];
+
+/// The runs of one task.
+pub struct Runs {
+    folder: PathBuf,
+}
+
+impl Runs {
+    /// Those of the task `id`, in the folder `state`.
+    pub fn of(state: &Path, id: &str) -> Runs {
+        Runs::at(state.join(folder_name(id)))
+    }
+
+    /// Those in this folder.
+    pub fn at(folder: PathBuf) -> Runs {
+        Runs { folder }
+    }
+
+    /// Where they lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the folder, if it is the task's first run.
+    pub fn prepare(&self) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(&self.folder)
+    }
+
+    /// Records a run so that it is still recorded after a loss of power.
+    pub fn write_durably(&self, record: &Record) -> io::Result<()> {
+        let new = self.path(&record.run, "new");
+        let written = private(&new).and_then(|mut file| {
+            file.write_all(&serde_json::to_vec(record)?)?;
+            file.sync_all()?;
+            fs::rename(&new, self.path(&record.run, "json"))?;
+            File::open(&self.folder)?.sync_all()
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    /// Makes a command's run known before it begins; its keeper holds it then.
+    pub fn announce(&self, run: &str) -> io::Result<()> {
+        private(&self.path(run, "lock")).map(drop)
+    }
+
+    /// Records that a run could not be started: a start that failed is a run. Where not even that can be recorded,
+    /// nothing is left of it, and the outcome is the same.
+    pub fn not_started(&self, record: &mut Record, step: String, reason: String) -> Outcome {
+        self.release(&record.run);
+        record.state = State::NotStarted;
+        record.fault = Some((step.clone(), reason.clone()));
+        match self.write_durably(record) {
+            Ok(()) => Outcome::of_start(record),
+            Err(_) => {
+                self.forget(&record.run);
+                Outcome::NotStarted { step, reason, run: None }
+            }
+        }
+    }
+
+    /// Returns true while a run is alive.
+    pub fn is_alive(&self, run: &str) -> bool {
+        let record = self.read(run).unwrap_or_else(|| Record::damaged(run));
+        self.is_held(run) || record.process_lives() || record.begins()
+    }
+
+    /// Returns a run's record as it stands in its file.
+    pub fn recorded(&self, run: &str) -> Option<Record> {
+        self.read(run)
+    }
+
+    /// The name of the newest run.
+    pub fn newest(&self) -> Option<String> {
+        self.names("json").pop()
+    }
+
+    /// Keeps the last of a command's output.
+    pub fn write_output(&self, run: &str, tail: &[&[u8]]) -> io::Result<()> {
+        // Whoever reads it meanwhile reads the one before.
+        let new = self.path(run, "new");
+        let mut file = private(&new)?;
+        tail.iter().try_for_each(|part| file.write_all(part))?;
+        fs::rename(&new, self.path(run, "out"))
+    }
+
+    /// Returns what is kept of a command's output.
+    pub fn output(&self, run: &str) -> Option<Vec<u8>> {
+        Regular::open(&self.path(run, "out")).and_then(|file| file.read(TAIL)).ok()
+    }
+
+    /// Gives the output's room to the record of the end.
+    pub fn forget_output(&self, run: &str) {
+        for kind in ["out", "new"] {
+            let _ = fs::remove_file(self.path(run, kind));
+        }
+    }
+
+    /// The keeper's hold on a run; it lasts as long as the file is open.
+    pub fn hold(&self, run: &str) -> io::Result<File> {
+        let file = private(&self.path(run, "lock"))?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(file)
+    }
+
+    /// Takes the keeper's hold away, once the end is recorded.
+    pub fn release(&self, run: &str) {
+        let _ = fs::remove_file(self.path(run, "lock"));
+    }
+
+    /// The run that was started last. Of a damaged record its name alone is known.
+    pub fn last(&self) -> Option<Record> {
+        self.newest_first().next()
+    }
+
+    /// All runs that are recorded, as they are now.
+    pub fn newest_first(&self) -> impl Iterator<Item = Record> + use<'_> {
+        let record = |run: String| self.as_it_is(self.read(&run).unwrap_or_else(|| Record::damaged(&run)));
+        self.names("json").into_iter().rev().map(record)
+    }
+
+    /// The runs that are alive.
+    pub fn alive(&self) -> Vec<Record> {
+        self.held().into_iter().filter(|(_, alive)| *alive).map(|(record, _)| record).collect()
+    }
+
+    /// Takes the locks of runs away that are over and have an end, so that no later call asks again. Who calls this has the
+    /// turn: what another one announces at this moment is not over.
+    pub fn sweep(&self) {
+        let is_over = |record: &Record| !record.is_open() || record.task.is_empty();
+        let over = self.held().into_iter().filter(|(record, alive)| !alive && is_over(record));
+        over.for_each(|(record, _)| self.release(&record.run));
+    }
+
+    /// Each run that has a lock, and whether it is alive.
+    fn held(&self) -> Vec<(Record, bool)> {
+        let held = |run: String| {
+            // A damaged record counts as none; what its keeper holds is alive even so.
+            let record = self.read(&run).unwrap_or_else(|| Record::damaged(&run));
+            let alive = self.is_held(&run) || record.process_lives() || record.begins();
+            (record, alive)
+        };
+        self.names("lock").into_iter().map(held).collect()
+    }
+
+    /// One run's record as it is now.
+    pub fn get(&self, run: &str) -> Option<Record> {
+        self.read(run).map(|record| self.as_it_is(record))
+    }
+
+    /// Forgets all but the newest [`KEPT`], and what is left of runs that have no record. What has a lock stays. Who
+    /// calls this has the turn: nobody else begins a run meanwhile.
+    pub fn prune(&self) {
+        let recorded = self.names("json");
+        let kept = &recorded[recorded.len().saturating_sub(KEPT)..];
+        let old = self.files().into_iter().map(|(run, _)| run).filter(|run| !kept.contains(run));
+        old.filter(|run| !self.path(run, "lock").exists()).for_each(|run| self.forget(&run));
+    }
+
+    /// Takes all files of a run away.
+    pub fn forget(&self, run: &str) {
+        for kind in KINDS {
+            let _ = fs::remove_file(self.path(run, kind));
+        }
+    }
+
+    /// A record says "started" for ever when its keeper was killed.
+    fn as_it_is(&self, mut record: Record) -> Record {
+        if record.is_open() && !self.is_held(&record.run) && !record.process_lives() && !record.begins() {
+            // Its end may have been recorded in between.
+            record = self.read(&record.run).unwrap_or(record);
+            if record.is_open() {
+                record.state = State::Interrupted;
+            }
+        }
+        record
+    }
+
+    fn is_held(&self, run: &str) -> bool {
+        // Shared, so that two who ask do not take each other for the keeper.
+        let Ok(lock) = Regular::open(&self.path(run, "lock")) else { return false };
+        flock(&lock.file, FlockOperation::NonBlockingLockShared).is_err()
+    }
+
+    pub(super) fn read(&self, run: &str) -> Option<Record> {
+        let content = Regular::open(&self.path(run, "json")).and_then(|file| file.read(RECORD_MAX)).ok()?;
+        serde_json::from_slice(&content).ok().filter(|record: &Record| record.run == run)
+    }
+
+    /// The names of the runs that have a file of this kind, the oldest first.
+    pub(super) fn names(&self, kind: &str) -> Vec<String> {
+        let files = self.files().into_iter().filter(|(_, other)| *other == kind);
+        let mut names: Vec<String> = files.map(|(run, _)| run).collect();
+        names.sort_by_key(|run| number(run));
+        names
+    }
+
+    /// Each file of a run: the run's name, and the kind. What is no regular file is nobody's.
+    fn files(&self) -> Vec<(String, &'static str)> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
+        let file = |entry: io::Result<fs::DirEntry>| {
+            let entry = entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
+            let name = entry.file_name().into_string().ok()?;
+            let (run, kind) = name.split_once('.').filter(|(run, _)| number(run) > 0)?;
+            Some((run.to_owned(), *KINDS.iter().find(|known| **known == kind)?))
+        };
+        entries.filter_map(file).collect()
+    }
+
+    pub(super) fn path(&self, run: &str, kind: &str) -> PathBuf {
+        self.folder.join(format!("{run}.{kind}"))
+    }
+}
+
+/// How many runs are alive, of all tasks.
+pub fn alive_in_all(state: &Path) -> usize {
+    all(state).iter().map(|runs| runs.alive().len()).sum()
+}
+
+/// Takes the locks of all runs away that are over. Who calls this has the turn.
+pub fn sweep(state: &Path) {
+    all(state).iter().for_each(Runs::sweep);
+}
+
+/// The records that are kept of all tasks' runs, each run as it is now.
+pub fn history(state: &Path) -> Vec<Record> {
+    let records = |runs: Runs| runs.names("json").into_iter().filter_map(move |run| runs.get(&run));
+    all(state).into_iter().flat_map(records).collect()
+}
+
+fn all(state: &Path) -> Vec<Runs> {
+    let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
+    let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
+    folders.map(|entry| Runs::at(entry.path())).collect()
+}
+
+/// The task's id where that is a file name, else its digest.
+fn folder_name(id: &str) -> String {
+    let plain = id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    match plain {
+        true => format!("task-{id}"),
+        false => Sha256::digest(id).iter().fold("other-".to_owned(), |name, byte| format!("{name}{byte:02x}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_looks_takes_no_lock_away() {
+        let state = tempfile::tempdir().expect("a folder");
+        let runs = Runs::of(state.path(), "t");
+        runs.prepare().and_then(|()| runs.announce("1")).expect("announced");
+        assert_eq!((runs.alive().len(), alive_in_all(state.path()), runs.names("lock").len()), (0, 0, 1));
+        sweep(state.path());
+        assert_eq!(runs.names("lock").len(), 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! Scheduled tasks that DSM runs now, as far as it can be seen.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+
+use super::dsm_end::{begun, exit, time};
+use super::synowebapi;
+use crate::child::Process;
+use crate::config::Server;
+use crate::files::is_executable;
+
+/// The time that the history may take before a start.
+const HISTORY_TIME: Duration = Duration::from_secs(4);
+/// A run without an end counts for so many seconds.
+const A_DAY: u64 = 24 * 60 * 60;
+/// The clock of `/proc/PID/stat`, in ticks a second: the same on every Linux.
+const TICKS: u64 = 100;
+
+/// Returns the time since when DSM runs a scheduled task, in milliseconds since 1970: since the begin of a process of
+/// root's, `synoschedtask --run id=N`. Others can give a process any words.
+pub fn runs_since(number: u32) -> Option<u64> {
+    let filter = format!("id={number}");
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_root = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == 0));
+    let runs = |entry: &fs::DirEntry| {
+        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = command.split(|&b| b == 0).collect();
+        words.iter().any(|word| word.ends_with(b"synoschedtask"))
+            && words.contains(&&b"--run"[..])
+            && words.contains(&filter.as_bytes())
+    };
+    let pids = of_root.filter(runs).filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(Process::of).map(|process| (booted() + process.start / TICKS) * 1000).min()
+}
+
+/// The same, or else by the history: the newest run without an end, if it began in this boot and today. An end that DSM
+/// has lost must not keep the task from ever starting again.
+pub fn running_since(server: &Server<'_>, number: u32, deadline: Instant) -> Option<u64> {
+    runs_since(number).or_else(|| {
+        if !matches!(is_executable(Path::new(&*server.synowebapi)), Ok(true)) {
+            return None;
+        }
+        let soon = deadline.min(Instant::now() + HISTORY_TIME);
+        open_since(&synowebapi::task_history(&server.synowebapi, number, soon)?, booted(), now())
+    })
+}
+
+fn open_since(history: &[Value], booted: u64, now: u64) -> Option<u64> {
+    let newest = history.iter().rev().filter_map(|run| Some((begun(run)?, run))).max_by_key(|(begun, _)| *begun);
+    let (begun, run) = newest.filter(|(begun, run)| time(&run["stop_time"]).is_none_or(|stop| stop < *begun))?;
+    let begun = u64::try_from(begun).ok()?;
+    // Whatever says how it ended has ended.
+    (exit(run).is_none() && begun >= booted && (begun..begun + A_DAY).contains(&now)).then_some(begun * 1000)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
+
+/// When the NAS was started, in seconds since 1970.
+fn booted() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().find_map(|line| line.strip_prefix("btime "));
+    line.and_then(|time| time.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_run_without_an_end() {
+        let since = |history: Value| open_since(history.as_array().expect("a list"), 1000, 90_000);
+        for (history, expected) in [
+            (json!([{"start_time": 80_000}]), Some(80_000_000)),
+            (json!([{"start_time": 80_000, "stop_time": ""}, {"start_time": 10, "stop_time": 20}]), Some(80_000_000)),
+            (json!([{"start_time": 80_000, "stop_time": 80_001, "exit_code": 0}]), None),
+            (json!([{"start_time": 80_000, "exit_code": 0}]), None),
+            (json!([{"start_time": 80_000, "stop_time": 80_001}, {"start_time": 70_000}]), None),
+            // Of another boot, too old to be believed, and in the future.
+            (json!([{"start_time": 999}]), None),
+            (json!([{"start_time": 3_600}]), None),
+            (json!([{"start_time": 90_001}]), None),
+            (json!([]), None),
+        ] {
+            assert_eq!(since(history.clone()), expected, "{history}");
+        }
+    }
+}
