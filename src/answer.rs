@@ -1,15 +1,16 @@
 //! The answer to a request, and with it the request's line in log.txt.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::Glanced;
+use crate::config::{Config, Glanced};
 use crate::judge::{Granted, Who};
 use crate::log::{Caller, Whose};
-use crate::outcome::Outcome;
-use crate::request::Request;
-use crate::response::{state, Response};
+use crate::outcome::{Outcome, Run};
+use crate::record::State;
+use crate::request::{Form, Request, Wish};
+use crate::response::{state, About, Response};
 use crate::text::Quoted;
 
 /// Returns the neutral answer. The reason stands in the log alone.
@@ -18,61 +19,130 @@ pub fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl 
     Response::refusal(Some(folder))
 }
 
+/// A request whose keys are proven.
+pub struct Proven<'r> {
+    /// The configuration at a glance.
+    pub config: &'r Config<'r, Glanced>,
+    /// What its keys open.
+    pub granted: &'r Granted<'r, Glanced>,
+    /// The request.
+    pub request: &'r Request,
+    /// What it wishes; on the panel it starts what was chosen, or shows the panel.
+    pub wish: Wish,
+    /// The id of the task that was chosen on the panel.
+    pub chosen: Option<&'r str>,
+    /// When it came.
+    pub begun: Instant,
+}
+
 /// Returns the answer to a caller who has the keys.
-pub fn log_and_answer(
-    granted: &Granted<'_, Glanced>,
-    request: &Request,
-    outcome: &Outcome,
-    begun: Instant,
-) -> Response {
-    let (id, shown) = granted.one().map_or(("panel", "panel"), |task| (&*task.id, task.shown()));
-    let reference = match outcome {
-        Outcome::NotStarted { run: Some(run), .. } => Some(run.run.clone()),
-        Outcome::NotStarted { run: None, .. } | Outcome::Unknown { .. } => Some(reference()),
-        _ => None,
+pub fn log_and_answer(proven: &Proven<'_>, outcome: &Outcome) -> Response {
+    let task = proven.granted.one();
+    // The panel tells of the task that was chosen on it.
+    let (id, told) = match outcome {
+        Outcome::Panel(panel) => match &panel.chosen {
+            Some((id, outcome)) => (Some(&**id), &**outcome),
+            None => (None, outcome),
+        },
+        outcome => (task.map(|task| &*task.id).or(proven.chosen), outcome),
     };
-    let level = match (outcome, &reference) {
-        (_, Some(_)) | (Outcome::Failed(_), _) => log::Level::Error,
-        _ => log::Level::Info,
-    };
-    let run = outcome.run().map(|run| format!(" run={}", run.run)).unwrap_or_default();
-    let exit = outcome.run().and_then(|run| match (run.exit, run.signal) {
-        (Some(exit), _) => Some(format!(" exit={exit}")),
-        (None, signal) => signal.map(|signal| format!(" signal={signal}")),
-    });
-    let exit = exit.unwrap_or_default();
-    let why = match (outcome, &reference) {
-        (Outcome::NotStarted { step, reason, .. }, Some(reference)) => {
-            format!(" reference={reference} why={step} {}", Quoted(reason.as_bytes()))
-        }
-        (Outcome::Unknown { reason }, Some(reference)) => {
-            format!(" reference={reference} why={}", Quoted(reason.as_bytes()))
-        }
-        (Outcome::Busy { reason, .. }, _) => format!(" why={}", Quoted(reason.as_bytes())),
-        _ => String::new(),
-    };
-    let what = match outcome {
-        Outcome::Again(_) => "shown again ",
-        _ if request.may_start() => "",
-        _ => "asked ",
-    };
+    let reference = reference(told);
     log::log!(
-        level,
-        "{what}{} task={} who={} {}{run}{exit} took={}ms{why}",
-        state(outcome),
-        Quoted(id.as_bytes()),
-        granted.who(),
-        Caller(request.from),
-        begun.elapsed().as_millis(),
+        level(told, reference.as_deref()),
+        "{}{}{} {} {}{} took={}ms{}",
+        what(proven.wish, told),
+        state(told),
+        Of(id),
+        Whose(Some(proven.granted.who())),
+        Caller(proven.request.from),
+        Ran(told.run()),
+        proven.begun.elapsed().as_millis(),
+        Why(told, reference.as_deref()),
     );
+    let about = About {
+        title: proven.config.server.title.as_deref(),
+        name: task.map_or(id.unwrap_or("panel"), |task| task.shown()),
+        may_stop: task.is_some_and(|task| task.keeping.stop),
+        wish: proven.wish,
+        method: proven.request.method,
+        reference: reference.as_deref(),
+    };
+    // The panel is for people alone.
+    let form = task.map_or(Form::Html, |_| proven.request.form);
+    Response::outcome(&about, outcome, form)
+}
+
+fn level(outcome: &Outcome, reference: Option<&str>) -> log::Level {
     match outcome {
-        Outcome::Last { run } if !request.status => Response::confirm(shown, run.as_ref()),
-        outcome => Response::outcome(shown, outcome, reference.as_deref(), request.form),
+        Outcome::NotStarted { .. } | Outcome::Unknown { .. } if reference.is_some() => log::Level::Error,
+        Outcome::Failed(_) => log::Level::Error,
+        _ => log::Level::Info,
     }
 }
 
-/// A word that stands in the answer and beside the reason in the log.
-fn reference() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}-{:x}", now.as_millis(), std::process::id())
+/// What came before the state's word: nothing for a start.
+fn what(wish: Wish, outcome: &Outcome) -> &'static str {
+    match (outcome, wish) {
+        (Outcome::Again(_), _) => "shown again ",
+        (Outcome::NotStopped { may: true, .. }, _) => "not stopped ",
+        (Outcome::NotStopped { may: false, .. }, _) => "may not stop ",
+        (Outcome::Panel(_), _) | (_, Wish::Status | Wish::Page) => "asked ",
+        (Outcome::Stopped(_), _) | (_, Wish::Start) => "",
+        (_, Wish::Stop) => "stop ",
+    }
+}
+
+/// A word that stands in the answer and beside the reason in the log: the run's name, where there is a record of it.
+fn reference(outcome: &Outcome) -> Option<String> {
+    match (outcome, outcome.run()) {
+        (_, Some(run)) if run.state == State::NotStarted => Some(run.run.clone()),
+        (Outcome::NotStarted { .. } | Outcome::Unknown { .. }, _) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Some(format!("{:x}-{:x}", now.as_millis(), std::process::id()))
+        }
+        _ => None,
+    }
+}
+
+/// ` task=`, where it is about one.
+struct Of<'a>(Option<&'a str>);
+
+impl Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |id| write!(f, " task={}", Quoted(id.as_bytes())))
+    }
+}
+
+/// ` run=`, and how it ended.
+struct Ran<'a>(Option<&'a Run>);
+
+impl Display for Ran<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(run) = self.0 else { return Ok(()) };
+        write!(f, " run={}", run.run)?;
+        match (run.exit, run.signal) {
+            (Some(exit), _) => write!(f, " exit={exit}"),
+            (None, Some(signal)) => write!(f, " signal={signal}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// ` reference=` and ` why=`, where something has one.
+struct Why<'a>(&'a Outcome, Option<&'a str>);
+
+impl Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reference) = self.1 {
+            write!(f, " reference={reference}")?;
+        }
+        match self.0 {
+            Outcome::NotStarted { step, reason, .. } => write!(f, " why={step} {}", Quoted(reason.as_bytes())),
+            Outcome::Unknown { reason } | Outcome::Busy { reason, .. } => {
+                write!(f, " why={}", Quoted(reason.as_bytes()))
+            }
+            Outcome::Cooling { retry_after, .. } => write!(f, " why=\"again in {retry_after} s\""),
+            _ => Ok(()),
+        }
+    }
 }

@@ -62,6 +62,12 @@ pub enum Flaw {
     Server,
     /// Its body broke off.
     Body,
+    /// Its body is larger than one may be.
+    LargeBody,
+    /// Its body did not come in time.
+    SlowBody,
+    /// Its body has no length, so that its end cannot be told from a break.
+    NoLength,
 }
 
 #[cfg(test)]

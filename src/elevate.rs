@@ -1,11 +1,16 @@
 //! The way to root: one call of sudo, without arguments, with one line in and one line out.
 
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{kill_process_group, Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::low_level::pipe;
 
 use crate::line::{Ask, Reply, REPLY_MAX};
 use crate::outcome::Outcome;
@@ -17,11 +22,26 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 /// How long it takes to see how a program ended that said nothing, once its outputs are closed.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
+/// The reason where the web server gave the request up meanwhile.
+const GIVEN_UP: &str = "the web server gave the request up before the answer";
+
 /// Asks `program` by way of `elevate`, and waits for the answer's line alone: sudo ends when it likes.
 ///
-/// The working directory must be `/` already; the environment is empty.
+/// The working directory must be `/` already; the environment is empty. From here on a SIGTERM is an answer too: a web
+/// server that gives the request up (Apache does) must not end this process before its line is in the log.
 pub fn ask(elevate: &[&str], program: &Path, ask: &Ask, wait: Duration) -> Reply {
-    exchange(command(elevate, program), &ask.to_line(), wait)
+    match given_up() {
+        Ok(given_up) => exchange(command(elevate, program), &ask.to_line(), wait, &given_up),
+        Err(e) => Reply::Outcome(Outcome::not_started("sudo", format!("signals cannot be handled: {e}"))),
+    }
+}
+
+/// An end that can be read once this process is told to end.
+fn given_up() -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    pipe::register(SIGTERM, write.try_clone()?)?;
+    pipe::register(SIGHUP, write)?; // Apache's mod_cgid as it ends
+    Ok(read)
 }
 
 /// `program` by way of `elevate`.
@@ -39,11 +59,14 @@ pub fn command(elevate: &[&str], program: &Path) -> Command {
 }
 
 /// One question, one answer.
-pub fn exchange(mut command: Command, question: &[u8], wait: Duration) -> Reply {
+fn exchange(mut command: Command, question: &[u8], wait: Duration, given_up: &UnixStream) -> Reply {
     let deadline = Instant::now() + wait + PATIENCE;
     let name = command.get_program().to_string_lossy().into_owned();
+    if streams::wait_any(&[given_up.as_fd()], Some(Instant::now())) {
+        return Reply::Outcome(Outcome::not_started("sudo", GIVEN_UP));
+    }
     match command.spawn() {
-        Ok(mut child) => reply(&mut child, &name, question, deadline),
+        Ok(mut child) => reply(&mut child, &name, question, deadline, Some(given_up.as_fd())),
         Err(e) => Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
     }
 }
@@ -56,7 +79,7 @@ pub fn exchange_to_the_end(mut command: Command, name: &str, question: &[u8]) ->
         Ok(child) => child,
         Err(e) => return Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
     };
-    let reply = reply(&mut child, name, question, deadline);
+    let reply = reply(&mut child, name, question, deadline, None);
     if end_of(&mut child, Instant::now() + AFTERWARDS).is_none() {
         let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         let _ = child.wait();
@@ -64,8 +87,8 @@ pub fn exchange_to_the_end(mut command: Command, name: &str, question: &[u8]) ->
     reply
 }
 
-fn reply(child: &mut Child, name: &str, question: &[u8], deadline: Instant) -> Reply {
-    answer(child, question, deadline).unwrap_or_else(|silence| Reply::Outcome(silence.outcome(name)))
+fn reply(child: &mut Child, name: &str, question: &[u8], deadline: Instant, given_up: Option<BorrowedFd<'_>>) -> Reply {
+    answer(child, question, deadline, given_up).unwrap_or_else(|silence| Reply::Outcome(silence.outcome(name)))
 }
 
 /// How it ended, if it does so until then.
@@ -95,7 +118,12 @@ impl Silence {
     }
 }
 
-fn answer(child: &mut Child, question: &[u8], deadline: Instant) -> Result<Reply, Silence> {
+fn answer(
+    child: &mut Child,
+    question: &[u8],
+    deadline: Instant,
+    given_up: Option<BorrowedFd<'_>>,
+) -> Result<Reply, Silence> {
     let unknown = |what: &str| Silence::Unknown(what.to_owned());
     let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
@@ -104,6 +132,10 @@ fn answer(child: &mut Child, question: &[u8], deadline: Instant) -> Result<Reply
     // Smaller than a pipe, so it is never waited for. Who does not read it may still have an answer.
     let _ = streams::write_all(&stdin, question);
     drop(stdin);
+    let both: Vec<BorrowedFd<'_>> = given_up.into_iter().chain([stdout.as_fd()]).collect();
+    if streams::wait_any(&both, Some(deadline)) && !streams::wait_any(&[stdout.as_fd()], Some(Instant::now())) {
+        return Err(unknown(GIVEN_UP));
+    }
     match streams::read_line(&stdout, REPLY_MAX, deadline) {
         Ok(line) => Reply::from_line(&line).ok_or_else(|| unknown("the answer is nonsense")),
         Err(NoLine::Ended(0)) => Err(ended(child, stderr, deadline)),

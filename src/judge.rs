@@ -94,6 +94,11 @@ impl fmt::Display for Denial {
             Denial::Flawed(Flaw::Mixed) => "5a keys in path and headers, or one header of the two",
             Denial::Flawed(Flaw::Method) => "5a the method is not GET, HEAD or POST",
             Denial::Flawed(Flaw::Body) => "5a the request's body broke off",
+            Denial::Flawed(Flaw::LargeBody) => "5a the request's body is larger than 1 MiB",
+            Denial::Flawed(Flaw::SlowBody) => "5a the request's body did not come within 3 s",
+            Denial::Flawed(Flaw::NoLength) => {
+                "5a the request's body came without a Content-Length, so that its end looks like a break"
+            }
             Denial::Flawed(Flaw::Server) => "5a the web server refused it by itself",
             Denial::MagicKey => "5b wrong magic key",
             Denial::Identifier => "5c wrong identifier",

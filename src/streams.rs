@@ -164,22 +164,37 @@ pub fn read_all(fd: impl AsFd, max: usize, deadline: Instant) -> Vec<u8> {
     all
 }
 
-/// Reads up to `length` bytes away, until the end or the deadline.
-///
-/// Whether it ended before that length.
-pub fn discard(fd: impl AsFd, mut length: u64, deadline: Instant) -> bool {
-    if length == 0 {
-        return false; // without the work of a buffer
-    }
+/// How reading away ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// All of it came.
+    Whole,
+    /// It ended before its length.
+    Ended,
+    /// The deadline was over first.
+    Late,
+}
+
+/// Reads `length` bytes away, until the end or the deadline at the latest, and adds them to `kept` where there is one.
+pub fn drain(fd: impl AsFd, mut length: u64, deadline: Instant, mut kept: Option<&mut Vec<u8>>) -> Drained {
     let mut buffer = [0; 16 << 10];
-    while length > 0 && wait_any(&[fd.as_fd()], Some(deadline)) {
+    while length > 0 {
+        // Looked at before poll(2), which says of a stream that always has something that it is never late.
+        if Instant::now() >= deadline || !wait_any(&[fd.as_fd()], Some(deadline)) {
+            return Drained::Late;
+        }
         let most = length.min(buffer.len() as u64) as usize;
         match read_some(&fd, &mut buffer[..most]) {
-            Ok(count) if count > 0 => length -= count as u64,
-            _ => return true,
+            Ok(0) | Err(_) => return Drained::Ended,
+            Ok(count) => {
+                length -= count as u64;
+                if let Some(kept) = &mut kept {
+                    kept.extend_from_slice(&buffer[..count]);
+                }
+            }
         }
     }
-    false
+    Drained::Whole
 }
 
 fn timespec(duration: Duration) -> Timespec {

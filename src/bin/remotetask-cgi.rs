@@ -6,16 +6,15 @@ use std::panic;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use remotetask::answer::{log_and_answer, refuse};
-use remotetask::config::{self, Config, Glanced, WAIT_MAX};
-use remotetask::credentials::Flaw;
+use remotetask::answer::{log_and_answer, refuse, Proven};
+use remotetask::config::{self, WAIT_MAX};
 use remotetask::elevate;
 use remotetask::files::{self, Regular, CONFIG_MAX};
-use remotetask::judge::{judge, Granted};
-use remotetask::line::{Ask, Do, Reply};
+use remotetask::judge::judge;
+use remotetask::line::{Ask, Do, Reply, ASK_MAX};
 use remotetask::log::{log_more, open_at, Caller};
 use remotetask::outcome::Outcome;
-use remotetask::request::{drain_body, Form, Method, Request};
+use remotetask::request::{Body, Details, Request, Wish};
 use remotetask::response::Response;
 
 fn main() {
@@ -34,7 +33,7 @@ fn main() {
 fn answer(folder: Option<&Path>) -> Response {
     let begun = Instant::now();
     let request = Request::from_variables(|name| var_os(name));
-    let broke_off = drain_body(rustix::stdio::stdin(), |name| var_os(name));
+    let body = Body::read(rustix::stdio::stdin(), |name| var_os(name));
     let Some(folder) = folder else { return Response::refusal(None) };
     open_at(folder.join("log.txt"));
     if request.is_doorstep() {
@@ -47,7 +46,7 @@ fn answer(folder: Option<&Path>) -> Response {
         Err(e) => return refuse(folder, &request, None, format_args!("4a {e}")),
     };
     let (credentials, flaw) = request.credentials();
-    let flaw = flaw.or(broke_off.then_some(Flaw::Body));
+    let flaw = flaw.or(body.flaw);
     let config = match config::glance(&content, credentials.identifier.digest()) {
         Ok(config) => config,
         // Its place alone: the words of a refusal may hold what was to be a key.
@@ -56,14 +55,7 @@ fn answer(folder: Option<&Path>) -> Response {
     if config.server.debug {
         log_more();
     }
-    log::debug!(
-        "request {} method={:?} form={:?} status={} unasked={}",
-        Caller(request.from),
-        request.method,
-        request.form,
-        request.status,
-        request.unasked
-    );
+    log::debug!("request {} method={:?} form={:?}", Caller(request.from), request.method, request.form);
     let today = chrono::Local::now().date_naive();
     let granted = match judge(&config, credentials, flaw, request.from, today) {
         Ok(granted) => granted,
@@ -71,12 +63,28 @@ fn answer(folder: Option<&Path>) -> Response {
     };
 
     // From here on a fault is no refusal any more: the caller has proven the keys.
-    let asked = panic::catch_unwind(|| ask(&config, &granted, &request, folder));
+    let details = Details::of(request.method, &body, |name| var_os(name));
+    let chosen = details.chosen().filter(|_| granted.one().is_none());
+    let wish = match (granted.one(), chosen) {
+        (Some(task), _) => details.wish(task.get),
+        (None, Some(_)) => Wish::Start,
+        (None, None) => Wish::Page,
+    };
+    let proven = Proven { config: &config, granted: &granted, request: &request, wish, chosen, begun };
+    let asked = panic::catch_unwind(|| ask(&proven, &details, folder));
     let reply = asked.unwrap_or_else(|_| Reply::Outcome(Outcome::Unknown { reason: "a fault of our own".into() }));
     match reply {
-        Reply::Outcome(outcome) => log_and_answer(&granted, &request, &outcome, begun),
+        Reply::Outcome(outcome) => log_and_answer(&proven, &outcome),
         Reply::Refused => {
-            log::error!("fault the root half refuses what is valid here: is config.json? remotetask check tells");
+            // A glance leaves faults to the root half, which has no log.
+            match config::read(&content) {
+                Err(refusal) => log::error!("fault {}; the root half refuses it", refusal.place()),
+                Ok(_) => {
+                    log::error!(
+                        "fault the root half refuses what is valid here: is config.json? remotetask check tells"
+                    )
+                }
+            }
             refuse(folder, &request, Some(granted.who()), "4 5 the root half disagrees")
         }
     }
@@ -86,21 +94,36 @@ fn read_config(folder: &Path) -> std::io::Result<Vec<u8>> {
     Regular::open(&folder.join("config.json"))?.read(CONFIG_MAX)
 }
 
-/// Asks the root half: to start, or only to look where nobody plainly asked for a start.
-fn ask(config: &Config<'_, Glanced>, granted: &Granted<'_, Glanced>, request: &Request, folder: &Path) -> Reply {
-    let what = match request.may_start() {
-        true => Do::Start,
-        false => Do::Look,
-    };
-    let browser = request.method == Method::Get && request.form == Form::Html;
+/// Asks the root half.
+fn ask(proven: &Proven<'_>, details: &Details, folder: &Path) -> Reply {
     remotetask::drill("after the keys");
-    let question = Ask::new(granted, what, request.from, browser);
+    let server = &proven.config.server;
+    let question = question(proven, details);
     // Not Command::current_dir: that costs a static program posix_spawn(3).
     if let Err(e) = rustix::process::chdir("/") {
         return Reply::Outcome(Outcome::not_started("sudo", e));
     }
     let program: PathBuf = folder.join("remotetask-run");
     // A glance does not know the task that was chosen on the panel.
-    let wait = Duration::from_secs(granted.one().map_or(WAIT_MAX, |task| config.server.wait(task)));
-    elevate::ask(&config.server.elevate(), &program, &question, wait)
+    let wait = Duration::from_secs(proven.granted.one().map_or(WAIT_MAX, |task| server.wait(task)));
+    elevate::ask(&server.elevate(), &program, &question, wait)
+}
+
+/// The question for the root half: to start or stop only where the wish is that, and else to look.
+fn question(proven: &Proven<'_>, details: &Details) -> Ask {
+    let what = match (proven.wish, proven.granted.one()) {
+        (Wish::Start, _) => Do::Start,
+        (_, None) => Do::Panel,
+        (Wish::Stop, _) => Do::Stop,
+        (Wish::Status | Wish::Page, _) => Do::Look,
+    };
+    let new = |what| Ask::new(proven.granted, what, proven.request.from, details.browser);
+    let mut question = new(what);
+    question.after.clone_from(&details.form.after);
+    question.task = proven.chosen.map(str::to_owned);
+    // A task whose id makes the line too long is none.
+    match question.to_line().len() > ASK_MAX && question.task.is_some() {
+        true => new(Do::Panel),
+        false => question,
+    }
 }

@@ -9,8 +9,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::json::{self, under, Fields, Number, Object, Str};
-use super::schema::{Top, A_TASK, TASKS};
+use super::json::{self, under, Fields, Flag, Number, Object, Str};
+use super::schema::{unknown, Top, A_TASK, TASK, TASKS};
 use super::values::{get, task_id, GET};
 use super::{Config, Get, Glanced, Keeping, Refusal, Task, WAIT, WAIT_MAX};
 use crate::key::{Digest, Key, Sought};
@@ -53,6 +53,7 @@ struct Glimpse<'l, 'de> {
     event: bool,
     get: Get,
     wait: u64,
+    stop: bool,
 }
 
 impl<'l, 'de> Glimpse<'l, 'de> {
@@ -67,6 +68,7 @@ impl<'l, 'de> Glimpse<'l, 'de> {
             event: false,
             get: Get::Run,
             wait: WAIT,
+            stop: false,
         }
     }
 }
@@ -86,7 +88,10 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
             }
             "get" => self.get = map.next_value_seed(Str(GET, get)).map_err(|e| under(name, e))?,
             "wait" => self.wait = map.next_value_seed(Number("seconds", 0, WAIT_MAX))?,
-            _ => drop(map.next_value::<IgnoredAny>()?),
+            "stop" => self.stop = map.next_value_seed(Flag)?,
+            _ if TASK.contains(&name) => drop(map.next_value::<IgnoredAny>()?),
+            // Told apart here already: without its `identifier` a task would look like a wrong key in the log.
+            _ => return unknown(name, TASK),
         }
         Ok(())
     }
@@ -98,7 +103,7 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
                 (false, true) => Glanced::Event,
                 (false, false) => Glanced::Scheduled,
             };
-            let keeping = Keeping { wait: self.wait, ..Keeping::default() };
+            let keeping = Keeping { wait: self.wait, stop: self.stop, ..Keeping::default() };
             self.found.push(Task {
                 id,
                 identifiers: vec![identifier],

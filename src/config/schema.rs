@@ -77,13 +77,13 @@ const SERVER: &[&str] = &[
     "synoschedule",
 ];
 const MAGIC_KEY: &[&str] = &["key", "label", "expires", "from", "tasks"];
-const TASK: &[&str] =
+pub const TASK: &[&str] =
     &["identifier", "name", "command", "event", "get", "cooldown", "overlap", "timeout", "wait", "output", "stop"];
 
 /// Refuses a field that does not exist. Its name may be a key in the wrong place, so it is shown only if it is nearly
 /// the name of a field, which no secret is.
 #[cold]
-fn unknown<E: Error>(name: &str, here: &[&str]) -> Result<(), E> {
+pub fn unknown<E: Error>(name: &str, here: &[&str]) -> Result<(), E> {
     let names = here.join(", ");
     match [TOP, SERVER, MAGIC_KEY, TASK].concat().iter().any(|known| nearly(name, known)) {
         true => refuse(name, &format!("no such field; there are {names}")),

@@ -113,34 +113,6 @@ fn the_form_of_the_answer() {
 }
 
 #[test]
-fn what_nobody_asked_for() {
-    for (name, value, expected) in [
-        ("HTTP_SEC_PURPOSE", "prefetch;prerender", true),
-        ("HTTP_PURPOSE", "Prefetch", true),
-        ("HTTP_PURPOSE", "preview", true),
-        ("HTTP_X_PURPOSE", "preview", true),
-        ("HTTP_X_MOZ", "prefetch", true),
-        ("HTTP_SEC_FETCH_SITE", "cross-site", true),
-        ("HTTP_SEC_FETCH_SITE", "same-origin", false),
-        ("HTTP_SEC_FETCH_SITE", "same-site", false),
-        ("HTTP_SEC_FETCH_SITE", "none", false),
-        ("HTTP_USER_AGENT", "prefetch", false),
-    ] {
-        let request = request(&[("REQUEST_METHOD", b"GET"), ("PATH_INFO", b"/m/t"), (name, value.as_bytes())]);
-        assert_eq!(request.unasked, expected, "{name}: {value}");
-    }
-}
-
-#[test]
-fn the_query_is_the_status_or_nothing() {
-    for (query, expected) in
-        [("status", true), ("", false), ("status=1", false), ("Status", false), ("x&status", false)]
-    {
-        assert_eq!(request(&[("QUERY_STRING", query.as_bytes())]).status, expected, "{query}");
-    }
-}
-
-#[test]
 fn the_callers_address() {
     for (remote, real, forwarded, expected) in [
         ("192.168.1.7", "", "", "192.168.1.7"),

@@ -1,4 +1,24 @@
+use super::page::{PANEL_PAGE, TASK_PAGE};
+use super::words::local;
 use super::*;
+use crate::line::NEVER;
+use crate::outcome::{Panel, PanelTask, Run};
+use crate::record::State;
+
+fn about(wish: Wish, method: Method) -> About<'static> {
+    About { title: None, name: "N", may_stop: false, wish, method, reference: Some("R") }
+}
+
+/// The page of the task `N`.
+fn page(outcome: &Outcome, wish: Wish, method: Method) -> String {
+    shown(&about(wish, method), outcome)
+}
+
+fn shown(about: &About<'_>, outcome: &Outcome) -> String {
+    let response = Response::outcome(about, outcome, Form::Html);
+    assert_eq!((response.status, response.retry_after), ("200 OK", None));
+    String::from_utf8_lossy(&response.body).into_owned()
+}
 
 fn run(state: State) -> Run {
     Run {
@@ -44,6 +64,18 @@ fn the_table_of_answers() {
             "failed",
         ),
         (
+            Outcome::Failed(ended(State::TimedOut, None, Some(15))),
+            "500 Internal Server Error",
+            "Task failed: N (ended at its time limit, 1.234 s)".into(),
+            "timed_out",
+        ),
+        (
+            Outcome::Failed(ended(State::Stopped, None, Some(15))),
+            "500 Internal Server Error",
+            "Task failed: N (stopped, 1.234 s)".into(),
+            "stopped",
+        ),
+        (
             Outcome::Failed(run(State::Interrupted)),
             "500 Internal Server Error",
             "Task failed: N (its keeper was killed)".into(),
@@ -73,6 +105,42 @@ fn the_table_of_answers() {
             "Too many tasks are running: N (try again in 10 s)".into(),
             "busy",
         ),
+        (
+            Outcome::Cooling { run: run(State::Finished), retry_after: 10 },
+            "429 Too Many Requests",
+            "Task was started a short time ago: N (try again in 10 s)".into(),
+            "cooling",
+        ),
+        (
+            Outcome::Stopped(ended(State::Stopped, None, Some(15))),
+            "200 OK",
+            "Task stopped: N (1.234 s)".into(),
+            "stopped",
+        ),
+        (
+            Outcome::NotStopped { may: true, run: None },
+            "200 OK",
+            "Task is not running: N (never started)".into(),
+            "never",
+        ),
+        (
+            Outcome::NotStopped { may: false, run: Some(run(State::Started)) },
+            "409 Conflict",
+            format!("Task cannot be stopped by its URL: N (running since {since})"),
+            "running",
+        ),
+        (
+            Outcome::Again(ended(State::Finished, Some(0), None)),
+            "200 OK",
+            format!("Not started again: N (this run began in the meantime: finished, started on {since}, 1.234 s)"),
+            "finished",
+        ),
+        (
+            Outcome::Last { run: Some(run(State::NotStarted)) },
+            "200 OK",
+            format!("Task: N (not started on {since}, reference 01a2)"),
+            "not_started",
+        ),
         (Outcome::Last { run: None }, "200 OK", "Task: N (never started)".into(), "never"),
         (
             Outcome::Last { run: Some(run(State::Started)) },
@@ -93,14 +161,16 @@ fn the_table_of_answers() {
             "interrupted",
         ),
     ] {
-        let plain = Response::outcome("N", &outcome, Some("R"), Form::Plain);
+        let looks = matches!(outcome, Outcome::Last { .. });
+        let about = about(if looks { Wish::Status } else { Wish::Start }, Method::Get);
+        let plain = Response::outcome(&about, &outcome, Form::Plain);
         assert_eq!((plain.status, String::from_utf8_lossy(&plain.body).trim_end()), (status, &*line));
-        let page = Response::outcome("N", &outcome, Some("R"), Form::Html);
+        let page = Response::outcome(&about, &outcome, Form::Html);
         let page_body = String::from_utf8_lossy(&page.body).into_owned();
-        assert_eq!(page.status, status);
+        assert_eq!(page.status, "200 OK");
         let title = line.split(" (").next().unwrap_or_default();
         assert!(page_body.contains(&format!("<h1>{title}</h1>")), "{page_body}");
-        let json = Response::outcome("N", &outcome, Some("R"), Form::Json);
+        let json = Response::outcome(&about, &outcome, Form::Json);
         let body: serde_json::Value = serde_json::from_slice(&json.body).unwrap_or_default();
         assert_eq!((json.status, body["state"].as_str()), (status, Some(word)));
         let fields: Vec<&str> =
@@ -112,34 +182,225 @@ fn the_table_of_answers() {
         for answer in [&plain.body, &page.body, &json.body] {
             assert!(!String::from_utf8_lossy(answer).contains("secret reason"));
         }
-        assert_eq!(plain.retry_after, matches!(outcome, Outcome::Busy { .. }).then_some(10));
+        let retry_after = status.starts_with("429").then_some(10);
+        assert_eq!((plain.retry_after, json.retry_after, page.retry_after), (retry_after, retry_after, None));
+    }
+}
+
+/// Every outcome that tells of a run, with each state of it.
+fn outcomes() -> Vec<Outcome> {
+    let states = [
+        State::Starting,
+        State::Started,
+        State::Handing,
+        State::Handed,
+        State::Finished,
+        State::Failed,
+        State::TimedOut,
+        State::Stopped,
+        State::Interrupted,
+        State::NotStarted,
+    ];
+    let of = |state| {
+        let run = || run(state);
+        [
+            Outcome::Started(run()),
+            Outcome::Finished(run()),
+            Outcome::Failed(run()),
+            Outcome::NotStarted { step: "7b".into(), reason: "x".into(), run: Some(Box::new(run())) },
+            Outcome::Running(run()),
+            Outcome::Cooling { run: run(), retry_after: 7 },
+            Outcome::Again(run()),
+            Outcome::Last { run: Some(run()) },
+            Outcome::Stopped(run()),
+            Outcome::NotStopped { may: true, run: Some(run()) },
+        ]
+    };
+    let none = [
+        Outcome::Last { run: None },
+        Outcome::NotStopped { may: false, run: None },
+        Outcome::Unknown { reason: "x".into() },
+        Outcome::not_started("sudo", "x"),
+        Outcome::Busy { retry_after: 7, reason: "x".into() },
+    ];
+    states.into_iter().flat_map(of).chain(none).collect()
+}
+
+const REQUESTS: [(Wish, Method); 8] = [
+    (Wish::Start, Method::Get),
+    (Wish::Start, Method::Post),
+    (Wish::Status, Method::Get),
+    (Wish::Status, Method::Post),
+    (Wish::Page, Method::Get),
+    (Wish::Page, Method::Post),
+    (Wish::Page, Method::Head),
+    (Wish::Stop, Method::Post),
+];
+
+/// The delay and the address of a page's refresh.
+fn refresh_of(page: &str) -> Option<(&str, &str)> {
+    let (_, rest) = page.split_once("http-equiv=\"refresh\" content=\"")?;
+    rest.split_once('"')?.0.split_once("; url=")
+}
+
+#[test]
+fn no_page_leads_by_itself_to_an_address_that_starts_something() {
+    for outcome in outcomes() {
+        for (wish, method) in REQUESTS {
+            let page = page(&outcome, wish, method);
+            assert!(page.matches("refresh\"").count() <= 1, "{page}");
+            if let Some((_, url)) = refresh_of(&page) {
+                assert!(matches!(url, "?status" | "?ask"), "{page}");
+                use crate::request::{word, Word};
+                assert!(matches!(word(&url.as_bytes()[1..]), Some(Word::Status | Word::Ask)), "{url}");
+            }
+            assert_eq!(page.contains("refresh\""), refresh_of(&page).is_some(), "{page}");
+        }
+    }
+}
+
+/// A page after a GET that started something leaves its address; others look again only while something runs.
+#[test]
+fn pages_move_on_or_look_again() {
+    for (outcome, wish, method, expected) in [
+        (Outcome::Started(run(State::Started)), Wish::Start, Method::Get, Some(("1", "?status"))),
+        (Outcome::Started(run(State::Handed)), Wish::Start, Method::Get, Some(("1", "?status"))),
+        (Outcome::Finished(run(State::Finished)), Wish::Start, Method::Get, Some(("1", "?status"))),
+        (Outcome::Failed(run(State::Failed)), Wish::Start, Method::Get, Some(("1", "?status"))),
+        (Outcome::Again(run(State::Finished)), Wish::Start, Method::Get, Some(("1", "?status"))),
+        (Outcome::Running(run(State::Started)), Wish::Start, Method::Get, Some(("3", "?status"))),
+        (Outcome::Cooling { run: run(State::Finished), retry_after: 9 }, Wish::Start, Method::Get, None),
+        (Outcome::Started(run(State::Started)), Wish::Start, Method::Post, Some(("3", "?ask"))),
+        (Outcome::Finished(run(State::Finished)), Wish::Start, Method::Post, None),
+        (Outcome::Last { run: Some(run(State::Started)) }, Wish::Page, Method::Get, Some(("3", "?ask"))),
+        (Outcome::Last { run: Some(run(State::Started)) }, Wish::Status, Method::Get, Some(("3", "?status"))),
+        (Outcome::Last { run: Some(run(State::Handed)) }, Wish::Status, Method::Get, None),
+        (Outcome::Last { run: None }, Wish::Page, Method::Get, None),
+        (
+            Outcome::NotStopped { may: true, run: Some(run(State::Started)) },
+            Wish::Stop,
+            Method::Post,
+            Some(("3", "?ask")),
+        ),
+    ] {
+        assert_eq!(refresh_of(&page(&outcome, wish, method)), expected, "{outcome:?} {wish:?} {method:?}");
     }
 }
 
 #[test]
-fn the_page_of_a_start_moves_on_to_the_status_and_no_other_does() {
-    let moves = |outcome: Outcome| {
-        let page = Response::outcome("N", &outcome, None, Form::Html);
-        String::from_utf8_lossy(&page.body).contains("http-equiv=\"refresh\" content=\"2; url=?status\"")
+fn every_form_says_what_it_starts_after() {
+    let form = |action: &str, after: &str, label: &str| {
+        format!(
+            "<form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"after\" value=\"{after}\">\
+             <button>{label}</button></form>"
+        )
     };
-    assert!(moves(Outcome::Started(run(State::Started))));
-    assert!(moves(Outcome::Finished(ended(State::Finished, Some(0), None))));
-    assert!(!moves(Outcome::Last { run: None }));
-    assert!(!moves(Outcome::Running(run(State::Started))));
+    let start = form("?ask", "01a2", "Start it");
+    let stop = form("?stop", "01a2", "Stop it");
+    for outcome in outcomes() {
+        for (wish, method) in REQUESTS {
+            let may_stop = About { may_stop: true, ..about(wish, method) };
+            let (page, of_one_to_stop) = (page(&outcome, wish, method), shown(&may_stop, &outcome));
+            let never = matches!(outcome, Outcome::Last { run: None } | Outcome::NotStopped { run: None, .. });
+            let (forms, of_this) = match outcome.run() {
+                Some(_) => (1, &start),
+                None if never => (1, &form("?ask", NEVER, "Start it")),
+                None => (0, &String::from("<a href=\"?ask\">Look again</a>")),
+            };
+            assert_eq!((page.matches("<form").count(), page.contains(of_this)), (forms, true), "{page}");
+            let runs = outcome.run().is_some_and(words::is_running);
+            assert_eq!((of_one_to_stop.contains(&stop), page.contains("?stop")), (runs, false), "{of_one_to_stop}");
+        }
+    }
+}
+
+#[test]
+fn the_output_is_shown_where_there_is_one() {
+    let output = Some("a <b>\n\u{1b}[31mb\tc\n".to_owned());
+    let outcome = Outcome::Finished(Run { output, ..ended(State::Finished, Some(0), None) });
+    let html = page(&outcome, Wish::Start, Method::Post);
+    assert!(html.contains("<pre>\na &lt;b&gt;\n\u{1b}[31mb\tc\n</pre>"), "{html}");
+    let plain = Response::outcome(&about(Wish::Start, Method::Get), &outcome, Form::Plain).body;
+    assert_eq!(String::from_utf8_lossy(&plain), "Task finished: N (1.234 s)\na <b>\n[31mb\tc\n");
+    let json = Response::outcome(&about(Wish::Start, Method::Get), &outcome, Form::Json).body;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
+    assert_eq!(json["output"], "a <b>\n\u{1b}[31mb\tc\n");
+    let none = Outcome::Finished(ended(State::Finished, Some(0), None));
+    assert!(!page(&none, Wish::Start, Method::Post).contains("<pre>"));
+}
+
+#[test]
+fn the_panel() {
+    let task = |id: &str, run| PanelTask { id: id.into(), name: format!("The {id}"), run };
+    let outcome = |more, run, chosen: Option<Outcome>| {
+        let tasks = vec![task("a\"b", run), task("c", None)];
+        Outcome::Panel(Panel { tasks, more, chosen: chosen.map(|outcome| ("c".into(), Box::new(outcome))) })
+    };
+    let about = About { title: Some("Home <NAS>"), ..about(Wish::Page, Method::Get) };
+    let plain = Response::outcome(&about, &outcome(0, None, None), Form::Json);
+    assert_eq!((plain.status, plain.content_type), ("200 OK", "text/html; charset=utf-8"));
+    let page = shown(&about, &outcome(0, Some(ended(State::Finished, Some(0), None)), None));
+    assert!(page.contains("<h1>Home &lt;NAS&gt;</h1>") && !page.contains("refresh\""), "{page}");
+    for part in [
+        "<li><form method=\"post\"><input type=\"hidden\" name=\"after\" value=\"01a2\"><button name=\"task\" \
+         value=\"a&quot;b\">The a&quot;b</button></form><p>finished, ",
+        "<li><form method=\"post\"><input type=\"hidden\" name=\"after\" value=\"0\"><button name=\"task\" \
+         value=\"c\">The c</button></form><p>never started</p></li>",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let page = shown(&about, &outcome(2, None, Some(Outcome::Started(run(State::Started)))));
+    assert!(page.contains("<h2>Task started: The c</h2>"), "{page}");
+    assert!(page.contains("2 more tasks have no room"), "{page}");
+    assert!(page.contains("<meta http-equiv=\"refresh\" content=\"3\">"), "its own address: {page}");
+    let page = shown(&about, &outcome(1, None, Some(Outcome::not_started("7b", "a secret reason"))));
+    assert!(page.contains("reference R, see the log") && !page.contains("secret"), "{page}");
+    assert!(page.contains("1 more task has no room"), "{page}");
+    let none = Outcome::Panel(Panel { tasks: Vec::new(), more: 0, chosen: None });
+    assert!(shown(&about, &none).contains("no task at present"));
 }
 
 #[test]
 fn a_name_cannot_leave_its_place() {
     let outcome = Outcome::Started(run(State::Started));
     let name = "<b>{detail}</b>\r\nStatus: 200";
-    let page = Response::outcome(name, &outcome, None, Form::Html).body;
-    let page = String::from_utf8_lossy(&page).into_owned();
+    let about = |wish| About { name, title: Some("{heading}<i>"), ..about(wish, Method::Post) };
+    let page = shown(&about(Wish::Start), &outcome);
     assert!(page.contains("<h1>Task started: &lt;b&gt;{detail}&lt;/b&gt;\r\nStatus: 200</h1>"), "{page}");
-    let plain = Response::outcome(name, &outcome, None, Form::Plain).body;
+    assert!(page.contains("<p>{heading}&lt;i&gt;</p>"), "{page}");
+    let plain = Response::outcome(&about(Wish::Start), &outcome, Form::Plain).body;
     assert_eq!(String::from_utf8_lossy(&plain), "Task started: <b>{detail}</b>  Status: 200\n");
-    let confirm = String::from_utf8_lossy(&Response::confirm(name, None).body).into_owned();
-    assert!(confirm.contains("Start &lt;b&gt;{detail}&lt;/b&gt;"), "{confirm}");
-    assert!(confirm.contains("<form method=\"post\"><button>"), "{confirm}");
+    let confirm = shown(&about(Wish::Page), &Outcome::Last { run: None });
+    assert!(confirm.contains("<h1>Start &lt;b&gt;{detail}&lt;/b&gt;"), "{confirm}");
+    let task = PanelTask { id: "\"><script>".into(), name: "</button><script>".into(), run: None };
+    let chosen = Some(("x<script>".into(), Box::new(Outcome::Last { run: None })));
+    let panel = shown(&about(Wish::Page), &Outcome::Panel(Panel { tasks: vec![task], more: 0, chosen }));
+    assert!(!panel.contains("<script") && panel.contains("x&lt;script&gt;"), "{panel}");
+}
+
+/// Every tag that is opened is closed, in order, and no place of a template is left.
+#[test]
+fn pages_are_whole() {
+    let panel = |runs| {
+        let task = PanelTask { id: "t".into(), name: "t".into(), run: runs };
+        Outcome::Panel(Panel { tasks: vec![task], more: 1, chosen: None })
+    };
+    for outcome in outcomes().into_iter().chain([panel(None), panel(Some(run(State::Started)))]) {
+        let about = About { title: Some("NAS"), may_stop: true, ..about(Wish::Page, Method::Get) };
+        let page = shown(&about, &outcome);
+        let (_, body) = page.split_once("</style>").expect("a style");
+        assert!(!body.contains(['{', '}']), "{page}");
+        let mut open = vec!["html", "head"];
+        for tag in body.split('<').skip(1) {
+            let name = tag.split(['>', ' ']).next().unwrap_or_default();
+            match name.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name), "{page}"),
+                None if matches!(name, "input" | "meta") => {}
+                None => open.push(name),
+            }
+        }
+        assert!(open.is_empty(), "{open:?} in {page}");
+    }
 }
 
 #[test]
@@ -157,7 +418,7 @@ fn the_bytes_of_an_answer() {
 
 #[test]
 fn no_page_asks_for_anything_or_runs_anything() {
-    for page in [START_PAGE, ANSWER_PAGE] {
+    for page in [START_PAGE, TASK_PAGE, PANEL_PAGE] {
         for word in ["<script", "http://", "https://", "src=", "@import", "url(", "onload"] {
             let page = page.replace("http://www.w3.org/2000/svg", "");
             assert!(!page.contains(word), "{word} in {page}");

@@ -342,9 +342,18 @@ impl Server {
 
     /// Sends these bytes and reads to the end.
     pub fn raw(&self, request: impl AsRef<[u8]>) -> Http {
+        self.slowly(request, Duration::ZERO, "")
+    }
+
+    /// Sends these bytes, the rest a while later, and reads to the end.
+    pub fn slowly(&self, request: impl AsRef<[u8]>, later: Duration, rest: &str) -> Http {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
         stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
         stream.write_all(request.as_ref()).expect("sent");
+        if !rest.is_empty() {
+            std::thread::sleep(later);
+            stream.write_all(rest.as_bytes()).expect("sent");
+        }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let text = String::from_utf8_lossy(&answer).into_owned();
@@ -352,6 +361,12 @@ impl Server {
         let mut lines = head.lines();
         let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
         Http { status, headers: lines.map(str::to_owned).collect(), body: body.to_owned() }
+    }
+
+    /// Sends these bytes and goes away.
+    pub fn cut_off(&self, request: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the server");
+        stream.write_all(request.as_bytes()).expect("sent");
     }
 
     pub fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Http {

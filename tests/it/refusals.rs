@@ -48,7 +48,7 @@ fn all_refusals_are_one() {
     .chain([b"/\xff\xfe/\x01\x02".to_vec(), b"/\r\nSet-Cookie: x/y".to_vec(), b"/\x1b[2J/\x07".to_vec()])
     .collect();
     for path in &paths {
-        for query in ["", "status", "x=y", "--version"] {
+        for query in ["", "status", "ask", "Stop=1", "x=y", "--version"] {
             let answer = sandbox.get("").var("PATH_INFO", path).var("QUERY_STRING", query).send();
             assert_eq!(answer, first, "{} ?{query}", path.escape_ascii());
         }
@@ -59,10 +59,21 @@ fn all_refusals_are_one() {
     }
     assert_eq!(sandbox.call("POST", "/").send(), first, "POST /");
     assert_eq!(sandbox.call("POST", "/a/b").body(b"task=t").send(), first, "POST with a body");
+    let form =
+        sandbox.call("POST", "/a/b").body(b"after=0&task=t").var("CONTENT_TYPE", "application/x-www-form-urlencoded");
+    assert_eq!(form.send(), first, "a form");
+    assert_eq!(form.var("QUERY_STRING", "stop").send(), first, "a form that stops");
     for (name, value) in [
         ("HTTP_ACCEPT", "application/json"),
+        ("HTTP_ACCEPT", "text/html,application/xhtml+xml"),
         ("HTTP_SEC_FETCH_SITE", "cross-site"),
         ("HTTP_PURPOSE", "prefetch"),
+        ("HTTP_SEC_FETCH_DEST", "image"),
+        ("HTTP_SEC_FETCH_MODE", "navigate"),
+        ("HTTP_USER_AGENT", "WhatsApp/2.23.20.0 A"),
+        ("CONTENT_TYPE", "application/x-www-form-urlencoded"),
+        ("CONTENT_LENGTH", "-1"),
+        ("HTTP_TRANSFER_ENCODING", "chunked"),
         ("HTTP_X_FORWARDED_FOR", "\u{7f}\u{1}"),
         ("REMOTE_ADDR", "nonsense"),
         ("HTTP_X_MAGIC_KEY", MAGIC),

@@ -6,9 +6,10 @@ try {
     ini_set('display_errors', '0');
     while (@ob_end_clean());
     header_remove();
-    // What src/request.rs reads, and nothing else.
-    $variables = ['REQUEST_METHOD', 'QUERY_STRING', 'REMOTE_ADDR', 'REDIRECT_STATUS', 'HTTP_ACCEPT',
-        'HTTP_X_MAGIC_KEY', 'HTTP_X_TASK_KEY', 'HTTP_X_REAL_IP', 'HTTP_X_FORWARDED_FOR', 'HTTP_SEC_FETCH_SITE',
+    // What src/request reads, and nothing else.
+    $variables = ['REQUEST_METHOD', 'QUERY_STRING', 'REMOTE_ADDR', 'REDIRECT_STATUS', 'CONTENT_LENGTH', 'CONTENT_TYPE',
+        'HTTP_TRANSFER_ENCODING', 'HTTP_ACCEPT', 'HTTP_USER_AGENT', 'HTTP_X_MAGIC_KEY', 'HTTP_X_TASK_KEY',
+        'HTTP_X_REAL_IP', 'HTTP_X_FORWARDED_FOR', 'HTTP_SEC_FETCH_SITE', 'HTTP_SEC_FETCH_DEST', 'HTTP_SEC_FETCH_MODE',
         'HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_PURPOSE', 'HTTP_X_MOZ'];
     $environment = array_intersect_key($_SERVER, array_flip($variables));
     // The path as it was sent, decoded once. Not PHP's PATH_INFO: each server makes that up differently,
@@ -16,13 +17,13 @@ try {
     $uri = preg_replace('~^https?://[^/?]*~i', '', $_SERVER['REQUEST_URI']);
     $environment['PATH_INFO'] = strtr(rawurldecode(explode('?', $uri, 2)[0]), "\0", "\xff");
     // A larger body is not waited for: the program is told that the server has refused it.
-    $length = (int) ($_SERVER['CONTENT_LENGTH'] ?? 0);
+    $length = max(0, (int) ($_SERVER['CONTENT_LENGTH'] ?? 0));
     if ($length > 1 << 20) {
         $environment['REDIRECT_STATUS'] = '413';
         $length = 0;
     }
+    // Beside the length that was told, so that the program sees a body that broke off.
     $body = file_get_contents('php://input', false, null, 0, $length);
-    $environment['CONTENT_LENGTH'] = strlen($body);
     // A list, not a line: no shell. Its stderr is php-fpm's.
     $pipes = [];
     $program = '/usr/local/remotetask/remotetask-cgi';

@@ -221,6 +221,37 @@ fn a_nul_ends_no_path() {
     assert!(like(&page(&format!("/{MAGIC}/{TASK}")), "Task finished: t (* s)\n"));
 }
 
+/// Nor is a length that is none, or more than has come, a fault of PHP's.
+#[test]
+fn a_body_that_php_has_not_whole_starts_nothing() {
+    let nas = nas();
+    document_root();
+    let line = "exec env -i REQUEST_METHOD=POST REMOTE_ADDR=192.168.1.7 REQUEST_URI=\"$1\" CONTENT_LENGTH=\"$2\" \
+                php -n \"$3\" </dev/null";
+    let key = format!("/{MAGIC}/{TASK}");
+    let page = |length: &str| nas.http(line, &[&key, length, &format!("{WEB}/index.php")]).text();
+    for length in ["-1", "x", "5", "1500000", "99999999999999999999"] {
+        assert_eq!(page(length), START_PAGE, "{length}");
+    }
+    assert_eq!(nas.effect("effect"), "");
+    assert!(like(&page("0"), "Task finished: t (* s)\n"));
+}
+
+/// PHP has read a form with files already: the program cannot see that it came whole.
+#[test]
+fn bodies_that_break_behind_php() {
+    let nas = nas();
+    for apache in [true, false] {
+        let server = either(apache, "");
+        let boundary = "--b\r\nContent-Disposition: form-data; name=\"after\"\r\n\r\n0\r\n--b--\r\n";
+        let headers =
+            format!("Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n", boundary.len());
+        let answer = server.request("POST", &format!("/{MAGIC}/{TASK}"), &headers, boundary);
+        assert_eq!((answer.status, &*answer.body), (404, START_PAGE));
+        bodies_that_break(&server, &nas);
+    }
+}
+
 #[test]
 fn every_path_is_index_phps() {
     let _nas = nas();

@@ -49,10 +49,15 @@ pub fn apache(module: &str, rest: &str) -> Server {
 
 /// By `ScriptAlias`: the drop-in for a port of its own, as it is.
 pub fn by_port(module: &str) -> Server {
+    apache_with(module, "")
+}
+
+/// The same, with these lines before it.
+fn apache_with(module: &str, lines: &str) -> Server {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/webstation/remotetask.conf");
     fs::copy(shipped, "/etc/remotetask.conf").expect("the drop-in");
     fresh_folder();
-    apache(module, "Include /etc/remotetask.conf\n")
+    apache(module, &format!("{lines}Include /etc/remotetask.conf\n"))
 }
 
 /// By `.htaccess`: a document root as Web Station makes one.
@@ -123,7 +128,7 @@ pub fn teller() {
 pub fn with_everything(server: &Server) -> (Vec<String>, Vec<String>) {
     let headers = "Proxy: http://evil/\r\nCookie: a=b\r\nAuthorization: Basic x\r\nAccept: text/html\r\nX-Real-IP: 192.0.2.7\r\n\
         Content-Type: text/plain\r\nContent-Length: 3\r\nPHP-Value: x\r\nX-Moz: prefetch\r\nPurpose: p\r\nX-Purpose: q\r\n\
-        Sec-Purpose: r\r\nSec-Fetch-Site: none\r\nX-Forwarded-For: 192.0.2.8\r\nX-Magic-Key: m\r\nX-Task-Key: t\r\n";
+        Sec-Purpose: r\r\nSec-Fetch-Site: none\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nUser-Agent: u\r\nX-Forwarded-For: 192.0.2.8\r\nX-Magic-Key: m\r\nX-Task-Key: t\r\n";
     let answer = server.request("POST", "/a/b%0ac?d=e", headers, "xyz");
     let mut told: Vec<String> = answer.body.replace("a/b\nc", "a/b[newline]c").lines().map(str::to_owned).collect();
     // Without what nginx says of chunks.
@@ -131,10 +136,14 @@ pub fn with_everything(server: &Server) -> (Vec<String>, Vec<String>) {
     told.sort();
     let expected = [
         "CONTENT_LENGTH=3",
+        "CONTENT_TYPE=text/plain",
         "HTTP_ACCEPT=text/html",
         "HTTP_PURPOSE=p",
+        "HTTP_SEC_FETCH_DEST=document",
+        "HTTP_SEC_FETCH_MODE=navigate",
         "HTTP_SEC_FETCH_SITE=none",
         "HTTP_SEC_PURPOSE=r",
+        "HTTP_USER_AGENT=u",
         "HTTP_X_FORWARDED_FOR=192.0.2.8",
         "HTTP_X_MAGIC_KEY=m",
         "HTTP_X_MOZ=prefetch",
@@ -163,6 +172,8 @@ enum Want {
     Headers,
     /// The status; nothing runs.
     Status,
+    /// The page with the button; nothing runs.
+    Asked,
     /// The server's own answer, which it does not let us replace.
     Own(u16),
     /// A TRACE that the server answers by itself, which a .htaccess cannot forbid.
@@ -183,6 +194,8 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 5])> {
     let form = "x".repeat(70 << 10);
     let length = format!("Content-Length: {}\r\n", form.len());
     let chunks = format!("11170\r\n{}\r\n0\r\n\r\n", "x".repeat(0x11170));
+    let larger_chunks = format!("16e360\r\n{}\r\n0\r\n\r\n", "x".repeat(0x16e360));
+    let form_headers = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n".to_owned();
     let all = |want| [want; 5];
     vec![
         ("the doorstep", simple("GET", "/"), all(Doorstep)),
@@ -190,12 +203,42 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 5])> {
         ("a slash at the end", simple("GET", &format!("{key}/")), all(Run)),
         ("a POST", with("POST", &key, "Content-Length: 0\r\n", ""), all(Run)),
         ("a POST with 70 kB", with("POST", &key, &length, &form), all(Run)),
-        ("a POST in chunks", with("POST", &key, "Transfer-Encoding: chunked\r\n", &chunks), all(Run)),
+        // Apache hands the chunks' content on without a length: its end could be a break. PHP gets a short one whole.
+        (
+            "a POST in chunks",
+            with("POST", &key, "Transfer-Encoding: chunked\r\n", &chunks),
+            [Refusal, Refusal, Run, Run, Refusal],
+        ),
+        (
+            "a short POST in chunks",
+            with("POST", &key, "Transfer-Encoding: chunked\r\n", "3\r\nxyz\r\n0\r\n\r\n"),
+            [Refusal, Refusal, Run, Run, Run],
+        ),
+        ("a body of 1.5 MB", with("POST", &key, "Content-Length: 1500000\r\n", &"x".repeat(1_500_000)), all(Refusal)),
+        (
+            "a body of 1.5 MB in chunks",
+            with("POST", &key, "Transfer-Encoding: chunked\r\n", &larger_chunks),
+            all(Refusal),
+        ),
+        (
+            "a negative length",
+            with("POST", &key, "Content-Length: -1\r\n", ""),
+            [Own(400), Own(400), Refusal, Own(400), Own(400)],
+        ),
+        ("a link previewer", with("GET", &key, "User-Agent: WhatsApp/2.23.20.0 A\r\n", ""), all(Asked)),
+        (
+            "a picture on another page",
+            with("GET", &key, "Sec-Fetch-Dest: image\r\nSec-Fetch-Mode: no-cors\r\n", ""),
+            all(Asked),
+        ),
+        ("the page with the button", simple("GET", &format!("{key}?ask=")), all(Asked)),
+        ("the button", with("POST", &format!("{key}?ask"), &form_headers, "after=0"), all(Run)),
         ("keys in headers", with("GET", "/", &format!("X-Magic-Key: {MAGIC}\r\nX-Task-Key: {TASK}\r\n"), ""), all(Run)),
         ("one header", with("GET", "/", &format!("X-Magic-Key: {MAGIC}\r\n"), ""), all(Refusal)),
         ("both ways", with("GET", &key, &format!("X-Magic-Key: {MAGIC}\r\nX-Task-Key: {TASK}\r\n"), ""), all(Refusal)),
         ("a HEAD", simple("HEAD", &key), all(Headers)),
         ("the status", simple("GET", &format!("{key}?status")), all(Status)),
+        ("the status as clients rewrite it", simple("GET", &format!("{key}?utm=x&Status=1")), all(Status)),
         ("a query that becomes an argument", simple("GET", &format!("{key}?--version")), all(Run)),
         ("a query of words", simple("GET", &format!("{key}?a+b+c")), all(Run)),
         ("a query at the doorstep", simple("GET", "/?--help"), all(Doorstep)),
@@ -292,6 +335,7 @@ pub fn through(server: &Server, nas: &Nas, column: usize) {
             Run => answer.status == 200 && like(&answer.body, "Task finished: t (* s)\n"),
             Headers => answer.status == 200 && answer.body.is_empty(),
             Status => answer.status == 200 && like(&answer.body, "Task: t (finished, started on *)\n"),
+            Asked => answer.status == 200 && answer.body.contains("<h1>Start t?</h1>"),
             Echo => answer.status == 200 && answer.body.contains("TRACE /"),
             Own(status) => answer.status == status && answer.body != START_PAGE,
         };
@@ -359,6 +403,71 @@ fn apache_with_cgi_by_htaccess() {
 fn nginx_with_fcgiwrap() {
     let nas = nas();
     through(&by_fcgiwrap(""), &nas, 2);
+}
+
+fn post(headers: &str, body: &str) -> String {
+    format!("POST /{MAGIC}/{TASK} HTTP/1.1\r\nHost: nas\r\nConnection: close\r\n{headers}\r\n{body}")
+}
+
+/// Bodies that break off start nothing: one good chunk, then one whose size is none; a caller who goes away.
+pub fn bodies_that_break(server: &Server, nas: &Nas) {
+    for _ in 0..20 {
+        server.raw(post("Transfer-Encoding: chunked\r\n", "3\r\nxyz\r\nnonsense\r\n"));
+        server.cut_off(&post("Transfer-Encoding: chunked\r\n", "3\r\nxyz\r\n"));
+        server.cut_off(&post("Content-Length: 10\r\n", "xyz"));
+    }
+    server.get("/a/b");
+    assert_eq!(nas.effect("effect"), "");
+    // Whatever was started would have its line.
+    assert!(!nas.log().contains(" INFO "), "{}", nas.log());
+}
+
+/// The rest of a body comes when nobody waits for it any more: an answer all the same.
+fn bodies_that_are_slow(server: &Server, nas: &Nas) {
+    let body = "x".repeat(1_000_000);
+    for (length, rest) in [(10, 7), (900_000, 500_000), (1_000_000, 10)] {
+        let begin = post(&format!("Content-Length: {length}\r\n"), &body[..length - rest]);
+        let answer = server.slowly(begin, Duration::from_secs(4), &body[..rest]);
+        assert_eq!((answer.status, &*answer.body), (404, START_PAGE), "{length}");
+        assert!(nas.log().ends_with("did not come within 3 s\n"), "{}", nas.log());
+    }
+    assert_eq!(nas.effect("effect"), "");
+}
+
+#[test]
+fn bodies_that_break_behind_apache() {
+    let nas = nas();
+    for module in ["cgid", "cgi"] {
+        bodies_that_break(&by_port(module), &nas);
+        bodies_that_break(&by_vhost(module), &nas);
+    }
+}
+
+#[test]
+fn bodies_that_are_slow_behind_apache() {
+    let nas = nas();
+    bodies_that_are_slow(&by_port("cgid"), &nas);
+    bodies_that_are_slow(&by_vhost("cgi"), &nas);
+}
+
+#[test]
+fn bodies_that_break_behind_nginx() {
+    let nas = nas();
+    bodies_that_break(&by_fcgiwrap(""), &nas);
+}
+
+/// A server that waits for less than the task's `wait` gives the request up: the start has its line.
+#[test]
+fn what_apache_gives_up_has_its_line() {
+    for module in ["cgid", "cgi"] {
+        let nas = Nas::with_task("echo started >>$T/effect; exec sleep 8", ", \"wait\": 6");
+        let server = apache_with(module, "Timeout 1\n");
+        assert_eq!(server.get(&format!("/{MAGIC}/{TASK}")).status, 504, "{module}");
+        until("its line", || nas.log().ends_with('\n').then_some(()));
+        let expected = "* ERROR unknown task=\"t\" who=#1 * reference=* why=*gave the request up*\n";
+        assert!(like(&nas.log(), expected), "{module}: {}", nas.log());
+        assert_eq!(nas.effect("effect"), "started\n");
+    }
 }
 
 #[test]
