@@ -78,11 +78,14 @@ pub fn marks(record: &Record) -> [(&'static str, String); 2] {
     [("REMOTETASK_TASK", variable(&record.task)), ("REMOTETASK_RUN", record.run.clone())]
 }
 
-/// Returns true for a process whose environment has these variables.
+/// Returns true for a process whose environment has these variables. The owner's command after a failure has them too,
+/// and the run's state: it is not the run's.
 pub fn is_marked(pid: i32, marks: &[(&str, String)]) -> bool {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut variables = environment.split(|&b| b == 0);
     let has = |mark: &String| environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
-    !environment.is_empty() && marks.iter().all(|(name, value)| has(&format!("{name}={value}")))
+    marks.iter().all(|(name, value)| has(&format!("{name}={value}")))
+        && !variables.any(|variable| variable.starts_with(b"REMOTETASK_STATE="))
 }
 
 /// Outside text as the value of a variable: bounded, and without the byte that would end it.

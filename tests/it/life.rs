@@ -231,7 +231,7 @@ fn a_stop_meets_a_start_and_an_end() {
         }
         let calls = ["start", "stop", "start", "stop"].map(|what| asking(&sandbox, what));
         calls.into_iter().map(answer).for_each(|answer| {
-            let known = ["started", "stopped", "not_stopped", "busy", "running"];
+            let known = ["started", "finished", "failed", "stopped", "not_stopped", "busy", "running"];
             assert!(known.iter().any(|is| answer["is"] == *is), "{answer}");
         });
     }
@@ -434,4 +434,24 @@ fn every_interrupted_run_is_told() {
     assert_eq!(answer.status(), "200 OK");
     assert_eq!(last(&sandbox)["state"], "interrupted");
     assert_eq!(lines(&sandbox, "reports", started), vec!["interrupted/"; started]);
+}
+
+/// The report of an interrupted run is not taken for what that run left.
+#[test]
+fn a_stop_spares_the_report() {
+    let sandbox = reporting("echo $$ >$T/pid; exec sleep 600", ", \"wait\": 0, \"stop\": true");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    let pid = awaited(&sandbox.path("pid"));
+    let keeper = parent(&pid);
+    for victim in [&keeper, &pid] {
+        kill("-KILL", victim);
+        until("its end", || (!lives(victim)).then_some(()));
+    }
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    until("the report, waiting", || sandbox.read("reported").contains("\n0022\n").then_some(()));
+    let outcome = ask(&sandbox, "stop");
+    assert_eq!((&outcome["is"], &outcome["run"]["state"]), (&"not_stopped".into(), &"interrupted".into()), "{outcome}");
+    sandbox.write("gate", "word\n");
+    assert_eq!(awaited(&sandbox.path("reports")), "interrupted/\n");
 }
