@@ -390,7 +390,7 @@ mod tests {
             (task(json!({}), json!(START + 2), info.clone()), Told::Runs),
             (task(json!({}), stop, json!({})), Told::Nothing),
         ] {
-            assert_eq!(ours().among(&[run.clone()]), expected, "{run}");
+            assert_eq!(ours().among(std::slice::from_ref(&run)), expected, "{run}");
         }
     }
 
