@@ -479,7 +479,7 @@ fn adding_a_triggered_task() {
     let list = crate::workbench::remotetask(&sandbox, &["tasks"]);
     assert!(list.ok().contains("  Triggered tasks, by their names:\n        a\n        Open 'door'\n"), "{}", list.out);
     let sandbox = with_events("synowebapi", "echo denied >&2; exit 255");
-    let added = add(&sandbox, "Open door").ok().replace("\n       ", "");
+    let added = add(&sandbox, "Open door").ok().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(added.contains("advice Nobody can be asked whether DSM has a triggered task \"Open door\": "), "{added}");
 }
 
