@@ -75,20 +75,21 @@ mod tests {
 
     #[test]
     fn a_run_without_an_end() {
-        let since = |history: Value| open_since(history.as_array().expect("a list"), 1000, 90_000);
+        let since = |history: Value| open_since(history.as_array().expect("a list"), 50_000, 90_000);
         for (history, expected) in [
             (json!([{"start_time": 80_000}]), Some(80_000_000)),
             (json!([{"start_time": 80_000, "stop_time": ""}, {"start_time": 10, "stop_time": 20}]), Some(80_000_000)),
             (json!([{"start_time": 80_000, "stop_time": 80_001, "exit_code": 0}]), None),
             (json!([{"start_time": 80_000, "exit_code": 0}]), None),
             (json!([{"start_time": 80_000, "stop_time": 80_001}, {"start_time": 70_000}]), None),
-            // Of another boot, too old to be believed, and in the future.
-            (json!([{"start_time": 999}]), None),
-            (json!([{"start_time": 3_600}]), None),
+            // Of another boot, and in the future.
+            (json!([{"start_time": 49_999}]), None),
             (json!([{"start_time": 90_001}]), None),
             (json!([]), None),
         ] {
             assert_eq!(since(history.clone()), expected, "{history}");
         }
+        let long_ago = [json!({"start_time": 80_000})];
+        assert_eq!(open_since(&long_ago, 50_000, 80_000 + A_DAY), None, "too old to be believed");
     }
 }

@@ -318,6 +318,11 @@ fn the_end_as_dsm_tells_it() {
             told
         };
         assert_eq!((&told["state"], &told["exit"]), (&"failed".into(), &3.into()), "{how}: {told}");
+        let line = "exec env -i REQUEST_METHOD=GET QUERY_STRING=status PATH_INFO=\"$1\" \"$2\" </dev/null";
+        let text = nas.http(line, &[&format!("/{MAGIC}/{TASK}"), &at("remotetask-cgi")]).body();
+        let took = if times { ", * s" } else { "" };
+        assert!(like(&text, &format!("Task: Check off (failed, exit code 3, started on *{took})\n")), "{text}");
+        assert!(times || !text.contains(", )"), "{text}");
         assert_eq!((told["duration_ms"].is_number(), told["ended"].is_string()), (times, times), "{how}: {told}");
     }
     // A box that tells no times.
