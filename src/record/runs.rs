@@ -35,7 +35,7 @@ impl Runs {
         Runs { folder }
     }
 
-    /// Where they lie.
+    /// Their folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -211,7 +211,7 @@ impl Runs {
     }
 }
 
-/// How many runs are alive, of all tasks.
+/// Counts the runs that are alive, of all tasks.
 pub fn alive_in_all(state: &Path) -> usize {
     all(state).iter().map(|runs| runs.alive().len()).sum()
 }

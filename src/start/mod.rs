@@ -126,7 +126,7 @@ impl Target<'_> {
                 Outcome::of_start(&record)
             }
             Err(Outcome::NotStarted { step, reason, .. }) => runs.not_started(record, step, reason),
-            // Where nobody knows, the record stands as it is: it may be the keeper's by now.
+            // The record stands as it is where nobody knows: it may be the keeper's by now.
             Err(outcome) => outcome,
         }
     }

@@ -109,7 +109,7 @@ fn a_terminal_of_the_callers_holds_nobody() {
     sees(&stays, "--clear-groups", "os.setpgid(0, 0)\nquestion(sys.argv[2])\nsudo()");
 }
 
-/// Whatever is no pipe to read from is not read, and above all not opened: root could open what its caller cannot.
+/// Nothing but a pipe to read from is read, and above all opened: root could open things that its caller cannot.
 #[test]
 fn a_question_comes_out_of_a_pipe() {
     let nas = armed();
