@@ -1,11 +1,12 @@
 //! Bounded reads of pipes, each with a deadline.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fs::{fcntl_getfl, fstat, open, FileType, Mode, OFlags};
+use rustix::fs::{fcntl_getfl, open, Mode, OFlags};
 use rustix::io::{read, write, Errno};
 
 /// Waits until one of them has something (data, or its end), or the deadline is over: then `false`.
@@ -31,15 +32,37 @@ pub fn wait_any(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> bool {
 pub fn own_stdin() -> io::Result<OwnedFd> {
     let stdin = rustix::stdio::stdin();
     let is_readable = !fcntl_getfl(stdin)?.intersects(OFlags::PATH | OFlags::WRONLY);
-    let is_pipe = FileType::from_raw_mode(fstat(stdin)?.st_mode) == FileType::Fifo;
-    if !(is_readable && is_pipe) {
-        return Err(io::ErrorKind::InvalidInput.into());
+    match is_readable && leads_to("/proc/self/fd/0", "pipe:[") {
+        true => own(stdin, "/proc/self/fd/0", OFlags::RDONLY),
+        false => Err(io::ErrorKind::InvalidInput.into()),
     }
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match open("/proc/self/fd/0", flags, Mode::empty()) {
+}
+
+/// Standard output in the same way: a pipe, or a terminal, for a person who tries it. Of anything else its owner could
+/// say how long a write takes.
+pub fn own_stdout() -> io::Result<OwnedFd> {
+    let stdout = rustix::stdio::stdout();
+    let flags = fcntl_getfl(stdout)?;
+    let is_writable = flags.intersects(OFlags::WRONLY | OFlags::RDWR) && !flags.contains(OFlags::PATH);
+    let is_terminal = || leads_to("/proc/self/fd/1", "/dev/") && stdout.is_terminal();
+    match is_writable && (leads_to("/proc/self/fd/1", "pipe:[") || is_terminal()) {
+        true => own(stdout, "/proc/self/fd/1", OFlags::WRONLY),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// Returns true where a descriptor is of a thing with such a name. No file system is asked, which could be the caller's
+/// (fuse(4)) and never answer.
+fn leads_to(descriptor: &str, name: &str) -> bool {
+    std::fs::read_link(descriptor).is_ok_and(|path| path.as_os_str().as_bytes().starts_with(name.as_bytes()))
+}
+
+fn own(fd: BorrowedFd<'_>, path: &str, access: OFlags) -> io::Result<OwnedFd> {
+    let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match open(path, flags, Mode::empty()) {
         Ok(fd) => Ok(fd),
         // Another user's, in an installation without root.
-        Err(_) => Ok(stdin.try_clone_to_owned()?),
+        Err(_) => Ok(fd.try_clone_to_owned()?),
     }
 }
 

@@ -19,7 +19,8 @@ fn main() {
     let fault = |_| Reply::Outcome(Outcome::Unknown { reason: "a fault in remotetask-run".into() });
     let reply = panic::catch_unwind(run).unwrap_or_else(fault);
     // An answer that nobody takes is lost; what was started is recorded.
-    let _ = streams::write_line(rustix::stdio::stdout(), &reply.to_line(), Duration::from_secs(5));
+    let written = |to| streams::write_line(to, &reply.to_line(), Duration::from_secs(5));
+    let _ = streams::own_stdout().and_then(written);
 }
 
 fn run() -> Reply {

@@ -1,4 +1,4 @@
-//! What is known of a task's runs, in `state/`: one folder a task, and in it a record a run.
+//! The record of a task's runs, in `state/`: one folder a task, and in it a record a run.
 //!
 //! `<run>.json` is the record, replaced as a whole. A command's `<run>.lock` is there from before the
 //! start to after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock
@@ -35,16 +35,16 @@ pub struct Record {
     /// The run's name: its start in milliseconds since 1970, in hex, or more if the clock was set
     /// back, so that names sort in the order of the starts.
     pub run: String,
-    /// Who started it: the magic key's label or number.
+    /// The caller who started it: the magic key's label or number.
     pub who: String,
     /// The fingerprint of the magic key: two people may have one label.
     #[serde(default)]
     pub key: String,
     /// When, in milliseconds since 1970.
     pub started: u64,
-    /// How far it has come.
+    /// Its state.
     pub state: State,
-    /// How long it took, in milliseconds, by a clock that nobody sets.
+    /// Its duration in milliseconds, by a clock that nobody sets.
     pub duration_ms: Option<u64>,
     /// Its exit code, once it has ended.
     pub exit: Option<i32>,
@@ -60,13 +60,13 @@ pub struct Record {
     pub process: Option<Process>,
     /// Its keeper.
     pub keeper: Option<Process>,
-    /// Whether its keeper left the web server's control group, where it was in one.
+    /// True where its keeper left the web server's control group, none where it was in none.
     pub left_cgroup: Option<bool>,
     /// For a task that is handed to DSM: DSM's word for its last run before this one.
     pub dsm_before: Option<String>,
 }
 
-/// How far a run has come.
+/// The states of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -105,7 +105,7 @@ impl Record {
         record
     }
 
-    /// What the name of a run tells, without its record.
+    /// A run of which the name alone is known.
     fn damaged(run: &str) -> Record {
         Record {
             task: String::new(),
@@ -158,12 +158,12 @@ impl Record {
         }
     }
 
-    /// Whether its keeper may still be on its way to the lock.
+    /// Returns true while its keeper may still be on its way to the lock.
     fn begins(&self) -> bool {
         self.state == State::Starting && self.boot == boot() && self.is_younger_than(BEGINNING)
     }
 
-    /// Whether it started less than `age` ago. A start in the future is the clock's fault, and did not.
+    /// Returns true where it started less than `age` ago. A start in the future is the clock's fault, and did not.
     pub fn is_younger_than(&self, age: Duration) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         now.checked_sub(Duration::from_millis(self.started)).is_some_and(|since| since < age)

@@ -36,7 +36,7 @@ impl Runs {
         Runs { folder }
     }
 
-    /// Where they lie.
+    /// Their folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -234,7 +234,7 @@ impl Runs {
     }
 }
 
-/// How many runs are alive, of all tasks.
+/// Counts the runs that are alive, of all tasks.
 pub fn alive_in_all(state: &Path) -> usize {
     all(state).iter().map(|runs| runs.alive().len()).sum()
 }

@@ -190,7 +190,7 @@ impl Target<'_> {
                 keep::report_failure(home, server, &record, task.shown());
                 outcome
             }
-            // Where nobody knows, the record stands as it is: it may be the keeper's by now.
+            // The record stands as it is where nobody knows: it may be the keeper's by now.
             Err(outcome) => outcome,
         }
     }

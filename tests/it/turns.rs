@@ -76,7 +76,7 @@ fn a_task_that_cools_down() {
     assert_eq!(sandbox.read("effect"), "started\n");
 }
 
-/// Whatever is recorded, and whatever the clock was: a start in the past counts, until it is over.
+/// A start in the past counts until it is over, in any state and by any clock.
 #[test]
 fn the_last_start_in_the_past_counts() {
     let sandbox = Sandbox::with_task("echo started >>$T/effect", ", \"cooldown\": 100");
@@ -198,7 +198,7 @@ fn a_form_twice_at_the_same_moment_starts_once() {
     }
 }
 
-/// What could not be started keeps no form from starting it: neither the one it was pressed on nor the one shown then.
+/// A start that failed spoils no form: neither the one that was pressed nor the one that is shown then.
 #[test]
 fn a_form_is_good_until_something_started() {
     let sandbox = Sandbox::new();
@@ -295,6 +295,15 @@ fn who_is_refused_leaves_no_run() {
     until("its end", || (!sandbox.files().iter().any(|name| name.ends_with(".lock"))).then_some(()));
 }
 
+/// Without sudo the root half leads the group that the web half gave it: it leaves that, for a session of its own.
+#[test]
+fn a_session_of_its_own_without_sudo() {
+    let see = "run=$(awk '{print $4}' /proc/$PPID/stat); awk '{print $1 == $6, $7}' /proc/$run/stat >$T/seen";
+    let sandbox = Sandbox::with_command(see);
+    sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
+    assert_eq!(sandbox.read("seen"), "1 0\n");
+}
+
 /// Records of the first version that was given away, word for word.
 #[test]
 fn records_of_the_first_version_are_read() {
@@ -306,7 +315,7 @@ fn records_of_the_first_version_are_read() {
     assert_eq!((run["started"].as_u64(), run["exit"].as_i64(), run["ended"].is_null()), (Some(started), Some(0), true));
 }
 
-/// Whatever lies in its folder: a start is a start, one at a time, and what is left over goes.
+/// A start is a start, one at a time, among any rubbish in its folder; and what is left over of runs goes.
 #[test]
 fn a_folder_full_of_rubbish() {
     let sandbox = Sandbox::with_command("echo started >>$T/effect");

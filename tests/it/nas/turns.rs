@@ -6,7 +6,7 @@ use super::*;
 
 const MANY: usize = 50;
 
-/// What many requests at the same moment are answered, sorted.
+/// The statuses of many requests at the same moment, sorted.
 fn at_once(server: &Server) -> Vec<u16> {
     let path = format!("/{MAGIC}/{TASK}");
     let mut answers = std::thread::scope(|threads| {
@@ -134,6 +134,28 @@ fn a_state_that_cannot_be_written() {
     assert!(Command::new("umount").arg(at("state")).status().expect("umount").success());
     assert_eq!(nas.effect("effect"), "started\n");
     nas.start().is_like("200 OK", "Task finished: t (* s)\n");
+}
+
+/// A start that fails is answered as such even where the disk takes no record of it, and nothing is left of it.
+#[test]
+fn a_start_that_fails_on_a_full_disk() {
+    let nas = Nas::new();
+    nas.config(&format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/no/such\"]}}"));
+    nas.start().is_like("500 Internal Server Error", "Task not started: t (reference *, see the log)\n");
+    let state = at("state");
+    let mount = ["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", &state];
+    assert!(Command::new("mount").args(mount).status().expect("mount").success());
+    fs::create_dir(format!("{state}/task-t")).expect("a folder");
+    let _ = fs::write(format!("{state}/filler"), vec![0; 128 << 10]);
+    for _ in 0..2 {
+        nas.start().is_like("500 Internal Server Error", "Task not started: t (reference *, see the log)\n");
+        assert!(nas.log().lines().last().unwrap_or_default().contains("why=7b "), "{}", nas.log());
+    }
+    assert_eq!(status(&nas, "application/json").json()["state"], "never");
+    fs::remove_file(format!("{state}/filler")).expect("remove");
+    nas.start().is_like("500 Internal Server Error", "Task not started: t (reference *, see the log)\n");
+    assert_eq!(status(&nas, "application/json").json()["state"], "not_started");
+    assert!(Command::new("umount").arg(&state).status().expect("umount").success());
 }
 
 /// Its turn goes with it, and what it had recorded says no more than that it may have been handed over.

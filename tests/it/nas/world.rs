@@ -25,7 +25,7 @@ fn seeing() -> Nas {
 /// A Python program of `http`'s, in these groups; `question` puts a line into a pipe on its stdin, and `sudo` goes on as
 /// the wrapper.
 fn python(groups: &str, program: &str, arguments: &[&str]) -> Answer {
-    let prelude = "import ctypes, os, pty, socket, sys, termios\n\
+    let prelude = "import ctypes, fcntl, os, pty, socket, sys, termios\n\
         def question(line):\n    r, w = os.pipe()\n    os.write(w, line.encode())\n    os.close(w)\n    os.dup2(r, 0)\n\
         def sudo(*words):\n    os.execv('/usr/bin/sudo', ['sudo', '-n', *words, sys.argv[1]])\n";
     let mut command = Command::new("setpriv");
@@ -109,13 +109,13 @@ fn a_terminal_of_the_callers_holds_nobody() {
     sees(&stays, "--clear-groups", "os.setpgid(0, 0)\nquestion(sys.argv[2])\nsudo()");
 }
 
-/// Whatever is no pipe to read from is not read, and above all not opened: root could open what its caller cannot.
+/// Nothing but a pipe to read from is read, and above all opened: root could open things that its caller cannot.
 #[test]
 fn a_question_comes_out_of_a_pipe() {
     let nas = armed();
     let line = format!("{}\n", ask(MAGIC, TASK));
     fs::write("/tmp/line", &line).expect("a file");
-    for (name, bits) in [("hidden", 0o600), ("unreadable", 0o622)] {
+    for (name, bits) in [("hidden", 0o600), ("unreadable", 0o622), ("own", 0o666)] {
         let fifo = format!("/tmp/{name}");
         assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
         mode(&fifo, bits);
@@ -131,6 +131,7 @@ fn a_question_comes_out_of_a_pipe() {
         "os.open('/tmp/line', os.O_PATH)",
         "os.open('/tmp/line', os.O_RDONLY)",
         "os.open('/tmp/unreadable', os.O_WRONLY)",
+        "os.open('/tmp/own', os.O_RDWR)",
         "os.open('/dev/null', os.O_RDWR)",
         "os.open('/', os.O_RDONLY)",
         "given(socket.socketpair())",
@@ -144,6 +145,10 @@ fn a_question_comes_out_of_a_pipe() {
         let answer = python("--clear-groups", &program, &[&line]);
         assert_eq!((&*answer.text(), &*answer.stderr), (REFUSED, ""), "{stdin}");
     }
+    // The end of a pipe to write into is none to read from.
+    let other_end =
+        "r, w = os.pipe()\nos.write(w, sys.argv[2].encode())\nos.set_inheritable(r, True)\nos.dup2(w, 0)\nsudo()";
+    assert_eq!(python("--clear-groups", other_end, &[&line]).text(), REFUSED);
     assert_eq!(nas.effect("effect"), "");
     for mut fifo in fifos {
         let mut message = vec![0; line.len()];
@@ -154,10 +159,27 @@ fn a_question_comes_out_of_a_pipe() {
     let lazy = "a, b = socket.socketpair()\nb.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 4000)\na.send(b'x')\n\
         os.set_inheritable(a.fileno(), True)\nos.dup2(b.fileno(), 0)\nsudo()";
     assert_eq!(python("--clear-groups", lazy, &[]).text(), REFUSED);
-    // A pipe may be read and written by its holder.
-    let both =
-        "os.mkfifo('/tmp/own', 0o600)\nfd = os.open('/tmp/own', os.O_RDWR)\nos.write(fd, sys.argv[2].encode())\n\
-        os.dup2(fd, 0)\nsudo()";
-    assert!(python("--clear-groups", both, &[&line]).text().contains("\"is\":\"finished\""));
-    assert_eq!(nas.effect("effect"), "started\n");
+}
+
+/// Of anything but a pipe or a terminal its owner could say how long a write takes, and of a shared one what it is set to.
+#[test]
+fn an_answer_goes_into_a_pipe_or_to_a_terminal() {
+    let _nas = armed();
+    let answers = "question('{}\\n')\nif os.fork() == 0:\n    os.dup2(out, 1)\n    sudo()\nos.wait()\n";
+    let read = "sys.stdout.write(source.read().decode())\n";
+    let pipe = format!(
+        "a, out = os.pipe()\nsource = os.fdopen(a, 'rb')\n{answers}print(fcntl.fcntl(out, fcntl.F_GETFL) & os.O_NONBLOCK)\n\
+         sys.stdout.flush()\nos.close(out)\n{read}"
+    );
+    assert_eq!(python("--clear-groups", &pipe, &[]).text(), format!("0\n{REFUSED}"));
+    let terminal = format!("a, out = pty.openpty()\n{answers}sys.stdout.write(os.read(a, 4096).decode())\n");
+    assert_eq!(python("--clear-groups", &terminal, &[]).text().trim(), REFUSED.trim());
+    for given in [
+        "a, b = socket.socketpair()\nout = b.fileno()\nsource = a.makefile('rb')\nkept = b\n",
+        "out = os.open('/tmp/out', os.O_RDWR | os.O_CREAT)\nsource = open('/tmp/out', 'rb')\n",
+    ] {
+        let program = format!("{given}{answers}if 'kept' in dir(): kept.close()\n{read}");
+        let answer = python("--clear-groups", &program, &[]);
+        assert_eq!((&*answer.text(), &*answer.stderr), ("", ""), "{given}");
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::mask::Mask;
 use super::web::{nginx_files, NginxFile};
-use crate::nas::apache::{Apache, Directive};
+use crate::nas::apache::{Apache, Configuration, Directive};
 use crate::owner::secrets::Secrets;
 use crate::owner::workbench::Workbench;
 use remotetask::files::{Regular, CONFIG_MAX};
@@ -98,7 +98,8 @@ fn hosts(own: Option<&str>, nginx: &[NginxFile]) -> BTreeSet<String> {
     let ddns = read("/etc/ddns.conf");
     names.extend(ddns.lines().filter_map(|line| line.trim().strip_prefix("hostname=")).map(str::to_owned));
     names.extend(nginx.iter().flat_map(NginxFile::server_names));
-    let directives = Apache::here().and_then(|apache| apache.directives().ok()).unwrap_or_default();
+    let configuration = Apache::here().and_then(|apache| Configuration::of(&apache).ok());
+    let directives = configuration.map(|configuration| configuration.directives).unwrap_or_default();
     let named =
         |directive: &&Directive| ["ServerName", "ServerAlias", "ServerAdmin"].iter().any(|name| directive.is(name));
     for directive in directives.iter().filter(named) {

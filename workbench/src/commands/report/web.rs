@@ -8,10 +8,10 @@ use rustix::fs::{open, Mode, OFlags};
 
 use super::names::Names;
 use super::Report;
-use crate::nas::accounts::Accounts;
-use crate::nas::apache::Apache;
+use crate::nas::apache::{Apache, Configuration};
 use crate::owner::workbench::Workbench;
 use crate::parts::entry_point::noted;
+use remotetask::accounts::Accounts;
 use remotetask::files::Regular;
 
 /// Files of one kind that are read, and bytes of each.
@@ -69,34 +69,25 @@ pub fn tell(report: &Report<'_>, bench: &Workbench, names: &Names) {
 
 fn apache_itself(report: &Report<'_>, apache: &Apache) {
     report.ask(&[apache.program, "-v"]);
-    match apache.modules() {
+    let configuration = match Configuration::of(apache) {
+        Ok(configuration) => configuration,
         Err(why) => return report.fact("it finds a fault in its files", why),
-        Ok(modules) => {
-            report.fact("modules that are loaded", modules.join(" "));
-            let folders = [
-                "/var/packages/Apache2.4/target/usr/local/modules",
-                "/var/packages/Apache2.4/target/usr/local/lib/apache24/modules",
-                "/usr/lib/apache2/modules",
-            ];
-            for name in WANTED {
-                let loaded = modules.iter().any(|module| *module == format!("{name}_module"));
-                let file = folders
-                    .iter()
-                    .map(|folder| Path::new(folder).join(format!("mod_{name}.so")))
-                    .find(|file| file.is_file());
-                let there = file.map_or_else(|| "its file was not found".into(), |file| file.display().to_string());
-                report
-                    .fact(&format!("mod_{name}"), format!("{}; {there}", if loaded { "loaded" } else { "not loaded" }));
-            }
-        }
+    };
+    report.fact("modules that are loaded", configuration.modules.join(" "));
+    let folders = [
+        "/var/packages/Apache2.4/target/usr/local/modules",
+        "/var/packages/Apache2.4/target/usr/local/lib/apache24/modules",
+        "/usr/lib/apache2/modules",
+    ];
+    for name in WANTED {
+        let loaded = if configuration.loads(&format!("{name}_module")) { "loaded" } else { "not loaded" };
+        let mut files = folders.iter().map(|folder| Path::new(folder).join(format!("mod_{name}.so")));
+        let there = files.find(|file| file.is_file());
+        let there = there.map_or_else(|| "its file was not found".into(), |file| file.display().to_string());
+        report.fact(&format!("mod_{name}"), format!("{loaded}; {there}"));
     }
-    match apache.files() {
-        Ok(files) => {
-            let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-            report.block("files that it reads", files.iter().map(String::as_str));
-        }
-        Err(why) => report.fact("files that it reads", why),
-    }
+    let files: Vec<String> = configuration.files.iter().map(|file| file.display().to_string()).collect();
+    report.block("files that it reads", files.iter().map(String::as_str));
 }
 
 fn php(report: &Report<'_>) {
