@@ -42,7 +42,8 @@ pub struct Event {
 }
 
 impl Line {
-    fn of(bytes: &[u8]) -> Line {
+    /// The parts of a line, without its end.
+    pub fn of(bytes: &[u8]) -> Line {
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]).into_owned();
         Line { event: event(&text), text }
     }

@@ -104,25 +104,37 @@ fn request(event: &request_log::Event, names: &Names) -> Option<String> {
     if event.what == "refused" {
         return Some(format!("{caller} was refused{why}{notes}."));
     }
-    let task = names.shown(&unquoted(event.field("task")?));
-    let number = |name| event.field(name).and_then(|text| text.parse::<i32>().ok());
-    let failed = || failed(number("exit"), number("signal"));
-    let did = match event.what.strip_prefix("asked ") {
-        Some("panel") => "looked at the panel".into(),
-        Some(word) => format!("asked about {task}, which {}", past(word, failed)?),
-        None => match &*event.what {
-            "panel" => "looked at the panel".into(),
-            "started" => format!("started {task}"),
-            "running" => format!("asked for {task}, which was running already"),
-            "cooling" => format!("asked for {task} again before its cool-down was over"),
-            "busy" => format!("asked for {task} while too many runs were alive"),
-            "not_started" => format!("asked for {task}, which was not started"),
-            "unknown" => format!("asked for {task}, and whether it started is not known"),
-            what if what.starts_with("shown again ") => format!("asked for {task} again, and was shown its last run"),
-            what => format!("asked for {task}, which {}", past(what, failed)?),
-        },
+    let did = match (&*event.what, event.field("task")) {
+        ("panel" | "asked panel", _) => "looked at the panel".into(),
+        (_, Some(task)) => did(event, &names.shown(&unquoted(task)))?,
+        (_, None) => return None,
     };
     Some(format!("{caller} {did}{why}{notes}."))
+}
+
+/// The words for a request about a task, and its result.
+fn did(event: &request_log::Event, task: &str) -> Option<String> {
+    let number = |name| event.field(name).and_then(|text| text.parse::<i32>().ok());
+    let past = |word: &str| past(word, || failed(number("exit"), number("signal")));
+    for (begin, did) in [("asked ", "asked about"), ("stop ", "wanted to stop")] {
+        if let Some(word) = event.what.strip_prefix(begin) {
+            return Some(format!("{did} {task}, which {}", past(word)?));
+        }
+    }
+    Some(match &*event.what {
+        "started" => format!("started {task}"),
+        "running" => format!("asked for {task}, which was running already"),
+        "cooling" => format!("asked for {task} again before its cool-down was over"),
+        "busy" => format!("asked for {task} while too many runs were alive"),
+        "not_started" => format!("asked for {task}, which was not started"),
+        "unknown" => format!("asked for {task}, and whether it started is not known"),
+        // A start whose run was stopped meanwhile is an error.
+        "stopped" if event.level == "INFO" => format!("stopped {task}"),
+        what if what.starts_with("shown again ") => format!("asked for {task} again, and was shown its last run"),
+        what if what.starts_with("not stopped ") => format!("wanted to stop {task}, which was not running"),
+        what if what.starts_with("may not stop ") => format!("wanted to stop {task}, which its callers may not stop"),
+        what => format!("asked for {task}, which {}", past(what)?),
+    })
 }
 
 /// The state of a run as the log has it.
@@ -164,6 +176,32 @@ fn numbered(why: &str) -> (Vec<&str>, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_word_of_the_log() {
+        let names = Names(HashMap::from([("t".to_owned(), "The task".to_owned())]));
+        let stamp = "2026-11-24 07:12:33.123 +01:00";
+        for (line, expected) in [
+            ("INFO  started task=\"t\"", "started The task (t)"),
+            ("INFO  finished task=\"x\"", "asked for task x, which had ended well"),
+            ("ERROR timed_out task=\"t\"", "asked for The task (t), which was ended because its time limit was over"),
+            ("INFO  stopped task=\"t\"", "stopped The task (t)"),
+            ("ERROR stopped task=\"t\"", "asked for The task (t), which was stopped"),
+            ("INFO  not stopped finished task=\"t\"", "wanted to stop The task (t), which was not running"),
+            ("INFO  may not stop running task=\"t\"", "wanted to stop The task (t), which its callers may not stop"),
+            ("INFO  stop unknown task=\"t\"", "wanted to stop The task (t), which had perhaps been handed to DSM"),
+            ("INFO  shown again running task=\"t\"", "asked for The task (t) again, and was shown its last run"),
+            ("INFO  asked never task=\"t\"", "asked about The task (t), which had never been started"),
+            ("INFO  asked panel", "looked at the panel"),
+            ("INFO  panel", "looked at the panel"),
+        ] {
+            let line = request_log::Line::of(format!("{stamp} {line} who=\"A b\" from=::1 took=4ms").as_bytes());
+            let told = line.event.as_ref().and_then(|event| request(event, &names));
+            assert_eq!(told.as_deref(), Some(&*format!("A b, from ::1, {expected}.")));
+        }
+        let line = format!("{stamp} WARN  something who=#1 from=::1 task=\"t\"");
+        assert_eq!(request_log::Line::of(line.as_bytes()).event.and_then(|event| request(&event, &names)), None);
+    }
 
     #[test]
     fn the_numbers_of_a_reason() {
