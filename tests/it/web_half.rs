@@ -134,6 +134,9 @@ fn the_button_starts_and_its_page_looks() {
     let page = press().send();
     assert!(page.status() == "200 OK" && page.body().contains("<h1>Task started: t</h1>"), "{}", page.text());
     assert!(page.body().contains("http-equiv=\"refresh\" content=\"3; url=?ask\""), "{}", page.text());
+    // The same form again, by a double tap, a reload or the back button.
+    let again = press().send().body();
+    assert!(again.contains("<h1>Not started again: t</h1>") && again.contains("content=\"3; url=?ask\""), "{again}");
     // That address, and the one after a GET, show the run; neither starts another.
     awaited(&sandbox.path("effect"));
     for query in ["ask", "status"] {
@@ -230,6 +233,7 @@ fn the_panel_shows_and_starts() {
     assert_eq!(sandbox.read("effect"), "");
     let page = panel("POST", MAGIC, "task=a&after=0");
     assert!(page.contains("<h2>Task finished: The a</h2>"), "{page}");
+    assert!(panel("POST", MAGIC, "task=a&after=0").contains("<h2>Not started again: The a</h2>"));
     assert!(
         sandbox.log().ends_with("ms\n") && sandbox.log().contains("INFO  finished task=\"a\" who=#1 "),
         "{}",
