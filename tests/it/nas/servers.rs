@@ -174,6 +174,8 @@ enum Want {
     Status,
     /// The page with the button; nothing runs.
     Asked,
+    /// The run that began since the form was made; nothing runs.
+    Again,
     /// The server's own answer, which it does not let us replace.
     Own(u16),
     /// A TRACE that the server answers by itself, which a .htaccess cannot forbid.
@@ -199,6 +201,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 5])> {
     let all = |want| [want; 5];
     vec![
         ("the doorstep", simple("GET", "/"), all(Doorstep)),
+        ("the button", with("POST", &format!("{key}?ask"), &form_headers, "after=0"), all(Run)),
         ("the key", simple("GET", &key), all(Run)),
         ("a slash at the end", simple("GET", &format!("{key}/")), all(Run)),
         ("a POST", with("POST", &key, "Content-Length: 0\r\n", ""), all(Run)),
@@ -232,7 +235,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, [Want; 5])> {
             all(Asked),
         ),
         ("the page with the button", simple("GET", &format!("{key}?ask=")), all(Asked)),
-        ("the button", with("POST", &format!("{key}?ask"), &form_headers, "after=0"), all(Run)),
+        ("the same button again", with("POST", &format!("{key}?ask"), &form_headers, "after=0"), all(Again)),
         ("keys in headers", with("GET", "/", &format!("X-Magic-Key: {MAGIC}\r\nX-Task-Key: {TASK}\r\n"), ""), all(Run)),
         ("one header", with("GET", "/", &format!("X-Magic-Key: {MAGIC}\r\n"), ""), all(Refusal)),
         ("both ways", with("GET", &key, &format!("X-Magic-Key: {MAGIC}\r\nX-Task-Key: {TASK}\r\n"), ""), all(Refusal)),
@@ -335,6 +338,7 @@ pub fn through(server: &Server, nas: &Nas, column: usize) {
             Run => answer.status == 200 && like(&answer.body, "Task finished: t (* s)\n"),
             Headers => answer.status == 200 && answer.body.is_empty(),
             Status => answer.status == 200 && like(&answer.body, "Task: t (finished, started on *)\n"),
+            Again => answer.status == 200 && like(&answer.body, "Not started again: t (*)\n"),
             Asked => answer.status == 200 && answer.body.contains("<h1>Start t?</h1>"),
             Echo => answer.status == 200 && answer.body.contains("TRACE /"),
             Own(status) => answer.status == status && answer.body != START_PAGE,
