@@ -256,7 +256,8 @@ fn nothing_of_the_callers_world_reaches_the_command() {
     }
     let path = format!("PATH={}", remotetask::child::PATH);
     assert!(expected.lines().any(|line| line == path), "{expected}");
-    let names = ["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "USER", "PWD", "_", "OLDPWD"];
+    let ours = ["HOME", "LANG", "LOGNAME", "PATH", "REMOTETASK_RUN", "REMOTETASK_TASK", "SHELL", "USER"];
+    let names = [&ours[..], &["PWD", "_", "OLDPWD"]].concat();
     let variables = expected.lines().take_while(|line| *line != "/").filter_map(|line| line.split_once('='));
     for (name, _) in variables {
         assert!(names.contains(&name), "{name}: {expected}");
@@ -290,9 +291,10 @@ fn nothing_of_the_callers_world_reaches_the_command() {
         let bits = fs::metadata(&file).expect("a file").permissions().mode() & 0o7777;
         assert_eq!(bits, 0o600, "{file}");
     }
-    // Literally, but for the names of pipes and pending signals.
+    // Literally, but for the names of pipes and of the run, and pending signals.
     let steady = |seen: &str| -> Vec<String> {
-        let lines = seen.lines().filter(|line| !line.starts_with("SigPnd") && !line.starts_with("_="));
+        let changing = ["SigPnd", "_=", "REMOTETASK_RUN="];
+        let lines = seen.lines().filter(|line| !changing.iter().any(|begin| line.starts_with(begin)));
         lines.map(|line| line.split(['[', '>']).next().unwrap_or_default().to_owned()).collect()
     };
     assert_eq!(steady(&nas.effect("seen")), steady(&expected));
