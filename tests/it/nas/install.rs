@@ -176,7 +176,7 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
         assert!(gone.ok().ends_with("  done   /usr/local/remotetask is gone\n"), "{}", gone.out);
         let _ = fs::remove_file(format!("{STORE}/7.task"));
         let mut now = tree();
-        for note in ["7.status", "7.last"] {
+        for note in ["7.status", "7.last", "7.began", "7.history"] {
             now.remove(&format!("{STORE}/{note}"));
         }
         same(&before, &now);
