@@ -42,7 +42,8 @@ fn fifty_at_once_of_a_task_that_cools_down_start_one() {
     let server = by_port("cgid");
     let answers = at_once(&server);
     // While it runs it is running; afterwards it cools down.
-    assert!(answers[0] == 202 && answers[1..].iter().all(|status| [409, 429].contains(status)), "{answers:?}");
+    let refused = answers[1..].iter().all(|status| [409, 429].contains(status));
+    assert!([200, 202].contains(&answers[0]) && refused, "{answers:?}");
     until("its end", || (locks() == 0).then_some(()));
     let then = server.request("GET", &format!("/{MAGIC}/{TASK}"), "Accept: application/json\r\n", "");
     assert_eq!(then.status, 429);
