@@ -15,7 +15,6 @@ use signal_hook::SigId;
 
 use crate::accounts::Accounts;
 use crate::streams;
-use crate::tree::Entry;
 
 /// What DSM's own shells look in, and what a plain Debian has.
 pub const PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin";
@@ -334,27 +333,6 @@ pub fn environment() -> Vec<(&'static str, String)> {
         // A locale that every C library has, or replaces by C without a word.
         ("LANG", "C.UTF-8".into()),
     ]
-}
-
-/// A process as it can be found again: its id alone is used anew one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Process {
-    /// Process id.
-    pub pid: i32,
-    /// When it started, in clock ticks since boot (proc(5), `/proc/PID/stat`, field 22).
-    pub start: u64,
-}
-
-impl Process {
-    /// The living process of this id; a zombie is none.
-    pub fn of(pid: i32) -> Option<Process> {
-        Entry::of(pid).filter(|entry| entry.lives).map(|entry| entry.process)
-    }
-
-    /// Whether this very process lives.
-    pub fn lives(&self) -> bool {
-        Process::of(self.pid) == Some(*self)
-    }
 }
 
 /// The kernel's name for this boot; what ran before it does not live.

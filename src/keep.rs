@@ -21,9 +21,9 @@ use crate::outcome::{Outcome, Run};
 use crate::record::{Record, Runs, State};
 use crate::streams::{self, Lines, NoLine};
 use crate::trust::Home;
-pub use failure::{report as report_failure, settle};
+pub use failure::{not_started, settle, Starting};
 pub use keeper::keep;
-pub use output::{last_lines, TAIL};
+pub use output::last_lines;
 
 /// The longest job: the configuration's largest command, escaped.
 const JOB_MAX: usize = 8 << 20;

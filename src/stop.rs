@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{getpid, Signal};
 
-use crate::child::{boot, Process};
+use crate::child::boot;
 use crate::config::{Server, Starts};
 use crate::judge::Permit;
 use crate::keep;
 use crate::outcome::{Outcome, Run};
 use crate::record::{Record, Runs, State};
-use crate::tree::{self, Entry, Strike};
+use crate::tree::{self, Entry, Process, Strike};
 use crate::trust::Home;
 
 /// How long an answer waits for the end: longer than a grace.
@@ -79,7 +79,7 @@ struct Hunt<'a> {
 
 impl Hunt<'_> {
     fn begin<'a>(runs: &'a Runs, id: &str, record: &Record) -> Hunt<'a> {
-        let marks = tree::marks(&Record { task: id.to_owned(), ..record.clone() });
+        let marks = tree::marks(id, &record.run);
         let wished = runs.wish(&record.run).is_ok(); // 9g
         let hunt = Hunt::of(runs, marks, record);
         Hunt { wished, ..hunt }
@@ -93,7 +93,8 @@ impl Hunt<'_> {
     /// The processes that a run left whose keeper was killed and whose first process has ended.
     fn of_orphans<'a>(runs: &'a Runs, record: &Record) -> Option<Hunt<'a>> {
         let interrupted = record.state == State::Interrupted && record.boot == boot();
-        let hunt = Hunt { strike: Some(Strike::begin()), ..Hunt::of(runs, tree::marks(record), record) };
+        let hunt =
+            Hunt { strike: Some(Strike::begin()), ..Hunt::of(runs, tree::marks(&record.task, &record.run), record) };
         (interrupted && !hunt.found(None).is_empty()).then_some(hunt)
     }
 

@@ -5,9 +5,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{kill_process, Pid, Signal};
 
-use crate::child::Process;
-use crate::record::Record;
-
 /// The time between the request to end (TERM) and the end (KILL).
 pub const GRACE: Duration = Duration::from_secs(5);
 /// The pause between two looks for who is left: before KILL; from then on at first, and where nobody new comes at last.
@@ -16,6 +13,27 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis
 const HASTE: usize = 20;
 /// The longest value of a variable, in bytes.
 const VARIABLE_MAX: usize = 4096;
+
+/// A process as it can be found again: its id alone is used anew one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Process {
+    /// Process id.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (proc(5), `/proc/PID/stat`, field 22).
+    pub start: u64,
+}
+
+impl Process {
+    /// The living process of this id; a zombie is none.
+    pub fn of(pid: i32) -> Option<Process> {
+        Entry::of(pid).filter(|entry| entry.lives).map(|entry| entry.process)
+    }
+
+    /// Whether this very process lives.
+    pub fn lives(&self) -> bool {
+        Process::of(self.pid) == Some(*self)
+    }
+}
 
 /// A process as the kernel lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +92,8 @@ pub fn below(all: &[Entry], is_root: impl Fn(&Entry) -> bool) -> Vec<Process> {
 }
 
 /// Returns the variables by which a run's processes are found when nothing else leads to them any more.
-pub fn marks(record: &Record) -> [(&'static str, String); 2] {
-    [("REMOTETASK_TASK", variable(&record.task)), ("REMOTETASK_RUN", record.run.clone())]
+pub fn marks(task: &str, run: &str) -> [(&'static str, String); 2] {
+    [("REMOTETASK_TASK", variable(task)), ("REMOTETASK_RUN", run.to_owned())]
 }
 
 /// Returns true for a process whose environment has these variables. The owner's command after a failure has them too,

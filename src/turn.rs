@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::{Overlap, Server, Starts, Task};
 use crate::files::{lock_within, open_lock};
 use crate::judge::Permit;
-use crate::keep;
+use crate::keep::{self, Starting};
 use crate::key::Digest;
 use crate::line::Ask;
 use crate::outcome::{Outcome, Run};
@@ -99,9 +99,8 @@ impl Turn<'_> {
         match outcome {
             Outcome::NotStarted { step, reason, .. } => {
                 self.runs.prune();
-                let outcome = self.runs.not_started(&mut self.record, step, reason);
-                keep::report_failure(home, server, &self.record, self.task.shown());
-                outcome
+                let run = Starting { runs: &self.runs, record: &mut self.record, name: self.task.shown() };
+                keep::not_started(home, server, run, step, reason)
             }
             outcome => outcome,
         }

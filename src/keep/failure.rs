@@ -12,6 +12,7 @@ use super::keeper::descendants;
 use super::{give, Job, Report};
 use crate::child::{Seen, Watched};
 use crate::config::{Server, Task};
+use crate::outcome::Outcome;
 use crate::record::{Record, Runs, State};
 use crate::tree::{variable, Strike};
 use crate::trust::Home;
@@ -22,8 +23,29 @@ const TIME: Duration = Duration::from_secs(if cfg!(feature = "drill") { 10 } els
 /// The running program's own file, even if another version has taken its place.
 const OWN: &str = "/proc/self/exe";
 
+/// Records a start that failed, as far as the disk takes it, and reports it.
+pub fn not_started(home: &Home, server: &Server<'_>, turn: Starting<'_>, step: String, reason: String) -> Outcome {
+    let Starting { runs, record, name } = turn;
+    let recorded = runs.not_started(record, &step, &reason).is_ok();
+    report(home, server, record, name);
+    match recorded {
+        true => Outcome::of_start(record),
+        false => Outcome::NotStarted { step, reason, run: None },
+    }
+}
+
+/// A run that was to start.
+pub struct Starting<'a> {
+    /// The task's runs.
+    pub runs: &'a Runs,
+    /// The run.
+    pub record: &'a mut Record,
+    /// The task's name.
+    pub name: &'a str,
+}
+
 /// Reports a run of the task with this name to the owner, if it failed and its record is written.
-pub fn report(home: &Home, server: &Server<'_>, record: &Record, name: &str) {
+fn report(home: &Home, server: &Server<'_>, record: &Record, name: &str) {
     if let Some(report) = Report::of(server, name) {
         start(&home.keeper(), Path::new(""), record, report);
     }

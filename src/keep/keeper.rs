@@ -10,10 +10,10 @@ use signal_hook::consts::SIGUSR1;
 
 use super::output::Output;
 use super::{failure, Job, Word, JOB_MAX, START_TIME};
-use crate::child::{End, Process, Seen, Signalled, Watched};
+use crate::child::{End, Seen, Signalled, Watched};
 use crate::record::{Record, Runs, State};
 use crate::streams;
-use crate::tree::{self, Entry, Strike};
+use crate::tree::{self, Entry, Process, Strike};
 
 /// `remotetask-keep`: one job, from its start to its end.
 pub fn keep() {
@@ -57,7 +57,11 @@ impl Keeper {
         let called = Signalled::by(SIGUSR1).map_err(|e| e.to_string())?;
         umask(Mode::from_raw_mode(0o022));
         let begun = Instant::now();
-        let started = Watched::start_with(job.argv.iter().map(String::as_str), &[], &tree::marks(&job.record));
+        let started = Watched::start_with(
+            job.argv.iter().map(String::as_str),
+            &[],
+            &tree::marks(&job.record.task, &job.record.run),
+        );
         umask(Mode::from_raw_mode(0o077));
         let watched = started.map_err(|e| format!("{}: {e}", job.argv.first().map_or("", String::as_str)))?;
         let record = &mut job.record;

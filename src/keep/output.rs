@@ -3,10 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::record::Runs;
+use crate::record::{Runs, TAIL};
 
-/// What is kept of a command's output, of both streams together as they came: the last bytes.
-pub const TAIL: usize = 64 << 10;
 /// The time between two writes of the output of a run that goes on.
 const EVERY: Duration = Duration::from_secs(2);
 /// What callers are shown of it, in lines and in bytes.

@@ -20,8 +20,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use crate::child::{boot, End, Process};
-pub use runs::{alive_in_all, history, sweep, Runs, KEPT};
+use crate::child::{boot, End};
+use crate::tree::Process;
+pub use runs::{alive_in_all, history, sweep, Runs, KEPT, TAIL};
 pub use uses::{forget_use, last_use, note_use};
 
 /// A keeper that has not taken its lock by then never will.

@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::{number, private, Record, State};
 use crate::files::Regular;
-use crate::keep::TAIL;
-use crate::outcome::Outcome;
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
 /// The largest record that is read, in bytes.
 const RECORD_MAX: usize = 64 << 10;
+/// What is kept of a command's output, of both streams together as they came: the last bytes.
+pub const TAIL: usize = 64 << 10;
 /// The files that a run may have: its record, that being written, its output, its lock, and the wish to stop it.
 const KINDS: [&str; 5] = ["json", "new", "out", "lock", "stop"];
 
@@ -67,18 +67,16 @@ impl Runs {
     }
 
     /// Records that a run could not be started: a start that failed is a run. Where not even that can be recorded,
-    /// nothing is left of it, and the outcome is the same.
-    pub fn not_started(&self, record: &mut Record, step: String, reason: String) -> Outcome {
+    /// nothing is left of it.
+    pub fn not_started(&self, record: &mut Record, step: &str, reason: &str) -> io::Result<()> {
         self.release(&record.run);
         record.state = State::NotStarted;
-        record.fault = Some((step.clone(), reason.clone()));
-        match self.write_durably(record) {
-            Ok(()) => Outcome::of_start(record),
-            Err(_) => {
-                self.forget(&record.run);
-                Outcome::NotStarted { step, reason, run: None }
-            }
+        record.fault = Some((step.to_owned(), reason.to_owned()));
+        let written = self.write_durably(record);
+        if written.is_err() {
+            self.forget(&record.run);
         }
+        written
     }
 
     /// Returns true while a run is alive.

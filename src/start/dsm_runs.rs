@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::dsm_end::{begun, exit, time};
 use super::synowebapi;
-use crate::child::Process;
 use crate::config::Server;
 use crate::files::is_executable;
+use crate::tree::Process;
 
 /// The time that the history may take before a start.
 const HISTORY_TIME: Duration = Duration::from_secs(4);

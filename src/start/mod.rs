@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::child::{Captured, RunError};
 use crate::config::{Events, Scheduler, Server, Starts};
 use crate::files::is_executable;
-use crate::keep::{self, Kept, Order};
+use crate::keep::{self, Kept, Order, Starting};
 use crate::line::NEVER;
 use crate::outcome::{Outcome, Run};
 use crate::record::{self, Runs, State};
@@ -186,9 +186,8 @@ impl Target<'_> {
                 Outcome::of_start(&record)
             }
             Err(Outcome::NotStarted { step, reason, .. }) => {
-                let outcome = runs.not_started(&mut record, step, reason);
-                keep::report_failure(home, server, &record, task.shown());
-                outcome
+                let run = Starting { runs: &runs, record: &mut record, name: task.shown() };
+                keep::not_started(home, server, run, step, reason)
             }
             // The record stands as it is where nobody knows: it may be the keeper's by now.
             Err(outcome) => outcome,

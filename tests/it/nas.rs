@@ -1,5 +1,6 @@
 //! On a pretend NAS (tests/nas/enter): real users, real sudo with the shipped text, real web servers.
 
+mod answers;
 mod bootstrap;
 mod boundary;
 mod check;
