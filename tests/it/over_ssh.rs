@@ -38,8 +38,8 @@ impl Box {
             "/run/effects/seven",
             "/usr/syno/etc/synoschedule.d/root/7.status",
             "/usr/syno/etc/synoschedule.d/root/7.last",
-            "/usr/syno/etc/synoschedule.d/root/7.history",
             "/usr/syno/etc/synoschedule.d/root/7.began",
+            "/usr/syno/etc/synoschedule.d/root/7.history",
         ] {
             let _ = fs::remove_file(inside(file));
         }
@@ -424,7 +424,7 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     let gone = install(&["auto@nas", "--uninstall"]);
     assert!(gone.ok().ends_with("  done   /usr/local/remotetask is gone\n"), "{}", gone.out);
     let mut now = tree();
-    for note in ["7.status", "7.last"] {
+    for note in ["7.status", "7.last", "7.began", "7.history"] {
         now.remove(&inside(&format!("{STORE}/{note}")));
     }
     same(&before, &now);
@@ -821,7 +821,7 @@ fn boxes_of_other_kinds() {
     fs::write(&cgid, loaded).expect("as it was");
     fs::remove_file(inside_apache("more.conf")).expect("as it was");
     let mut now = tree();
-    now.retain(|path, _| !path.ends_with("/7.last"));
+    now.retain(|path, _| !["/7.last", "/7.began", "/7.history"].iter().any(|note| path.ends_with(note)));
     same(&before, &now);
 }
 
