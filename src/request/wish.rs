@@ -99,12 +99,13 @@ fn decide(word: Option<Word>, method: Method, unasked: bool, form: bool, get: Ge
 }
 
 /// The word in a query: the name of one of its parameters, in any case, escaped or not, with or without a value,
-/// wherever it stands. Clients normalise a query, and add to it. Of several words the one counts that does least.
+/// wherever it stands, and whatever signs stand around it. Clients normalise a query, and add to it, by a second `?` too;
+/// people copy a URL with the slash or bracket behind it. Of several words the one counts that does least.
 pub fn word(query: &[u8]) -> Option<Word> {
     let mut found = [false; 3];
-    for part in query.split(|&b| b == b'&' || b == b';') {
+    for part in query.split(|b| b"&;?".contains(b)) {
         for (name, _) in form_urlencoded::parse(part) {
-            match &*name.trim().to_ascii_lowercase() {
+            match &*name.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_ascii_lowercase() {
                 "status" => found[0] = true,
                 "ask" => found[1] = true,
                 "stop" => found[2] = true,
@@ -216,6 +217,11 @@ mod tests {
             ("+status", Some(Word::Status)),
             ("x=1;Status", Some(Word::Status)),
             ("&&status", Some(Word::Status)),
+            ("?status", Some(Word::Status)),
+            ("status?utm_source=x", Some(Word::Status)),
+            ("status/", Some(Word::Status)),
+            ("status),", Some(Word::Status)),
+            ("status[]=1", Some(Word::Status)),
             ("ask", Some(Word::Ask)),
             ("Ask=", Some(Word::Ask)),
             ("stop", Some(Word::Stop)),
