@@ -23,11 +23,11 @@ pub fn refuse(folder: &Path, request: &Request, who: Option<Who<'_>>, why: impl 
 pub struct Proven<'r> {
     /// The configuration at a glance.
     pub config: &'r Config<'r, Glanced>,
-    /// What its keys open.
+    /// The thing that its keys open.
     pub granted: &'r Granted<'r, Glanced>,
     /// The request.
     pub request: &'r Request,
-    /// What it wishes; on the panel it starts what was chosen, or shows the panel.
+    /// Its wish; on the panel it starts the chosen task, or shows the panel.
     pub wish: Wish,
     /// The id of the task that was chosen on the panel.
     pub chosen: Option<&'r str>,
@@ -80,7 +80,7 @@ fn level(outcome: &Outcome, reference: Option<&str>) -> log::Level {
     }
 }
 
-/// What came before the state's word: nothing for a start.
+/// The words before the state's: none for a start.
 fn what(wish: Wish, outcome: &Outcome) -> &'static str {
     match (outcome, wish) {
         (Outcome::Again(_), _) => "shown again ",

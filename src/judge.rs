@@ -31,7 +31,7 @@ pub struct PanelPermit<'c, S = Starts<'c>> {
     credentials: Credentials<'c>,
 }
 
-/// What a valid pair of keys opens.
+/// The things that a valid pair of keys can open.
 pub enum Granted<'c, S = Starts<'c>> {
     /// The one task that the identifier means.
     Task(Permit<'c, S>),
@@ -116,7 +116,7 @@ impl<'c, S> Permit<'c, S> {
         self.task
     }
 
-    /// Who calls.
+    /// The caller.
     pub fn who(&self) -> Who<'c> {
         self.who
     }
@@ -128,7 +128,7 @@ impl<'c, S> Permit<'c, S> {
 }
 
 impl<'c, S> PanelPermit<'c, S> {
-    /// Who calls.
+    /// The caller.
     pub fn who(&self) -> Who<'c> {
         self.who
     }
@@ -141,7 +141,7 @@ impl<'c, S> PanelPermit<'c, S> {
 }
 
 impl<'c, S> Granted<'c, S> {
-    /// Who calls.
+    /// The caller.
     pub fn who(&self) -> Who<'c> {
         match self {
             Granted::Task(permit) => permit.who,

@@ -31,7 +31,7 @@ const WORD_MAX: usize = 64 << 10;
 /// How long the start of a program may take, before nobody knows.
 const START_TIME: Duration = Duration::from_secs(10);
 
-/// What a keeper is to do. One of the version before has less of it.
+/// The work of a keeper. One of the version before has less of it.
 #[derive(Serialize, Deserialize)]
 struct Job {
     /// The task's folder in `state/`, and in it the run.
@@ -82,7 +82,7 @@ pub struct Order<'a> {
     pub home: &'a Home,
     /// The fields of `server`.
     pub server: &'a Server<'a>,
-    /// How the run is kept.
+    /// The way in which the run is kept.
     pub keeping: &'a Keeping,
     /// The task's name.
     pub name: &'a str,

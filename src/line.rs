@@ -28,7 +28,7 @@ const VERSION: u8 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     v: u8,
-    /// What is to be done.
+    /// The order.
     #[serde(rename = "do")]
     pub what: Do,
     magickey: String,
@@ -47,7 +47,7 @@ pub struct Ask {
     pub browser: bool,
 }
 
-/// What is to be done.
+/// The order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Do {

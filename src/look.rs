@@ -1,4 +1,4 @@
-//! What is told of a task's runs; nothing starts here.
+//! The answers about a task's runs; nothing starts here.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -36,12 +36,12 @@ pub enum Outcome {
     Cooling {
         /// The run that was started then.
         run: Run,
-        /// When to try again, in seconds.
+        /// The time after which to try again, in seconds.
         retry_after: u32,
     },
     /// As many run as may. 429.
     Busy {
-        /// When to try again, in seconds.
+        /// The time after which to try again, in seconds.
         retry_after: u32,
         /// Which ceiling, for the log.
         reason: String,
@@ -57,7 +57,7 @@ pub enum Outcome {
     Stopped(Run),
     /// A stop that stopped nothing: its callers may not stop this task (409), or it does not run (200).
     NotStopped {
-        /// Whether its callers may stop it.
+        /// True if its callers may stop it.
         may: bool,
         /// The last run.
         run: Option<Run>,
@@ -82,7 +82,7 @@ pub struct Panel {
 pub struct PanelTask {
     /// Its id.
     pub id: String,
-    /// What a caller is shown for it.
+    /// Its name for callers.
     pub name: String,
     /// Its last run.
     pub run: Option<Run>,
@@ -103,7 +103,7 @@ pub struct Run {
     pub exit: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// When it ended, in milliseconds since 1970.
+    /// Its end, in milliseconds since 1970.
     pub ended: Option<u64>,
     /// The last lines of its output, where the task has `output`.
     pub output: Option<String>,

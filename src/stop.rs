@@ -18,7 +18,7 @@ use crate::record::{Record, Runs, State};
 use crate::tree::{self, Entry, Process, Strike};
 use crate::trust::Home;
 
-/// How long an answer waits for the end: longer than a grace.
+/// The time that an answer waits for the end: longer than a grace.
 const TIME: Duration = Duration::from_secs(8);
 /// A keeper that has just begun tells its name within this time.
 const BEGINNING: Duration = Duration::from_secs(2);

@@ -187,7 +187,7 @@ pub fn read_all(fd: impl AsFd, max: usize, deadline: Instant) -> Vec<u8> {
     all
 }
 
-/// How reading away ended.
+/// The end of reading away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
     /// All of it came.

@@ -29,7 +29,7 @@ impl Process {
         Entry::of(pid).filter(|entry| entry.lives).map(|entry| entry.process)
     }
 
-    /// Whether this very process lives.
+    /// Returns true while this very process lives.
     pub fn lives(&self) -> bool {
         Process::of(self.pid) == Some(*self)
     }

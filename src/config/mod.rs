@@ -55,7 +55,7 @@ pub struct Server<'t> {
     pub synowebapi: Cow<'t, str>,
     /// Path of the scheduler's store.
     pub synoschedule: Cow<'t, str>,
-    /// How a triggered task is started.
+    /// The method that starts a triggered task.
     pub events: Events,
     /// Path of DSM's program for triggered tasks.
     pub esynoscheduler: Cow<'t, str>,
@@ -67,7 +67,7 @@ pub struct Server<'t> {
     pub on_failure: Option<Vec<Cow<'t, str>>>,
 }
 
-/// How a triggered task is started.
+/// The method that starts a triggered task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Events {
     /// By DSM's web API, which hands it to DSM.
@@ -194,17 +194,17 @@ pub struct Task<'t, S = Starts<'t>> {
     pub identifiers: Vec<Key>,
     /// What a caller is shown instead of the id.
     pub name: Option<Cow<'t, str>>,
-    /// What a GET does.
+    /// The effect of a GET.
     pub get: Get,
     /// The time from one start to the next, in seconds; 0 for none.
     pub cooldown: u64,
-    /// How its runs are kept, where a keeper stays with them.
+    /// The way in which its runs are kept, if a keeper stays with them.
     pub keeping: Keeping,
     /// The thing that it starts, or what a glance keeps of that.
     pub starts: S,
 }
 
-/// What a GET of a task's URL does.
+/// The effect of a GET of a task's URL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Get {
     /// It starts the task.
@@ -214,18 +214,18 @@ pub enum Get {
     Confirm,
 }
 
-/// How a run is kept. Where DSM runs the task, the file cannot say any of this.
+/// The way in which a run is kept. For a task that DSM runs, the file cannot say any of this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keeping {
-    /// Whether a second run may begin while one is alive.
+    /// The answer to a second start while a run is alive.
     pub overlap: Overlap,
     /// The time after which a run is ended, in seconds.
     pub timeout: Option<u64>,
     /// The time that an answer waits for the end, in seconds, at most [`WAIT_MAX`].
     pub wait: u64,
-    /// Whether callers are shown the last lines of its output.
+    /// True if callers are shown the last lines of its output.
     pub output: bool,
-    /// Whether callers may stop it.
+    /// True if callers may stop it.
     pub stop: bool,
 }
 
@@ -235,7 +235,7 @@ impl Default for Keeping {
     }
 }
 
-/// What becomes of a start while a run of the task is alive.
+/// The answer to a start while a run of the task is alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overlap {
     /// It is refused.

@@ -17,7 +17,7 @@ use crate::record::{Record, Runs, State};
 use crate::tree::{variable, Strike};
 use crate::trust::Home;
 
-/// How long the owner's command may run; the tests' build has less of it.
+/// The time limit of the owner's command; the tests' build has less of it.
 const TIME: Duration = Duration::from_secs(if cfg!(feature = "drill") { 10 } else { 60 });
 
 /// The running program's own file, even if another version has taken its place.

@@ -7,7 +7,7 @@ use crate::record::{Runs, TAIL};
 
 /// The time between two writes of the output of a run that goes on.
 const EVERY: Duration = Duration::from_secs(2);
-/// What callers are shown of it, in lines and in bytes.
+/// The part of it that callers are shown, in lines and in bytes.
 const LINES: usize = 100;
 const BYTES: usize = 8 << 10;
 

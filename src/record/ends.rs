@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{private, Record, Runs, State};
 use crate::files::{lock_within, open_lock};
 
-/// How long another call may take to record an end.
+/// The time that another call may take to record an end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Runs {

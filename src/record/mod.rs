@@ -51,7 +51,7 @@ pub struct Record {
     pub exit: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// When it ended, in milliseconds since 1970.
+    /// Its end, in milliseconds since 1970.
     pub ended: Option<u64>,
     /// The numbered step at which it could not be started, and why.
     pub fault: Option<(String, String)>,

@@ -15,7 +15,7 @@ use crate::files::Regular;
 pub const KEPT: usize = 20;
 /// The largest record that is read, in bytes.
 const RECORD_MAX: usize = 64 << 10;
-/// What is kept of a command's output, of both streams together as they came: the last bytes.
+/// The bytes that are kept of a command's output: the last of both streams together, as they came.
 pub const TAIL: usize = 64 << 10;
 /// The files that a run may have: its record, that being written, its output, its lock, and the wish to stop it.
 const KINDS: [&str; 5] = ["json", "new", "out", "lock", "stop"];
@@ -81,8 +81,11 @@ impl Runs {
 
     /// Returns true while a run is alive.
     pub fn is_alive(&self, run: &str) -> bool {
-        let record = self.read(run).unwrap_or_else(|| Record::damaged(run));
-        self.is_held(run) || record.process_lives() || record.begins()
+        self.lives(&self.read(run).unwrap_or_else(|| Record::damaged(run)))
+    }
+
+    fn lives(&self, record: &Record) -> bool {
+        self.is_held(&record.run) || record.process_lives() || record.begins()
     }
 
     /// Returns a run's record as it stands in its file.
@@ -157,7 +160,7 @@ impl Runs {
         let held = |run: String| {
             // A damaged record counts as none; what its keeper holds is alive even so.
             let record = self.read(&run).unwrap_or_else(|| Record::damaged(&run));
-            let alive = self.is_held(&run) || record.process_lives() || record.begins();
+            let alive = self.lives(&record);
             (record, alive)
         };
         self.names("lock").into_iter().map(held).collect()
@@ -186,7 +189,7 @@ impl Runs {
 
     /// A record says "started" for ever when its keeper was killed.
     fn as_it_is(&self, mut record: Record) -> Record {
-        if record.is_open() && !self.is_held(&record.run) && !record.process_lives() && !record.begins() {
+        if record.is_open() && !self.lives(&record) {
             // Its end may have been recorded in between.
             record = self.read(&record.run).unwrap_or(record);
             if record.is_open() {

@@ -1,4 +1,4 @@
-//! When each magic key last started something: a file a key, whose time it is.
+//! The last use of each magic key: a file a key, whose time it is.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;

@@ -10,7 +10,7 @@ use crate::config::Get;
 /// The longest value of a form, in bytes. A longer one counts as empty, which is the name of no run and of no task.
 const VALUE_MAX: usize = 512;
 
-/// What is to be done.
+/// The order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Start the task.
@@ -38,9 +38,9 @@ pub enum Word {
 pub struct Details {
     word: Option<Word>,
     method: Method,
-    /// Whether it says of itself that nobody plainly asked for it.
+    /// True if it says of itself that nobody plainly asked for it.
     unasked: bool,
-    /// Whether a person's browser opens this address.
+    /// True for a person's browser.
     pub browser: bool,
     /// The fields of its form.
     pub form: Fields,

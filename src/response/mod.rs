@@ -26,13 +26,13 @@ const HEADERS: &str = "Cache-Control: no-store\r\n\
     Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n";
 
-/// What an answer is about.
+/// The subject of an answer.
 pub struct About<'a> {
     /// The name of the NAS, where the owner gave it one.
     pub title: Option<&'a str>,
     /// The task, as a caller is shown it.
     pub name: &'a str,
-    /// Whether its callers may stop it.
+    /// True if its callers may stop it.
     pub may_stop: bool,
     /// The request's wish.
     pub wish: Wish,
@@ -71,7 +71,7 @@ impl Response {
         Response::of("404 Not Found", "text/html; charset=utf-8", body)
     }
 
-    /// What became of a request, in the caller's form; the page with the button, and the panel, are pages always.
+    /// The outcome of a request, in the caller's form; the page with the button, and the panel, are pages always.
     ///
     /// A page has the status 200 whatever happened: Web Station's nginx puts its own in the place of others.
     pub fn outcome(about: &About<'_>, outcome: &Outcome, form: Form) -> Response {

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 const BEGINS_WITHIN: i64 = 300;
 /// Begins the note of a task that DSM was seen to run already, before our start.
 const RAN: &str = "runs ";
-/// What is known of a run that was handed to DSM.
+/// The facts about a run that was handed to DSM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     /// DSM says nothing that is about this run.
@@ -148,11 +148,11 @@ fn process(task: &Task<'_>, record: &Record) -> bool {
 
 /// Our run, to be found among DSM's.
 struct Ours {
-    /// When it was started, in seconds since 1970.
+    /// Its start, in seconds since 1970.
     started: i64,
     /// Returns true where an earlier run of ours was started within the same second.
     second: bool,
-    /// Whether the NAS was not started anew since.
+    /// True if the NAS was not started anew since.
     same_boot: bool,
 }
 

@@ -69,7 +69,7 @@ fn task_name(name: &str) -> String {
     format!("task_name={}", json!(name))
 }
 
-/// What DSM replies.
+/// DSM's reply.
 #[derive(Debug, Deserialize)]
 struct Reply {
     success: bool,
@@ -143,7 +143,7 @@ mod tests {
     const CHATTER: &str =
         "[Line 295] Exec WebAPI:  api=SYNO.Core.TaskScheduler, version=2, method=run, runner=, param={\"tasks\":[]}";
 
-    /// What a reply came to: taken, refused and why, or none at all.
+    /// The meaning of a reply: taken, refused and why, or none at all.
     fn came_to(stdout: &str) -> Result<(), String> {
         let reply = Reply::parse(stdout.as_bytes()).ok_or("nonsense")?;
         reply.taken("p").map_err(|outcome| match outcome {
