@@ -67,6 +67,7 @@ impl Nas {
     pub fn new() -> Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        nobody_of_before();
         // What a test that failed may have left.
         for program in ["synoschedtask", "synowebapi", "esynoscheduler"] {
             let path = program_of_dsm(program);
@@ -205,6 +206,26 @@ impl Nas {
     pub fn http(&self, line: &str, arguments: &[&str]) -> Answer {
         finish(self.as_http(line, arguments))
     }
+}
+
+/// Ends what an earlier test left running: a late start would take a later test's task for its own, and an Apache of a
+/// failed test its port.
+fn nobody_of_before() {
+    until("nobody of an earlier test", || {
+        let own = i32::try_from(std::process::id()).expect("a number");
+        let others = fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            let ended = stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
+            (pid != 1 && pid != own && !ended).then_some(pid)
+        });
+        let others: Vec<i32> = others.collect();
+        for pid in &others {
+            let _ = rustix::process::Pid::from_raw(*pid)
+                .map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        }
+        others.is_empty().then_some(())
+    });
 }
 
 impl Drop for Nas {

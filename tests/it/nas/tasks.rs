@@ -329,7 +329,7 @@ fn the_end_as_dsm_tells_it() {
         assert!(times || !text.contains(", )"), "{text}");
         assert_eq!((told["duration_ms"].is_number(), told["ended"].is_string()), (times, times), "{how}: {told}");
         // What still ran at the next start would be no answer to it.
-        until("nobody left", || remotetask::start::dsm_runs::runs_since(7).is_none().then_some(()));
+        until(&format!("nobody left: {how}"), || remotetask::start::dsm_runs::runs_since(7).is_none().then_some(()));
     }
     // A box that tells no times.
     let nas = Nas::new();
