@@ -11,7 +11,8 @@ fn box_is(how: &[&str]) {
 /// The harmless task as `remotetask probe` says to make it, and one more that has a URL.
 fn with_tasks(state: &str) -> (Nas, String) {
     let nas = Nas::new();
-    nas.scheduled(3, state, "date >>/usr/local/remotetask/state/probe");
+    let session = "read -r _ _ _ _ _ session _ </proc/$$/stat; echo $session >/run/effects/session";
+    nas.scheduled(3, state, &format!("date >>/usr/local/remotetask/state/probe; {session}"));
     nas.scheduled(7, state, "echo ran >>/run/effects/seven");
     let path = bench(&["tasks", "add", "7"]).paths().remove(0);
     (nas, path)
@@ -37,6 +38,10 @@ fn a_box_on_which_a_plain_run_does_nothing() {
     let (nas, path) = with_tasks("enabled");
     let (words, row) = probed(0);
     assert_eq!(words, ["nothing", "ran", "ran", "ran", "ran"]);
+    // The last of them, its own script, is not in the session of the owner's terminal, whose end would end it.
+    let stat = fs::read_to_string("/proc/self/stat").expect("stat");
+    let own = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(3)).expect("a session");
+    assert_ne!(nas.effect_awaited("session").trim(), own);
     assert!(
         row.contains(" | synoschedtask synowebapi esynoscheduler | TaskScheduler 4, EventScheduler 4 | nothing |"),
         "{row}"
