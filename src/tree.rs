@@ -1,6 +1,7 @@
 //! Processes and their descendants, by `/proc/PID/stat` (proc(5)), and the way in which all of them are ended.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use rustix::process::{kill_process, Pid, Signal};
@@ -70,10 +71,29 @@ impl Entry {
 
     /// Returns every process.
     pub fn all() -> Vec<Entry> {
-        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter_map(Entry::of).collect()
+        pids().into_iter().filter_map(Entry::of).collect()
     }
+}
+
+/// Returns the id of every process.
+pub fn pids() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Returns a process's four user ids: real, effective, saved, and for files.
+fn users(pid: i32) -> Option<[u32; 4]> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let ids: Vec<u32> = line.split_ascii_whitespace().map_while(|id| id.parse().ok()).collect();
+    ids.try_into().ok()
+}
+
+/// Returns true for a process that root has started: it is root's alone, and its program is not setuid. A program that is
+/// may have been started by anybody, with any words, and be all root's while it waits for a password.
+pub fn is_roots_own(pid: i32) -> bool {
+    let is_setuid = |meta: std::fs::Metadata| meta.mode() & 0o4000 != 0;
+    users(pid) == Some([0; 4]) && std::fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|exe| !is_setuid(exe))
 }
 
 /// Returns the living ones among `all` that are a root, or descend from one.
