@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, State};
+use crate::text::beginning;
+
+/// The longest reason of a start that failed, in bytes: records and replies have room for it, whatever an owner wrote.
+const REASON_MAX: usize = 1 << 10;
 
 /// The outcome. The root half makes it; `Unknown`, and `NotStarted` where root was not reached, the
 /// web half.
@@ -173,6 +177,24 @@ impl Outcome {
 
     /// A start that failed at a numbered step.
     pub fn not_started(step: &str, reason: impl ToString) -> Outcome {
-        Outcome::NotStarted { step: step.into(), reason: reason.to_string(), run: None }
+        let reason = beginning(&reason.to_string(), REASON_MAX).to_owned();
+        Outcome::NotStarted { step: step.into(), reason, run: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_bounded_and_ends_with_a_whole_character() {
+        for (reason, expected) in
+            [("short".to_owned(), 5), ("x".repeat(1 << 20), 1024), (format!("x{}", "ü".repeat(600)), 1023)]
+        {
+            let Outcome::NotStarted { reason, .. } = Outcome::not_started("7b", reason) else {
+                panic!("no such outcome")
+            };
+            assert_eq!(reason.len(), expected);
+        }
     }
 }

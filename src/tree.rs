@@ -1,10 +1,13 @@
 //! Processes and their descendants, by `/proc/PID/stat` (proc(5)), and the way in which all of them are ended.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use rustix::process::{kill_process, Pid, Signal};
+use rustix::process::{geteuid, kill_process, Pid, Signal};
+
+use crate::text::beginning;
 
 /// The time between the request to end (TERM) and the end (KILL).
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -12,8 +15,12 @@ pub const GRACE: Duration = Duration::from_secs(5);
 const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(20), Duration::from_secs(1)];
 /// Looks in a row, without a pause, for what was started while the others were killed.
 const HASTE: usize = 20;
+/// The time that these looks may take together; the next round goes on.
+const ROUND: Duration = Duration::from_secs(2);
 /// The longest value of a variable, in bytes.
 const VARIABLE_MAX: usize = 4096;
+/// The part of a process's environment that is looked at, in bytes.
+const ENVIRONMENT_MAX: u64 = 64 << 10;
 
 /// A process as it can be found again: its id alone is used anew one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -118,18 +125,31 @@ pub fn marks(task: &str, run: &str) -> [(&'static str, String); 2] {
 
 /// Returns true for a process whose environment has these variables. The owner's command after a failure has them too,
 /// and the run's state: it is not the run's.
+///
+/// Others' processes are not looked into: they could put their environment where reading it never ends (before Linux 4.17,
+/// CVE-2018-1120), and be ended by root for having the variables.
 pub fn is_marked(pid: i32, marks: &[(&str, String)]) -> bool {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let own = geteuid().as_raw();
+    if !users(pid).is_some_and(|users| users == [0; 4] || users == [own; 4]) {
+        return false;
+    }
+    let environment = environment(pid).unwrap_or_default();
     let mut variables = environment.split(|&b| b == 0);
     let has = |mark: &String| environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
     marks.iter().all(|(name, value)| has(&format!("{name}={value}")))
         && !variables.any(|variable| variable.starts_with(b"REMOTETASK_STATE="))
 }
 
+fn environment(pid: i32) -> std::io::Result<Vec<u8>> {
+    let mut environment = Vec::new();
+    let file = std::fs::File::open(format!("/proc/{pid}/environ"))?;
+    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment)?;
+    Ok(environment)
+}
+
 /// Outside text as the value of a variable: bounded, and without the byte that would end it.
 pub fn variable(text: &str) -> String {
-    let end = (0..=text.len().min(VARIABLE_MAX)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    text[..end].replace('\0', "")
+    beginning(text, VARIABLE_MAX).replace('\0', "")
 }
 
 /// Sends a signal to this very process: its id alone may be another one's by now.
@@ -184,6 +204,7 @@ impl Strike {
     /// Kills until nobody new is found: a process that starts the next one and goes is not to get away.
     fn kill_all(&mut self, find: &impl Fn() -> Vec<Process>) -> bool {
         let (mut anybody, before) = (false, self.killed.len());
+        let due = Instant::now() + ROUND;
         for _ in 0..HASTE {
             let known = self.killed.len();
             for process in find() {
@@ -191,7 +212,7 @@ impl Strike {
                 self.killed.insert(process);
                 send(process, Signal::KILL);
             }
-            if self.killed.len() == known {
+            if self.killed.len() == known || Instant::now() >= due {
                 break;
             }
         }
