@@ -184,7 +184,7 @@ impl Strike {
     pub fn round(&mut self, find: impl Fn() -> Vec<Process>) -> bool {
         let killing = Instant::now() >= self.kill;
         let found = match killing {
-            true => self.kill_all(&find),
+            true => self.kill_all(&find, Instant::now() + ROUND),
             false => self.ask(find()),
         };
         let now = Instant::now();
@@ -202,9 +202,8 @@ impl Strike {
     }
 
     /// Kills until nobody new is found: a process that starts the next one and goes is not to get away.
-    fn kill_all(&mut self, find: &impl Fn() -> Vec<Process>) -> bool {
+    fn kill_all(&mut self, find: &impl Fn() -> Vec<Process>, due: Instant) -> bool {
         let (mut anybody, before) = (false, self.killed.len());
-        let due = Instant::now() + ROUND;
         for _ in 0..HASTE {
             let known = self.killed.len();
             for process in find() {
@@ -248,5 +247,35 @@ mod tests {
         assert_eq!(Some(entry.process), Process::of(own));
         // A signal to another one of this number is not sent.
         send(Process { pid: own, start: entry.process.start + 1 }, Signal::KILL);
+    }
+
+    /// Somebody new in each look: a round is over in time even so.
+    #[test]
+    fn a_round_has_an_end() {
+        for (due, expected) in [(Instant::now(), 1), (Instant::now() + Duration::from_secs(3600), HASTE)] {
+            let looks = std::cell::Cell::new(0);
+            let find = || {
+                looks.set(looks.get() + 1);
+                // Of no process that there is: a number beyond the kernel's.
+                vec![Process { pid: i32::MAX - looks.get(), start: 1 }]
+            };
+            assert!(Strike::begin().kill_all(&find, due));
+            assert_eq!(looks.get(), expected as i32);
+        }
+    }
+
+    #[test]
+    fn no_more_of_an_environment_is_read() {
+        let mut command = std::process::Command::new("sleep");
+        let marks = [("REMOTETASK_RUN", "1".to_owned())];
+        let long = "x".repeat(100 << 10);
+        let mut child =
+            command.arg("600").env_clear().env("REMOTETASK_RUN", "1").env("Z", long).spawn().expect("sleep");
+        let pid = child.id() as i32;
+        assert_eq!(
+            (environment(pid).map_or(0, |read| read.len() as u64), is_marked(pid, &marks)),
+            (ENVIRONMENT_MAX, true)
+        );
+        child.kill().and_then(|()| child.wait()).expect("its end");
     }
 }

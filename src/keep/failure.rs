@@ -19,8 +19,10 @@ use crate::record::{Record, Runs, State};
 use crate::tree::{variable, Strike};
 use crate::trust::Home;
 
-/// The time limit of the owner's command; the tests' build has less of it.
-const TIME: Duration = Duration::from_secs(if cfg!(feature = "drill") { 10 } else { 60 });
+/// The time limit of the owner's command.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The same, of which the tests' build has less.
+const TIME: Duration = if cfg!(feature = "drill") { Duration::from_secs(10) } else { LIMIT };
 
 /// The running program's own file, even if another version has taken its place.
 const OWN: &str = "/proc/self/exe";
@@ -147,4 +149,27 @@ fn variables(record: &Record, name: &str) -> Vec<(&'static str, String)> {
         ("REMOTETASK_RUN", record.run.clone()),
         ("REMOTETASK_WHO", variable(&record.who)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_limit_is_a_minute_but_for_tests() {
+        assert_eq!((LIMIT.as_secs(), TIME == LIMIT), (60, !cfg!(feature = "drill")));
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let state = tempfile::tempdir().expect("a folder");
+        let mut held: Vec<File> = (0..PLACES).filter_map(|_| place(state.path())).collect();
+        assert!(held.len() == PLACES && place(state.path()).is_none());
+        held.pop();
+        assert!(place(state.path()).is_some());
+        // Whatever lies there is in nobody's way.
+        std::fs::remove_file(state.path().join("report.3")).expect("remove");
+        std::fs::create_dir(state.path().join("report.3")).expect("a folder");
+        assert!(place(state.path()).is_none());
+    }
 }
