@@ -128,6 +128,24 @@ impl From<&Record> for Run {
     }
 }
 
+/// The run that an outcome tells of, by these methods of `Option`: a shared or a mutable borrow, like the outcome's.
+macro_rules! run_of {
+    ($outcome:expr, $option:ident, $boxed:ident) => {
+        match $outcome {
+            Outcome::Started(run)
+            | Outcome::Finished(run)
+            | Outcome::Failed(run)
+            | Outcome::Running(run)
+            | Outcome::Cooling { run, .. }
+            | Outcome::Stopped(run)
+            | Outcome::Again(run) => Some(run),
+            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.$option(),
+            Outcome::NotStarted { run, .. } => run.$boxed(),
+            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
+        }
+    };
+}
+
 impl Outcome {
     /// The outcome of a start whose record stands like this when the answer is due.
     pub fn of_start(record: &Record) -> Outcome {
@@ -145,34 +163,12 @@ impl Outcome {
 
     /// The run it tells of.
     pub fn run(&self) -> Option<&Run> {
-        match self {
-            Outcome::Started(run)
-            | Outcome::Finished(run)
-            | Outcome::Failed(run)
-            | Outcome::Running(run)
-            | Outcome::Cooling { run, .. }
-            | Outcome::Stopped(run)
-            | Outcome::Again(run) => Some(run),
-            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.as_ref(),
-            Outcome::NotStarted { run, .. } => run.as_deref(),
-            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
-        }
+        run_of!(self, as_ref, as_deref)
     }
 
     /// The same, to add something.
     pub fn run_mut(&mut self) -> Option<&mut Run> {
-        match self {
-            Outcome::Started(run)
-            | Outcome::Finished(run)
-            | Outcome::Failed(run)
-            | Outcome::Running(run)
-            | Outcome::Cooling { run, .. }
-            | Outcome::Stopped(run)
-            | Outcome::Again(run) => Some(run),
-            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.as_mut(),
-            Outcome::NotStarted { run, .. } => run.as_deref_mut(),
-            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
-        }
+        run_of!(self, as_mut, as_deref_mut)
     }
 
     /// A start that failed at a numbered step.
