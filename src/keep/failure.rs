@@ -71,7 +71,10 @@ pub fn settle<S>(home: &Home, server: &Server<'_>, task: &Task<'_, S>, state: &P
 }
 
 /// The report of a run that failed, and its place among those that may be under way.
-pub struct Due(Option<(Report, File)>);
+pub(super) struct Due(Option<(Report, Place)>);
+
+/// The hold on a place among the reports, for as long as the file is open; none where no place can be held at all.
+struct Place(Option<File>);
 
 impl Due {
     /// The report of a run that has ended like this, if it failed. Where every place is taken it is left out, and the
@@ -101,17 +104,22 @@ impl Due {
             output: false,
             report: Some(report),
         };
-        let _ = give(program, &job, Stdio::null(), Some(place));
+        let _ = give(program, &job, Stdio::null(), place.0);
     }
 }
 
-/// The hold on a free place among the reports, for as long as the file is open. Nobody waits for one.
-fn place(state: &Path) -> Option<File> {
-    let free = |at: usize| {
-        let file = open_lock(&state.join(format!("report.{at}"))).ok()?;
-        lock_within(&file, Duration::ZERO).is_ok_and(|locked| locked).then_some(file)
-    };
-    (0..PLACES).find_map(free)
+/// Returns a free place, unless all are taken; nobody waits for one. A disk that is full or read-only, and has no place to
+/// hold, is no reason to report nothing.
+fn place(state: &Path) -> Option<Place> {
+    let open = |at: usize| open_lock(&state.join(format!("report.{at}"))).ok();
+    let places: Vec<File> = (0..PLACES).filter_map(open).collect();
+    match places.is_empty() {
+        true => Some(Place(None)),
+        false => places
+            .into_iter()
+            .find(|file| matches!(lock_within(file, Duration::ZERO), Ok(true)))
+            .map(|file| Place(Some(file))),
+    }
 }
 
 /// The keeper's side: runs the owner's command, and ends all that is left of it after its time.
@@ -163,13 +171,14 @@ mod tests {
     #[test]
     fn places_are_given_back() {
         let state = tempfile::tempdir().expect("a folder");
-        let mut held: Vec<File> = (0..PLACES).filter_map(|_| place(state.path())).collect();
+        let mut held: Vec<Place> = (0..PLACES).filter_map(|_| place(state.path())).collect();
         assert!(held.len() == PLACES && place(state.path()).is_none());
         held.pop();
         assert!(place(state.path()).is_some());
         // Whatever lies there is in nobody's way.
         std::fs::remove_file(state.path().join("report.3")).expect("remove");
         std::fs::create_dir(state.path().join("report.3")).expect("a folder");
-        assert!(place(state.path()).is_none());
+        assert!(held.len() == PLACES - 1 && place(state.path()).is_none());
+        assert!(place(&state.path().join("none")).is_some_and(|place| place.0.is_none()));
     }
 }
