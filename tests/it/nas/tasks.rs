@@ -385,7 +385,8 @@ fn a_start_that_dsm_would_swallow() {
     });
 }
 
-/// DSM's words on a setuid program of root's that waits for a password, and on a process of another user's.
+/// DSM's words on sudo, which waits for a password; on another setuid program of root's, which has all of root's ids by
+/// then; and on a process of another user's.
 #[test]
 fn words_of_dsms_on_a_process_of_others() {
     let nas = Nas::new();
@@ -395,9 +396,12 @@ fn words_of_dsms_on_a_process_of_others() {
     let text = fs::read_to_string(&path).expect("the task");
     fs::write(&path, format!("{text}can run task same time=0\n")).expect("written");
     let words = "/x/synoschedtask --run id=7";
+    fs::copy("/usr/bin/perl", "/run/setuid-perl").expect("copied");
+    mode("/run/setuid-perl", 0o4755);
     let mut forged: Vec<Child> = [
         format!("exec sudo -S -p 'password?' {words}"),
         format!("exec perl -e 'print STDERR \"waiting?\"; <STDIN>' {words}"),
+        format!("exec /run/setuid-perl -e '$< = $>; print STDERR \"waiting?\"; <STDIN>' {words}"),
     ]
     .iter()
     .map(|line| {
@@ -412,8 +416,11 @@ fn words_of_dsms_on_a_process_of_others() {
             child.stderr.as_mut().expect("stderr").read_exact(&mut asked).expect("its question");
         }
     }
-    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{}", forged[0].id())).expect("sudo"));
-    assert_eq!(owner, 0, "sudo waits as root");
+    let ids = |child: &Child| {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("status");
+        status.lines().find_map(|line| line.strip_prefix("Uid:\t")).unwrap_or_default().to_owned()
+    };
+    assert!(ids(&forged[0]).contains("\t0\t") && ids(&forged[2]) == "0\t0\t0\t0", "{}", ids(&forged[2]));
     assert_eq!(remotetask::start::dsm_runs::runs_since(7), None);
     nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
     assert_eq!(nas.effect_awaited("seven"), "ran\n");
@@ -421,6 +428,7 @@ fn words_of_dsms_on_a_process_of_others() {
         child.kill().expect("kill");
         child.wait().expect("its end");
     }
+    fs::remove_file("/run/setuid-perl").expect("remove");
 }
 
 #[test]
