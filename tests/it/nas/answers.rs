@@ -82,6 +82,7 @@ fn is(server: &Server, request: (&str, &str), expected: (u16, &str, &str)) {
 #[test]
 fn each_answer_in_each_form() {
     let nas = Nas::new();
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
     let task = |id: &str, command: &str, more: &str| {
         let argv = serde_json::to_string(&["/bin/sh", "-c", command]).expect("JSON");
         format!("\"{id}\": {{\"identifier\": \"{}\", \"command\": {argv}{more}}}", key(id))
@@ -94,7 +95,7 @@ fn each_answer_in_each_form() {
             task("late", "exec sleep 600", ", \"timeout\": 1, \"wait\": 20, \"overlap\": \"parallel\""),
             task("slow", "exec sleep 600", ", \"wait\": 0, \"overlap\": \"parallel\", \"stop\": true"),
             task("once", "exec sleep 600", ", \"wait\": 0, \"stop\": true"),
-            task("endless", "exec sleep 600", ", \"wait\": 0"),
+            task("endless", "read -r word </run/effects/gate", ", \"wait\": 0"),
             task("cool", "exit 0", ", \"cooldown\": 3600"),
             task("tells", "echo first; echo last", ", \"output\": true"),
             format!("\"gone\": {{\"identifier\": \"{}\", \"command\": [\"/no/such\"]}}", key("gone")),
@@ -142,6 +143,10 @@ fn each_answer_in_each_form() {
         ("POST", &stop("endless")),
         (409, "running", "Task cannot be stopped by its URL: endless (running since *)"),
     );
+    // No keeper is left for other tests to find.
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("its end", || (json(&server, "GET", &status("endless")).1["state"] == "finished").then_some(()));
+    look("endless", (200, "finished", "Task: endless (finished, started on *, * s)"));
 
     assert_eq!(json(&server, "POST", &path("once")).0, 202);
     let stopped = json(&server, "POST", &stop("once"));
