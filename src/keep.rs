@@ -9,6 +9,7 @@ mod failure; // the owner's command after a run that failed
 mod keeper; // remotetask-keep itself
 mod output; // the last of a command's output
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -41,6 +42,9 @@ struct Job {
     argv: Vec<String>,
     /// The script file to delete when the run ends.
     script: Option<PathBuf>,
+    /// The run's lock is held already, by the open file that is the keeper's stderr.
+    #[serde(default)]
+    held: bool,
     /// The time after which the run is ended, in seconds.
     #[serde(default)]
     timeout: Option<u64>,
@@ -101,20 +105,22 @@ pub struct Kept {
 }
 
 impl Order<'_> {
-    /// Step 8: starts the keeper, and through it the command; it has started when this returns.
-    pub fn start(&self, argv: &[impl AsRef<str>], script: Option<&Path>) -> Result<Kept, Outcome> {
+    /// Step 8: starts the keeper, and through it the command; it has started when this returns. The keeper inherits the
+    /// hold on the run, so that there is no moment in which nobody has it.
+    pub fn start(&self, argv: &[impl AsRef<str>], script: Option<&Path>, held: Option<File>) -> Result<Kept, Outcome> {
         let program = self.home.keeper();
         let job = Job {
             state: self.runs.folder().to_owned(),
             record: self.record.clone(),
             argv: argv.iter().map(|word| word.as_ref().to_owned()).collect(),
             script: script.map(Path::to_owned),
+            held: held.is_some(),
             timeout: self.keeping.timeout,
             output: self.keeping.output,
             report: Report::of(self.server, self.name),
         };
         let fault = |e: io::Error| Outcome::not_started("8", format!("{}: {e}", program.display()));
-        let mut keeper = give(&program, &job, Stdio::piped()).map_err(fault)?;
+        let mut keeper = give(&program, &job, Stdio::piped(), held).map_err(fault)?;
         let words = keeper.stdout.take().ok_or_else(|| Outcome::not_started("8", "the keeper has no pipes"))?;
         let mut words = Lines::new(words);
         match word(&mut words, START_TIME) {
@@ -131,12 +137,14 @@ fn unknown(reason: &str) -> Outcome {
     Outcome::Unknown { reason: reason.into() }
 }
 
-/// Starts a keeper with this job.
-fn give(program: &Path, job: &Job, stdout: Stdio) -> io::Result<Child> {
+/// Starts a keeper with this job, which inherits a locked file: as its stderr, the one place where a program of safe Rust can
+/// find it. Nothing writes there, and the command gets a stderr of its own.
+fn give(program: &Path, job: &Job, stdout: Stdio, locked: Option<File>) -> io::Result<Child> {
     let mut line = serde_json::to_vec(job)?;
     line.push(b'\n');
     let mut command = Command::new(program);
-    let mut keeper = command.env_clear().stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::null()).spawn()?;
+    let stderr = locked.map_or_else(Stdio::null, Stdio::from);
+    let mut keeper = command.env_clear().stdin(Stdio::piped()).stdout(stdout).stderr(stderr).spawn()?;
     let stdin = keeper.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
     streams::write_all(&stdin, &line)?;
     Ok(keeper)

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, State};
+use crate::text::beginning;
+
+/// The longest reason of a start that failed, in bytes: records and replies have room for it, whatever an owner wrote.
+const REASON_MAX: usize = 1 << 10;
 
 /// The outcome. The root half makes it; `Unknown`, and `NotStarted` where root was not reached, the
 /// web half.
@@ -124,6 +128,24 @@ impl From<&Record> for Run {
     }
 }
 
+/// The run that an outcome tells of, by these methods of `Option`: a shared or a mutable borrow, like the outcome's.
+macro_rules! run_of {
+    ($outcome:expr, $option:ident, $boxed:ident) => {
+        match $outcome {
+            Outcome::Started(run)
+            | Outcome::Finished(run)
+            | Outcome::Failed(run)
+            | Outcome::Running(run)
+            | Outcome::Cooling { run, .. }
+            | Outcome::Stopped(run)
+            | Outcome::Again(run) => Some(run),
+            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.$option(),
+            Outcome::NotStarted { run, .. } => run.$boxed(),
+            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
+        }
+    };
+}
+
 impl Outcome {
     /// The outcome of a start whose record stands like this when the answer is due.
     pub fn of_start(record: &Record) -> Outcome {
@@ -141,38 +163,34 @@ impl Outcome {
 
     /// The run it tells of.
     pub fn run(&self) -> Option<&Run> {
-        match self {
-            Outcome::Started(run)
-            | Outcome::Finished(run)
-            | Outcome::Failed(run)
-            | Outcome::Running(run)
-            | Outcome::Cooling { run, .. }
-            | Outcome::Stopped(run)
-            | Outcome::Again(run) => Some(run),
-            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.as_ref(),
-            Outcome::NotStarted { run, .. } => run.as_deref(),
-            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
-        }
+        run_of!(self, as_ref, as_deref)
     }
 
     /// The same, to add something.
     pub fn run_mut(&mut self) -> Option<&mut Run> {
-        match self {
-            Outcome::Started(run)
-            | Outcome::Finished(run)
-            | Outcome::Failed(run)
-            | Outcome::Running(run)
-            | Outcome::Cooling { run, .. }
-            | Outcome::Stopped(run)
-            | Outcome::Again(run) => Some(run),
-            Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.as_mut(),
-            Outcome::NotStarted { run, .. } => run.as_deref_mut(),
-            Outcome::Unknown { .. } | Outcome::Busy { .. } | Outcome::Panel(_) => None,
-        }
+        run_of!(self, as_mut, as_deref_mut)
     }
 
     /// A start that failed at a numbered step.
     pub fn not_started(step: &str, reason: impl ToString) -> Outcome {
-        Outcome::NotStarted { step: step.into(), reason: reason.to_string(), run: None }
+        let reason = beginning(&reason.to_string(), REASON_MAX).to_owned();
+        Outcome::NotStarted { step: step.into(), reason, run: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_bounded_and_ends_with_a_whole_character() {
+        for (reason, expected) in
+            [("short".to_owned(), 5), ("x".repeat(1 << 20), 1024), (format!("x{}", "ü".repeat(600)), 1023)]
+        {
+            let Outcome::NotStarted { reason, .. } = Outcome::not_started("7b", reason) else {
+                panic!("no such outcome")
+            };
+            assert_eq!(reason.len(), expected);
+        }
     }
 }

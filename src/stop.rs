@@ -36,7 +36,7 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
     }
     let begun = Instant::now();
     let mut hunts: Vec<Hunt> = runs.alive().iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
-    hunts.extend(runs.last().and_then(|record| Hunt::of_orphans(&runs, &record)));
+    hunts.extend(runs.newest_first().filter_map(|record| Hunt::of_orphans(&runs, &record)));
     hunts.sort_by(|one, other| other.run.cmp(&one.run));
     while !all_over(&mut hunts, begun) && begun.elapsed() < TIME {
         std::thread::sleep(PAUSE);
@@ -162,6 +162,7 @@ impl Hunt<'_> {
     /// The record in the end: also where the run was ended here and its keeper, if it lived, knew nothing of the wish, and
     /// where no disk took its end.
     fn end(&self) -> Option<Record> {
+        let alone = self.runs.ending();
         let mut record = self.runs.get(&self.run)?;
         let struck = self.strike.is_some();
         let ended_here = match record.state {
@@ -172,7 +173,7 @@ impl Hunt<'_> {
         let mut recorded = !record.is_open();
         if ended_here && !self.runs.is_alive(&self.run) {
             record.stopped();
-            recorded = self.runs.write_durably(&record).is_ok();
+            recorded = alone.is_some() && self.runs.write_durably(&record).is_ok();
         }
         if recorded {
             self.runs.forget_wish(&self.run);

@@ -78,6 +78,12 @@ pub fn cut(outside: &[u8]) -> &[u8] {
     &outside[..outside.len().min(CUT)]
 }
 
+/// Returns the beginning of a text, at most `max` bytes of it, and no half of a character.
+pub fn beginning(text: &str, max: usize) -> &str {
+    let end = (0..=text.len().min(max)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    &text[..end]
+}
+
 /// Fills the places of `template`, each a name between the two characters. They are found in the template alone, so that
 /// no value can hold a place itself. `value` gets the name, and the template before its place; where it knows no such
 /// name, the text stays as it stands.

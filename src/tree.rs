@@ -1,9 +1,13 @@
 //! Processes and their descendants, by `/proc/PID/stat` (proc(5)), and the way in which all of them are ended.
 
 use std::collections::HashSet;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use rustix::process::{kill_process, Pid, Signal};
+use rustix::process::{geteuid, kill_process, Pid, Signal};
+
+use crate::text::beginning;
 
 /// The time between the request to end (TERM) and the end (KILL).
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -11,8 +15,12 @@ pub const GRACE: Duration = Duration::from_secs(5);
 const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(20), Duration::from_secs(1)];
 /// Looks in a row, without a pause, for what was started while the others were killed.
 const HASTE: usize = 20;
+/// The time that these looks may take together; the next round goes on.
+const ROUND: Duration = Duration::from_secs(2);
 /// The longest value of a variable, in bytes.
 const VARIABLE_MAX: usize = 4096;
+/// The part of a process's environment that is looked at, in bytes.
+const ENVIRONMENT_MAX: u64 = 64 << 10;
 
 /// A process as it can be found again: its id alone is used anew one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -70,10 +78,29 @@ impl Entry {
 
     /// Returns every process.
     pub fn all() -> Vec<Entry> {
-        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter_map(Entry::of).collect()
+        pids().into_iter().filter_map(Entry::of).collect()
     }
+}
+
+/// Returns the id of every process.
+pub fn pids() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Returns a process's four user ids: real, effective, saved, and for files.
+fn users(pid: i32) -> Option<[u32; 4]> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let ids: Vec<u32> = line.split_ascii_whitespace().map_while(|id| id.parse().ok()).collect();
+    ids.try_into().ok()
+}
+
+/// Returns true for a process that root has started: it is root's alone, and its program is not setuid. A program that is
+/// may have been started by anybody, with any words, and be all root's while it waits for a password.
+pub fn is_roots_own(pid: i32) -> bool {
+    let is_setuid = |meta: std::fs::Metadata| meta.mode() & 0o4000 != 0;
+    users(pid) == Some([0; 4]) && std::fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|exe| !is_setuid(exe))
 }
 
 /// Returns the living ones among `all` that are a root, or descend from one.
@@ -98,18 +125,31 @@ pub fn marks(task: &str, run: &str) -> [(&'static str, String); 2] {
 
 /// Returns true for a process whose environment has these variables. The owner's command after a failure has them too,
 /// and the run's state: it is not the run's.
+///
+/// Others' processes are not looked into: they could put their environment where reading it never ends (before Linux 4.17,
+/// CVE-2018-1120), and be ended by root for having the variables.
 pub fn is_marked(pid: i32, marks: &[(&str, String)]) -> bool {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let own = geteuid().as_raw();
+    if !users(pid).is_some_and(|users| users == [0; 4] || users == [own; 4]) {
+        return false;
+    }
+    let environment = environment(pid).unwrap_or_default();
     let mut variables = environment.split(|&b| b == 0);
     let has = |mark: &String| environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
     marks.iter().all(|(name, value)| has(&format!("{name}={value}")))
         && !variables.any(|variable| variable.starts_with(b"REMOTETASK_STATE="))
 }
 
+fn environment(pid: i32) -> std::io::Result<Vec<u8>> {
+    let mut environment = Vec::new();
+    let file = std::fs::File::open(format!("/proc/{pid}/environ"))?;
+    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment)?;
+    Ok(environment)
+}
+
 /// Outside text as the value of a variable: bounded, and without the byte that would end it.
 pub fn variable(text: &str) -> String {
-    let end = (0..=text.len().min(VARIABLE_MAX)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    text[..end].replace('\0', "")
+    beginning(text, VARIABLE_MAX).replace('\0', "")
 }
 
 /// Sends a signal to this very process: its id alone may be another one's by now.
@@ -144,7 +184,7 @@ impl Strike {
     pub fn round(&mut self, find: impl Fn() -> Vec<Process>) -> bool {
         let killing = Instant::now() >= self.kill;
         let found = match killing {
-            true => self.kill_all(&find),
+            true => self.kill_all(&find, Instant::now() + ROUND),
             false => self.ask(find()),
         };
         let now = Instant::now();
@@ -162,7 +202,7 @@ impl Strike {
     }
 
     /// Kills until nobody new is found: a process that starts the next one and goes is not to get away.
-    fn kill_all(&mut self, find: &impl Fn() -> Vec<Process>) -> bool {
+    fn kill_all(&mut self, find: &impl Fn() -> Vec<Process>, due: Instant) -> bool {
         let (mut anybody, before) = (false, self.killed.len());
         for _ in 0..HASTE {
             let known = self.killed.len();
@@ -171,7 +211,7 @@ impl Strike {
                 self.killed.insert(process);
                 send(process, Signal::KILL);
             }
-            if self.killed.len() == known {
+            if self.killed.len() == known || Instant::now() >= due {
                 break;
             }
         }
@@ -207,5 +247,35 @@ mod tests {
         assert_eq!(Some(entry.process), Process::of(own));
         // A signal to another one of this number is not sent.
         send(Process { pid: own, start: entry.process.start + 1 }, Signal::KILL);
+    }
+
+    /// Somebody new in each look: a round is over in time even so.
+    #[test]
+    fn a_round_has_an_end() {
+        for (due, expected) in [(Instant::now(), 1), (Instant::now() + Duration::from_secs(3600), HASTE)] {
+            let looks = std::cell::Cell::new(0);
+            let find = || {
+                looks.set(looks.get() + 1);
+                // Of no process that there is: a number beyond the kernel's.
+                vec![Process { pid: i32::MAX - looks.get(), start: 1 }]
+            };
+            assert!(Strike::begin().kill_all(&find, due));
+            assert_eq!(looks.get(), expected as i32);
+        }
+    }
+
+    #[test]
+    fn no_more_of_an_environment_is_read() {
+        let mut command = std::process::Command::new("sleep");
+        let marks = [("REMOTETASK_RUN", "1".to_owned())];
+        let long = "x".repeat(100 << 10);
+        let mut child =
+            command.arg("600").env_clear().env("REMOTETASK_RUN", "1").env("Z", long).spawn().expect("sleep");
+        let pid = child.id() as i32;
+        assert_eq!(
+            (environment(pid).map_or(0, |read| read.len() as u64), is_marked(pid, &marks)),
+            (ENVIRONMENT_MAX, true)
+        );
+        child.kill().and_then(|()| child.wait()).expect("its end");
     }
 }

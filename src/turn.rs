@@ -33,7 +33,7 @@ pub struct Turn<'c> {
     pub runs: Runs,
     /// The run to be.
     pub record: Record,
-    /// Held for as long as nobody else may decide.
+    /// Held for as long as nobody else may decide about this task.
     pub lock: File,
     /// The folder `state/`.
     pub state: PathBuf,
@@ -71,29 +71,43 @@ pub fn take<'c>(
     state: &Path,
 ) -> Result<Turn<'c>, Outcome> {
     let task = permit.task();
-    let kept = server.keeps(task);
     let runs = Runs::of(state, &task.id);
     runs.prepare().map_err(|e| Outcome::not_started("6a", format!("{}: {e}", runs.folder().display())))?;
-    let lock = match kept {
-        // The ceiling is over all that is kept, so that it takes turns together: some milliseconds.
-        true => lock(&state.join("commands.turn"))?,
-        // DSM may take seconds, and only about this task.
-        false => lock(&runs.folder().join("turn"))?,
-    };
+    // The task's alone: a program of DSM's, or a disk that hangs, holds up no other task.
+    let lock = lock(&runs.folder().join("turn"))?;
     let (who, key) = (permit.who().to_string(), permit.magic_key().fingerprint());
     if let Some(run) = shown_instead(ask, &runs, &key, &who) {
         return Err(Outcome::Again(Run::from(&run)));
     }
-    if kept {
-        record::sweep(state);
-    }
-    is_free(task, state, kept)?;
+    is_free(task, state, server.keeps(task))?;
     let mut record = Record::new(&task.id, who, runs.newest().as_deref());
     record.key = key;
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
 }
 
 impl Turn<'_> {
+    /// Gives the run of a task that is kept its place among those of all tasks, and records it; returns the hold on it.
+    ///
+    /// The ceiling is over all that is kept, so these take turns together, for some milliseconds. Who holds that turn has
+    /// the task's already, and waits for nothing else.
+    pub fn announce(&self) -> Result<File, Outcome> {
+        let _all = lock(&self.state.join("commands.turn"))?;
+        record::sweep(&self.state);
+        is_free(self.task, &self.state, true)?; // 6k
+        let held = self.runs.announce(&self.record.run);
+        held.and_then(|held| self.runs.write_durably(&self.record).map(|()| held)).map_err(|e| self.not_recorded(&e))
+    }
+
+    /// Step 8a: records a run that is handed to DSM.
+    pub fn record(&self) -> Result<(), Outcome> {
+        self.runs.write_durably(&self.record).map_err(|e| self.not_recorded(&e))
+    }
+
+    fn not_recorded(&self, why: &std::io::Error) -> Outcome {
+        self.runs.forget(&self.record.run);
+        Outcome::not_started("8a", format!("{}: {why}", self.runs.folder().display()))
+    }
+
     /// Records what failed before there was a target to start; other outcomes are no runs.
     pub fn failed(mut self, outcome: Outcome, server: &Server<'_>, home: &Home) -> Outcome {
         match outcome {

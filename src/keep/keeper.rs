@@ -52,7 +52,12 @@ struct Keeper {
 impl Keeper {
     fn start(mut job: Job) -> Result<Keeper, String> {
         let runs = Runs::at(job.state.clone());
-        let held = runs.hold(&job.record.run).map_err(|e| format!("{}: {e}", runs.folder().display()))?;
+        let held = match job.held {
+            true => rustix::stdio::stderr().try_clone_to_owned().map(File::from),
+            // By a remotetask-run of the version before.
+            false => runs.hold(&job.record.run),
+        };
+        let held = held.map_err(|e| format!("{}: {e}", runs.folder().display()))?;
         // Before anybody can know of this keeper: an unhandled signal would end it.
         let called = Signalled::by(SIGUSR1).map_err(|e| e.to_string())?;
         umask(Mode::from_raw_mode(0o022));
@@ -138,8 +143,11 @@ impl Keeper {
         if let Some((state, _)) = &self.strike {
             record.state = *state;
         }
-        if record_end(&self.runs, record, &mut self.output) {
-            self.runs.forget_wish(&record.run);
+        let due = failure::Due::of(self.job.report.clone(), record, &self.runs);
+        match record_end(&self.runs, record, &mut self.output) {
+            true => self.runs.forget_wish(&record.run),
+            // Whoever records it later has nothing left to report.
+            false => self.runs.note_reported(&record.run),
         }
         if let Some(script) = &self.job.script {
             let _ = std::fs::remove_file(script);
@@ -148,7 +156,7 @@ impl Keeper {
         let _ = flock(&self.held, FlockOperation::Unlock);
         tell(&Word::Ended(Box::new(record.clone())));
         close_stdout();
-        failure::hand_on(&self.job);
+        due.hand_on(&self.job.record, &self.runs);
     }
 }
 

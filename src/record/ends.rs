@@ -27,24 +27,32 @@ impl Runs {
         let _ = fs::remove_file(self.path(run, "stop"));
     }
 
-    /// Records the end of each run whose keeper was killed before it could, and returns those records: each to one caller.
-    pub fn settle(&self) -> Vec<Record> {
+    /// Notes that a run was reported to its owner, though no disk took its end. The lock's file becomes the note, so that a full
+    /// disk has room for it.
+    pub fn note_reported(&self, run: &str) {
+        let _ = fs::rename(self.path(run, "lock"), self.path(run, "told"));
+    }
+
+    /// Returns true if that is noted.
+    pub fn is_reported(&self, run: &str) -> bool {
+        self.path(run, "told").exists()
+    }
+
+    /// The records of runs that are over and have no recorded end, because their keeper was killed before it could: each
+    /// with the end that it has to get. Who writes them holds [`Runs::ending`] meanwhile.
+    pub fn without_end(&self) -> Vec<Record> {
         let mut runs: Vec<String> = self.names("lock").into_iter().chain(self.newest()).collect();
         runs.sort_unstable();
         runs.dedup();
-        runs.retain(|run| self.dangling(run).is_some());
-        if runs.is_empty() {
-            return Vec::new();
-        }
-        let lock = open_lock(&self.folder().join("settle"));
-        if !lock.as_ref().is_ok_and(|lock| lock_within(lock, PATIENCE).unwrap_or(false)) {
-            return Vec::new();
-        }
-        let dangling = runs.iter().filter_map(|run| self.dangling(run));
-        dangling.filter(|record| self.write_durably(record).is_ok()).collect()
+        runs.iter().filter_map(|run| self.dangling(run)).collect()
     }
 
-    /// The record of a run that is over and has no recorded end, with the end that it has to get.
+    /// The hold of whoever writes ends in the place of a keeper: one at a time.
+    pub fn ending(&self) -> Option<File> {
+        let lock = open_lock(&self.folder().join("settle")).ok()?;
+        lock_within(&lock, PATIENCE).is_ok_and(|locked| locked).then_some(lock)
+    }
+
     fn dangling(&self, run: &str) -> Option<Record> {
         let open = self.read(run)?.is_open();
         let mut record = self.get(run).filter(|record| open && record.state == State::Interrupted)?;

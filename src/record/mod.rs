@@ -4,7 +4,8 @@
 //! start to after the end, and its keeper holds a lock (flock(2)) on it: a run is alive while that lock
 //! is held, or while the process recorded for it lives, so a killed keeper does not make a second run
 //! possible; and at its very beginning, while its keeper may not have come so far. `<run>.out` is the
-//! last of what a command wrote, `<run>.stop` a caller's wish that it ends. `used/` has a file for each magic key that ever started something, whose
+//! last of what a command wrote, `<run>.stop` a caller's wish that it ends; `<run>.told` says that a run whose end the full
+//! disk did not take has been reported. `report.0` to `report.3` are locked by reports under way. `used/` has a file for each magic key that ever started something, whose
 //! time is when it last did. Nobody but the root half's user can open anything here.
 
 mod ends; // the wish for an end, and ends that no keeper could record
@@ -63,6 +64,9 @@ pub struct Record {
     pub keeper: Option<Process>,
     /// True where its keeper left the web server's control group, none where it was in none.
     pub left_cgroup: Option<bool>,
+    /// True where its failure was not reported to the owner, because as many reports as may were under way.
+    #[serde(default)]
+    pub unreported: bool,
     /// For a task that is handed to DSM: DSM's word for its last run before this one.
     pub dsm_before: Option<String>,
 }
@@ -124,6 +128,7 @@ impl Record {
             process: None,
             keeper: None,
             left_cgroup: None,
+            unreported: false,
             dsm_before: None,
         }
     }

@@ -17,8 +17,9 @@ pub const KEPT: usize = 20;
 const RECORD_MAX: usize = 64 << 10;
 /// The bytes that are kept of a command's output: the last of both streams together, as they came.
 pub const TAIL: usize = 64 << 10;
-/// The files that a run may have: its record, that being written, its output, its lock, and the wish to stop it.
-const KINDS: [&str; 5] = ["json", "new", "out", "lock", "stop"];
+/// The files that a run may have: its record, that being written, its output, its lock, the wish to stop it, and the note that
+/// it was reported though its end was not recorded.
+const KINDS: [&str; 6] = ["json", "new", "out", "lock", "stop", "told"];
 
 /// The runs of one task.
 pub struct Runs {
@@ -61,9 +62,9 @@ impl Runs {
         written
     }
 
-    /// Makes a command's run known before it begins; its keeper holds it then.
-    pub fn announce(&self, run: &str) -> io::Result<()> {
-        private(&self.path(run, "lock")).map(drop)
+    /// Makes a command's run known before it begins, and holds it until its keeper does: that one inherits the hold.
+    pub fn announce(&self, run: &str) -> io::Result<File> {
+        self.hold(run)
     }
 
     /// Records that a run could not be started: a start that failed is a run. Where not even that can be recorded,
@@ -274,7 +275,7 @@ mod tests {
     fn who_looks_takes_no_lock_away() {
         let state = tempfile::tempdir().expect("a folder");
         let runs = Runs::of(state.path(), "t");
-        runs.prepare().and_then(|()| runs.announce("1")).expect("announced");
+        drop(runs.prepare().and_then(|()| runs.announce("1")).expect("announced"));
         assert_eq!((runs.alive().len(), alive_in_all(state.path()), runs.names("lock").len()), (0, 0, 1));
         sweep(state.path());
         assert_eq!(runs.names("lock").len(), 0);

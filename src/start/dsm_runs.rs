@@ -1,7 +1,6 @@
 //! Scheduled tasks that DSM runs now, as far as it can be seen.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +10,7 @@ use super::dsm_end::{begun, exit, time};
 use super::synowebapi;
 use crate::config::Server;
 use crate::files::is_executable;
-use crate::tree::Process;
+use crate::tree::{self, Process};
 
 /// The time that the history may take before a start.
 const HISTORY_TIME: Duration = Duration::from_secs(4);
@@ -21,20 +20,22 @@ const A_DAY: u64 = 24 * 60 * 60;
 const TICKS: u64 = 100;
 
 /// Returns the time since when DSM runs a scheduled task, in milliseconds since 1970: since the begin of a process of
-/// root's, `synoschedtask --run id=N`. Others can give a process any words.
+/// root's, `synoschedtask --run id=N`. Others can give a process of their own any words, and a setuid program of root's too.
 pub fn runs_since(number: u32) -> Option<u64> {
     let filter = format!("id={number}");
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let of_root = processes.filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == 0));
-    let runs = |entry: &fs::DirEntry| {
-        let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+    let runs = |pid: &i32| {
+        // Not a word is read before: who else can hold up the reading of a process's words is its user.
+        if !tree::is_roots_own(*pid) {
+            return false;
+        }
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&[u8]> = command.split(|&b| b == 0).collect();
         words.iter().any(|word| word.ends_with(b"synoschedtask"))
             && words.contains(&&b"--run"[..])
             && words.contains(&filter.as_bytes())
     };
-    let pids = of_root.filter(runs).filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(Process::of).map(|process| (booted() + process.start / TICKS) * 1000).min()
+    let running = tree::pids().into_iter().filter(runs).filter_map(Process::of);
+    running.map(|process| (booted() + process.start / TICKS) * 1000).min()
 }
 
 /// The same, or else by the history: the newest run without an end, if it began in this boot and today. An end that DSM

@@ -70,12 +70,12 @@ impl StartMethod {
         let (state, id) = (home.state()?, task.id.to_string());
         let runs = Runs::of(&state, &id);
         let record = Record::new(&id, who.to_owned(), runs.newest().as_deref());
-        let recorded =
-            runs.prepare().and_then(|()| runs.announce(&record.run)).and_then(|()| runs.write_durably(&record));
-        recorded.map_err(|e| Outcome::not_started("8a", format!("{}: {e}", runs.folder().display())))?;
+        let announced = runs.prepare().and_then(|()| runs.announce(&record.run));
+        let held = announced.and_then(|held| runs.write_durably(&record).map(|()| held));
+        let held = held.map_err(|e| Outcome::not_started("8a", format!("{}: {e}", runs.folder().display())))?;
         let keeping = Keeping::default();
         let order = Order { home, server, keeping: &keeping, name: &task.name, runs: &runs, record: &record };
-        script.begin(&order, &state).map(drop)
+        script.begin(&order, &state, Some(held)).map(drop)
     }
 
     /// Step 8b: hands the task to DSM.

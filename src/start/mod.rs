@@ -14,6 +14,7 @@ pub mod dsm_runs; // what DSM runs now
 pub mod method; // each known method by itself
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -154,27 +155,16 @@ impl Target<'_> {
 
     /// Step 8, and for what is kept step 9: recorded durably, started, and watched for up to its `wait`.
     pub fn start(self, turn: Turn<'_>, server: &Server<'_>, home: &Home) -> Outcome {
-        let Turn { task, runs, mut record, lock, state, magic_key } = turn;
-        runs.prune();
-        let announced = match &self {
-            Target::Command(_) | Target::Script(_) | Target::Awaited(_) => runs.announce(&record.run),
-            Target::Scheduled { task, .. } => {
-                record.dsm_before = Some(dsm_end::before(task));
-                record.state = State::Handing;
-                Ok(())
-            }
-            Target::Event { .. } => {
-                record.state = State::Handing;
-                Ok(())
-            }
+        let mut turn = turn;
+        turn.runs.prune();
+        let held = match self.record(&mut turn) {
+            Ok(held) => held,
+            Err(outcome) => return outcome, // 8a
         };
-        if let Err(e) = announced.and_then(|()| runs.write_durably(&record)) {
-            runs.forget(&record.run);
-            return Outcome::not_started("8a", format!("{}: {e}", runs.folder().display()));
-        }
+        let Turn { task, runs, mut record, lock, state, magic_key } = turn;
         record::note_use(&state, &magic_key);
         let order = Order { home, server, keeping: &task.keeping, name: task.shown(), runs: &runs, record: &record };
-        match self.begin(&order, &state) {
+        match self.begin(&order, &state, held) {
             Ok(Begun::Kept(kept)) => {
                 drop(lock);
                 kept.outcome(&runs, Duration::from_secs(task.keeping.wait))
@@ -194,11 +184,22 @@ impl Target<'_> {
         }
     }
 
-    fn begin(self, order: &Order<'_>, state: &Path) -> Result<Begun, Outcome> {
+    /// Records that it starts; returns the hold on a run that is kept.
+    fn record(&self, turn: &mut Turn<'_>) -> Result<Option<File>, Outcome> {
         match self {
-            Target::Command(argv) => order.start(argv, None).map(Begun::Kept),
-            Target::Awaited(argv) => order.start(&argv, None).map(Begun::Kept),
-            Target::Script(script) => script.begin(order, state).map(Begun::Kept),
+            Target::Command(_) | Target::Script(_) | Target::Awaited(_) => return turn.announce().map(Some),
+            Target::Scheduled { task, .. } => turn.record.dsm_before = Some(dsm_end::before(task)),
+            Target::Event { .. } => {}
+        }
+        turn.record.state = State::Handing;
+        turn.record().map(|()| None)
+    }
+
+    fn begin(self, order: &Order<'_>, state: &Path, held: Option<File>) -> Result<Begun, Outcome> {
+        match self {
+            Target::Command(argv) => order.start(argv, None, held).map(Begun::Kept),
+            Target::Awaited(argv) => order.start(&argv, None, held).map(Begun::Kept),
+            Target::Script(script) => script.begin(order, state, held).map(Begun::Kept),
             Target::Scheduled { task, method, server, deadline } => {
                 method.hand_over(server, &task, deadline).map(|()| Begun::Handed)
             }

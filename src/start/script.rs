@@ -5,7 +5,7 @@
 //! the run has ended.
 
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{fchown, OpenOptionsExt, PermissionsExt};
@@ -25,7 +25,7 @@ use crate::record::{Runs, State};
 const SHELL: &str = "/bin/sh";
 /// What of a program's output is read, in bytes.
 const OUTPUT_MAX: usize = 64 << 10;
-/// How long sudo may take to say that it would: other starts wait meanwhile.
+/// How long sudo may take to say that it would: other starts of the task wait meanwhile.
 const SUDO_TIME: Duration = Duration::from_secs(4);
 
 /// A script as DSM's store has it.
@@ -74,11 +74,11 @@ impl Script {
     }
 
     /// Steps 8e and 8f, and 8: written into a file, and started by the keeper, which removes that file.
-    pub fn begin(&self, order: &Order<'_>, state: &Path) -> Result<Kept, Outcome> {
+    pub fn begin(&self, order: &Order<'_>, state: &Path, held: Option<File>) -> Result<Kept, Outcome> {
         let scripts = order.home.scripts()?;
         sweep(&scripts, state);
         let file = self.write_script(&scripts, &order.record.run)?;
-        let kept = order.start(&file.argv, Some(&file.path));
+        let kept = order.start(&file.argv, Some(&file.path), held);
         // Where nobody knows, the keeper may still need it; a later start sweeps it away.
         if matches!(kept, Err(Outcome::NotStarted { .. })) {
             file.remove();

@@ -455,3 +455,105 @@ fn a_stop_spares_the_report() {
     sandbox.write("gate", "word\n");
     assert_eq!(awaited(&sandbox.path("reports")), "interrupted/\n");
 }
+
+/// Whoever has the keys of a task that fails at once starts four reports at a time, and no more.
+#[test]
+fn as_many_reports_as_may_are_under_way() {
+    let sandbox = reporting("exit 3", "");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    let unreported = || {
+        let records = sandbox.files().into_iter().filter(|name| name.contains("task-t/") && name.ends_with(".json"));
+        records.filter(|name| sandbox.read(name).contains("\"unreported\":true")).count()
+    };
+    for _ in 0..6 {
+        assert_eq!(ask(&sandbox, "start")["is"], "failed");
+    }
+    let waiting = || sandbox.read("reported").matches("\n0022\n").count();
+    until("four reports, waiting", || (waiting() == 4).then_some(()));
+    assert_eq!(unreported(), 2);
+    // A start that fails, and an end that a keeper could not record, are left out as well.
+    let config = sandbox.read("config.json");
+    sandbox.raw_config(&config.replace("\"/bin/sh\"", "\"/no/such\""));
+    assert_eq!(ask(&sandbox, "start")["is"], "not_started");
+    assert_eq!(unreported(), 3);
+    let lines = crate::workbench::said(Command::new(sandbox.path("remotetask")).arg("log"), "");
+    assert_eq!(lines.out.matches("`on_failure` was left out").count(), 3, "{}", lines.out);
+    sandbox.raw_config(&config);
+    // Each free place is taken again.
+    sandbox.write("gate", "word\nword\nword\nword\n");
+    until("their ends", || (sandbox.read("reports").lines().count() == 4).then_some(()));
+    std::fs::remove_file(sandbox.path("gate")).expect("remove");
+    until("a place", || {
+        assert_eq!(ask(&sandbox, "start")["is"], "failed");
+        (sandbox.read("reports").lines().count() > 4).then_some(())
+    });
+}
+
+/// The end of a run that the disk did not take is reported by its keeper, and not once more by who records it.
+#[test]
+fn an_end_that_is_not_recorded_is_reported_once() {
+    let sandbox = reporting("read -r word <$T/begin; exit 3", ", \"wait\": 0");
+    assert!(Command::new("mkfifo").arg(sandbox.path("begin")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    // In the way of the record's new file, as a full disk is.
+    let new = record(&sandbox, ".json").replace(".json", ".new");
+    std::fs::create_dir(sandbox.path(&new)).expect("a folder");
+    sandbox.write("begin", "word\n");
+    assert_eq!(awaited(&sandbox.path("reports")), "failed/3\n");
+    std::fs::remove_dir(sandbox.path(&new)).expect("remove");
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    assert!(sandbox.read(&record(&sandbox, ".json")).contains("\"interrupted\""));
+    // Whatever was reported twice was reported by now: this one is reported after it.
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    sandbox.write("begin", "word\n");
+    assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
+}
+
+/// Orphans of an older run than the last: a killed keeper's, whose first process has ended.
+#[test]
+fn orphans_of_an_older_run_are_stopped() {
+    let sandbox = Sandbox::with_task(
+        "[ ! -e $T/pids ] || exit 0; (setsid sleep 600 >/dev/null 2>&1 & echo $! >>$T/pids); echo $$ >>$T/pids; exec sleep 600",
+        ", \"wait\": 0, \"stop\": true",
+    );
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    let pids = lines(&sandbox, "pids", 2);
+    let keeper = parent(&pids[1]);
+    for victim in [&keeper, &pids[1]] {
+        kill("-KILL", victim);
+        until("its end", || (!lives(victim)).then_some(()));
+    }
+    assert!(lives(&pids[0]));
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    ask(&sandbox, "start");
+    until("the next run", || (last(&sandbox)["state"] == "finished").then_some(()));
+    assert_eq!(ask(&sandbox, "stop")["is"], "stopped");
+    all_gone(&pids);
+}
+
+/// A process of another user's that has the run's name in its environment is not looked into, and not ended.
+#[test]
+fn a_process_of_others_is_no_orphan() {
+    let sandbox = Sandbox::with_task("echo $$ >$T/pid; exec sleep 600", ", \"wait\": 0, \"stop\": true");
+    let root = Command::new("id").arg("-u").output().expect("id").stdout == b"0\n";
+    if !root {
+        return; // Nobody else can become another user.
+    }
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    let pid = awaited(&sandbox.path("pid"));
+    let keeper = parent(&pid);
+    let run = last(&sandbox)["run"].as_str().expect("a run").to_owned();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "600"]);
+    let mut other = command.env("REMOTETASK_TASK", "t").env("REMOTETASK_RUN", &run).spawn().expect("setpriv");
+    until("its user", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", other.id())).unwrap_or_default();
+        (status.contains("Name:\tsleep") && status.contains("Uid:\t65534")).then_some(())
+    });
+    kill("-KILL", &keeper);
+    until("the keeper's end", || (!lives(&keeper)).then_some(()));
+    assert_eq!(ask(&sandbox, "stop")["is"], "stopped");
+    assert!(!lives(&pid) && lives(&other.id().to_string()));
+    other.kill().expect("kill");
+    other.wait().expect("its end");
+}

@@ -148,3 +148,20 @@ fn a_faulty_configuration_brings_no_word_of_itself_into_the_log() {
         assert!(like(line, "* WARN  refused who=unknown from=192.168.1.7 why=4a config.json has a fault at line 1, column *; remotetask check names it"), "{line}");
     }
 }
+
+/// `debug` adds lines to the log, and changes no answer.
+#[test]
+fn more_is_logged_where_the_owner_wants_that() {
+    let sandbox = Sandbox::with_command("true");
+    let config = sandbox.read("config.json");
+    for (debug, lines) in [("false", 0), ("true", 1)] {
+        sandbox.raw_config(&config.replacen("\"magickey\"", &format!("\"debug\": {debug}, \"magickey\""), 1));
+        sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
+        assert_eq!(
+            sandbox.log().matches(" DEBUG request from=192.168.1.7 method=").count(),
+            lines,
+            "{}",
+            sandbox.log()
+        );
+    }
+}

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::fs::{flock, FlockOperation};
 use serde_json::Value;
 
 use crate::root_half::{ask, feed};
@@ -375,6 +376,70 @@ fn names_stay_in_order() {
     let then = now() - 5000;
     recorded(&sandbox, then, &format!("{}{}", first_record(then, "finished"), " ".repeat(200 << 10)));
     assert_eq!(look(&sandbox)["run"]["state"], "interrupted");
+}
+
+/// Starts at the same moment of more tasks than may run: each has its own turn, and is counted under that of all.
+#[test]
+fn the_ceiling_is_counted_under_the_turn_of_all() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("").display().to_string();
+    let task = |at: usize| {
+        let argv = format!("[\"/bin/sh\", \"-c\", \"read -r word <{folder}gate\"]");
+        format!("\"t{at}\": {{\"identifier\": \"task-key-{at}\", \"wait\": 0, \"command\": {argv}}}")
+    };
+    sandbox.config("", &(0..34).map(task).collect::<Vec<_>>().join(","));
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    let start = |at: usize| outcome(&sandbox, &ask(MAGIC, &format!("task-key-{at}")));
+    assert_eq!(is(&start(0)), "started");
+    let all = std::fs::File::open(sandbox.path("state/commands.turn")).expect("the turn of all");
+    flock(&all, FlockOperation::LockExclusive).expect("held");
+    let mut said: Vec<String> = std::thread::scope(|threads| {
+        let start = &start;
+        let calls: Vec<_> = (1..34).map(|at| threads.spawn(move || is(&start(at)).to_owned())).collect();
+        let has_turn = |at: usize| {
+            let turn = std::fs::File::open(sandbox.path(&format!("state/task-t{at}/turn")));
+            turn.is_ok_and(|turn| flock(&turn, FlockOperation::NonBlockingLockShared).is_err())
+        };
+        until("the turns of all", || (1..34).all(has_turn).then_some(()));
+        flock(&all, FlockOperation::Unlock).expect("free");
+        calls.into_iter().map(|call| call.join().expect("an answer")).collect()
+    });
+    said.sort();
+    assert_eq!(said, [vec!["busy"; 2], vec!["started"; 31]].concat());
+    sandbox.write("gate", &"word\n".repeat(32));
+    until("all ends", || {
+        (!sandbox.files().iter().any(|name| name.ends_with(".lock") && name.contains("task-t"))).then_some(())
+    });
+}
+
+/// A keeper that takes its time, or is stopped before its first step, has its run from the beginning, however old that is.
+#[test]
+fn a_run_is_held_before_its_keeper_takes_a_step() {
+    let sandbox = Sandbox::with_task("echo started >>$T/effect", ", \"wait\": 0");
+    std::fs::rename(sandbox.path("remotetask-keep"), sandbox.path("keep")).expect("away");
+    sandbox.script("remotetask-keep", "echo $$ >$T/pid; kill -STOP $$; exec $T/keep");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(sandbox.path("remotetask-keep"), mode).expect("chmod");
+    let first = std::thread::scope(|threads| {
+        let first = threads.spawn(|| start(&sandbox));
+        let keeper = awaited(&sandbox.path("pid")).trim().to_owned();
+        let name = sandbox.files().into_iter().find(|name| name.contains("task-t/") && name.ends_with(".json"));
+        let name = name.expect("its record");
+        let record = sandbox.read(&name);
+        let run = name.rsplit('/').next().and_then(|name| name.strip_suffix(".json")).expect("its name").to_owned();
+        // As if it had begun two minutes ago.
+        let began = u64::from_str_radix(&run, 16).expect("a number");
+        sandbox.write(
+            &name,
+            &record.replace(&format!("\"started\":{began}"), &format!("\"started\":{}", began - 120_000)),
+        );
+        assert_eq!(look(&sandbox)["run"]["state"], "starting");
+        assert!(Command::new("kill").args(["-CONT", &keeper]).status().expect("kill").success());
+        first.join().expect("an answer")
+    });
+    assert!(matches!(is(&first), "started" | "finished"), "{first}");
+    until("its end", || (look(&sandbox)["run"]["state"] == "finished").then_some(()));
+    assert_eq!(sandbox.read("effect"), "started\n");
 }
 
 /// A folder in the place of a file, or the other way round: the answer names it, and nothing starts.

@@ -5,6 +5,48 @@ use serde_json::Value;
 use super::servers::by_port;
 use super::*;
 
+/// What nobody knows, here or anywhere: what DSM was given, a run whose keeper was killed, a root half that says nothing.
+#[test]
+fn each_answer_about_what_is_not_known() {
+    let nas = Nas::new();
+    // Not before its keeper has said that it runs.
+    let killing = "record=/usr/local/remotetask/state/task-lost/$REMOTETASK_RUN.json; \
+        until grep -q '\"state\":\"started\"' $record && grep -q '^State:.S' /proc/$PPID/status; do :; done; kill -KILL $PPID";
+    let argv = serde_json::to_string(&["/bin/sh", "-c", killing]).expect("JSON");
+    let tasks = format!(
+        "\"7\": {{\"identifier\": \"{}\", \"name\": \"Check off\"}}, \
+         \"lost\": {{\"identifier\": \"{}\", \"command\": {argv}, \"wait\": 30, \"overlap\": \"parallel\"}}",
+        key("7"),
+        key("lost")
+    );
+    nas.raw_config(&format!(
+        "{{\"server\": {{\"title\": \"Home NAS\", \"magickey\": \"{MAGIC}\"}}, \"tasks\": {{{tasks}}}}}"
+    ));
+    nas.scheduled(7, "enabled", "true");
+    box_is("deaf");
+    let server = by_port("cgid");
+    let status = |task: &str| format!("{}?status", path(task));
+    is(&server, ("POST", &path("7")), (202, "started", "Task started: Check off (handed to DSM)"));
+    is(&server, ("GET", &status("7")), (200, "started", "Task: Check off (handed to DSM on *)"));
+    let page = server.request("GET", &status("7"), "Accept: text/html\r\n", "");
+    assert!(page.body.contains("Home NAS"), "{page:?}");
+
+    is(&server, ("POST", &path("lost")), (500, "interrupted", "Task failed: lost (its keeper was killed)"));
+    until("its end", || (json(&server, "GET", &status("lost")).1["state"] == "interrupted").then_some(()));
+    let words = "Task: lost (interrupted, its keeper was killed, started on *)";
+    is(&server, ("GET", &status("lost")), (200, "interrupted", words));
+
+    let program = at("remotetask-run");
+    fs::rename(&program, format!("{program}.away")).expect("away");
+    put(&program, "#!/bin/sh\nexit 0\n", 0o700);
+    let words = "Task state unknown: Check off (reference *; ask for the status before trying again)";
+    is(&server, ("POST", &path("7")), (500, "unknown", words));
+    let (_, told) = json(&server, "POST", &path("7"));
+    let reference = told["reference"].as_str().expect("a reference");
+    assert!(nas.log().contains(&format!(" reference={reference} why=")), "{}", nas.log());
+    fs::rename(format!("{program}.away"), &program).expect("back");
+}
+
 /// A key for each task of the table, as long as any.
 fn key(task: &str) -> String {
     format!("key-of-{task}-a1b2c3")
@@ -40,6 +82,7 @@ fn is(server: &Server, request: (&str, &str), expected: (u16, &str, &str)) {
 #[test]
 fn each_answer_in_each_form() {
     let nas = Nas::new();
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
     let task = |id: &str, command: &str, more: &str| {
         let argv = serde_json::to_string(&["/bin/sh", "-c", command]).expect("JSON");
         format!("\"{id}\": {{\"identifier\": \"{}\", \"command\": {argv}{more}}}", key(id))
@@ -52,7 +95,7 @@ fn each_answer_in_each_form() {
             task("late", "exec sleep 600", ", \"timeout\": 1, \"wait\": 20, \"overlap\": \"parallel\""),
             task("slow", "exec sleep 600", ", \"wait\": 0, \"overlap\": \"parallel\", \"stop\": true"),
             task("once", "exec sleep 600", ", \"wait\": 0, \"stop\": true"),
-            task("endless", "exec sleep 600", ", \"wait\": 0"),
+            task("endless", "read -r word </run/effects/gate", ", \"wait\": 0"),
             task("cool", "exit 0", ", \"cooldown\": 3600"),
             task("tells", "echo first; echo last", ", \"output\": true"),
             format!("\"gone\": {{\"identifier\": \"{}\", \"command\": [\"/no/such\"]}}", key("gone")),
@@ -68,6 +111,11 @@ fn each_answer_in_each_form() {
     look("well", (200, "never", "Task: well (never started)"));
     post("well", (200, "finished", "Task finished: well (* s)"));
     look("well", (200, "finished", "Task: well (finished, started on *, * s)"));
+    let told = json(&server, "GET", &status("well")).1;
+    let text = |field: &str| told[field].as_str().unwrap_or_default().to_owned();
+    assert!(told["task"] == "well" && told["exit"] == 0 && told["signal"].is_null(), "{told}");
+    assert!(text("run").len() == 12 && text("started").len() > 18 && text("ended") >= text("started"), "{told}");
+    assert!(told["duration_ms"].is_u64() && told["output"].is_null() && told["reference"].is_null(), "{told}");
     post("badly", (500, "failed", "Task failed: badly (exit code 3, * s)"));
     assert_eq!(json(&server, "GET", &status("badly")).1["exit"], 3);
     post("killed", (500, "failed", "Task failed: killed (signal 9, * s)"));
@@ -95,6 +143,10 @@ fn each_answer_in_each_form() {
         ("POST", &stop("endless")),
         (409, "running", "Task cannot be stopped by its URL: endless (running since *)"),
     );
+    // No keeper is left for other tests to find.
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("its end", || (json(&server, "GET", &status("endless")).1["state"] == "finished").then_some(()));
+    look("endless", (200, "finished", "Task: endless (finished, started on *, * s)"));
 
     assert_eq!(json(&server, "POST", &path("once")).0, 202);
     let stopped = json(&server, "POST", &stop("once"));

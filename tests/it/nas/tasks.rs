@@ -385,6 +385,52 @@ fn a_start_that_dsm_would_swallow() {
     });
 }
 
+/// DSM's words on sudo, which waits for a password; on another setuid program of root's, which has all of root's ids by
+/// then; and on a process of another user's.
+#[test]
+fn words_of_dsms_on_a_process_of_others() {
+    let nas = Nas::new();
+    scheduler(&nas);
+    nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");
+    let path = format!("{STORE}/7.task");
+    let text = fs::read_to_string(&path).expect("the task");
+    fs::write(&path, format!("{text}can run task same time=0\n")).expect("written");
+    let words = "/x/synoschedtask --run id=7";
+    fs::copy("/usr/bin/perl", "/run/setuid-perl").expect("copied");
+    mode("/run/setuid-perl", 0o4755);
+    let mut forged: Vec<Child> = [
+        format!("exec sudo -S -p 'password?' {words}"),
+        format!("exec perl -e 'print STDERR \"waiting?\"; <STDIN>' {words}"),
+        format!("exec /run/setuid-perl -e '$< = $>; print STDERR \"waiting?\"; <STDIN>' {words}"),
+    ]
+    .iter()
+    .map(|line| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=1026", "--regid=100", "--clear-groups", "--", "/bin/sh", "-c", line]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("setpriv")
+    })
+    .collect();
+    for child in &mut forged {
+        let mut asked = [0; 1];
+        while asked != *b"?" {
+            child.stderr.as_mut().expect("stderr").read_exact(&mut asked).expect("its question");
+        }
+    }
+    let ids = |child: &Child| {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("status");
+        status.lines().find_map(|line| line.strip_prefix("Uid:\t")).unwrap_or_default().to_owned()
+    };
+    assert!(ids(&forged[0]).contains("\t0\t") && ids(&forged[2]) == "0\t0\t0\t0", "{}", ids(&forged[2]));
+    assert_eq!(remotetask::start::dsm_runs::runs_since(7), None);
+    nas.start().is("202 Accepted", "Task started: Check off (handed to DSM)\n");
+    assert_eq!(nas.effect_awaited("seven"), "ran\n");
+    for mut child in forged {
+        child.kill().expect("kill");
+        child.wait().expect("its end");
+    }
+    fs::remove_file("/run/setuid-perl").expect("remove");
+}
+
 #[test]
 fn the_end_of_a_triggered_task() {
     for (how, without) in [("", ""), ("epochs", "esynoscheduler"), ("no-history", "")] {

@@ -179,3 +179,49 @@ fn a_root_half_that_is_killed_with_the_turn_in_its_hand() {
     nas.start().is("202 Accepted", "Task started: t (handed to DSM)\n");
     assert_eq!(nas.effect_awaited("x"), "ran\n");
 }
+
+/// The program of one task lies on a mount that never answers: another task starts meanwhile, and that one is refused
+/// once the mount has gone.
+#[test]
+fn a_program_that_hangs_holds_up_no_other_task() {
+    let nas = Nas::new();
+    let hanging = Hanging::mount("/run/effects/disk");
+    nas.config(&format!(
+        "\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/run/effects/disk/program\"]}}, \
+         \"u\": {{\"identifier\": \"another-key-u\", \"command\": [\"/bin/true\"]}}"
+    ));
+    let call = nas.as_http("printf '%s\\n' \"$1\" | sudo -n \"$2\"", &[&ask(MAGIC, TASK), RUN]);
+    let turn = || fs::File::open(at("state/task-t/turn")).ok();
+    let is_held = |turn: fs::File| rustix::fs::flock(&turn, rustix::fs::FlockOperation::NonBlockingLockShared).is_err();
+    until("its turn", || turn().is_some_and(is_held).then_some(()));
+    nas.call(&format!("/{MAGIC}/another-key-u")).is_like("200 OK", "Task finished: u (* s)\n");
+    assert!(turn().is_some_and(is_held), "it waits still");
+    drop(hanging);
+    assert!(finish(call).text().contains("\"step\":\"7b\""));
+}
+
+/// A file system without anybody behind it (fuse(4)), for as long as this is there.
+struct Hanging(Child);
+
+impl Hanging {
+    fn mount(place: &str) -> Hanging {
+        fs::create_dir(place).expect("a folder");
+        let line = "exec 3<>/dev/fuse && mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none \"$0\" && \
+            echo mounted && read -r word";
+        let mut command = Command::new("/bin/bash");
+        command.args(["-c", line, place]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("bash");
+        let mut said = [0; 8];
+        child.stdout.as_mut().expect("stdout").read_exact(&mut said).expect("mounted");
+        Hanging(child)
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        // Whoever waited for it may still be there.
+        let _ = Command::new("umount").args(["-l", "/run/effects/disk"]).status();
+    }
+}

@@ -37,6 +37,13 @@ pub fn ended(record: &Record) -> Option<u64> {
 
 /// The state of a run, as the end of a sentence that begins with the task.
 pub fn state(record: &Record) -> String {
+    match record.unreported {
+        true => format!("{}; `on_failure` was left out, because as many as may ran already", end(record)),
+        false => end(record),
+    }
+}
+
+fn end(record: &Record) -> String {
     match record.state {
         State::Starting | State::Started => "is running".into(),
         State::Handing => "was being handed to DSM, and whether it was is not known".into(),
