@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::{Server, Starts, Task};
+use crate::config::{Overlap, Server, Starts, Task};
 use crate::judge::{PanelPermit, Permit};
 use crate::keep;
 use crate::line::REPLY_MAX;
-use crate::outcome::{Outcome, Panel, PanelTask, Run};
-use crate::record::Runs;
+use crate::outcome::{Outcome, Panel, PanelTask, Past, Run};
+use crate::record::{Runs, State};
 use crate::start::dsm_end;
 use crate::text::cut;
 
@@ -29,6 +29,14 @@ pub fn with_output(mut outcome: Outcome, task: &Task<'_>, server: &Server<'_>, s
     // 9j
     if let (true, Some(run)) = (task.keeping.output && server.keeps(task), outcome.run_mut()) {
         run.output = Runs::of(state, &task.id).output(&run.run).map(|output| keep::last_lines(&output));
+    }
+    outcome
+}
+
+/// Adds what a page tells of the task's runs so far.
+pub fn with_past(mut outcome: Outcome, task: &Task<'_>, state: &Path) -> Outcome {
+    if let Some(run) = outcome.run_mut() {
+        run.past = Past::of(Runs::of(state, &task.id).newest_first());
     }
     outcome
 }
@@ -58,7 +66,19 @@ pub fn panel(
 
 fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> PanelTask {
     let name = String::from_utf8_lossy(cut(task.shown().as_bytes())).into_owned();
-    PanelTask { id: task.id.to_string(), name, run: last_run(task, server, state, time) }
+    let mut run = last_run(task, server, state, time);
+    // The bar of what runs wants the usual duration; pictures have no room here.
+    if let Some(run) = run.as_mut().filter(|run| matches!(run.state, State::Starting | State::Started)) {
+        run.past.usual_ms = Past::of(Runs::of(state, &task.id).newest_first()).usual_ms;
+    }
+    let kept = server.keeps(task);
+    PanelTask {
+        id: task.id.to_string(),
+        name,
+        run,
+        may_stop: kept && task.keeping.stop,
+        may_overlap: !kept || task.keeping.overlap == Overlap::Parallel,
+    }
 }
 
 fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> Option<Run> {
