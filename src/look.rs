@@ -41,6 +41,15 @@ pub fn with_past(mut outcome: Outcome, task: &Task<'_>, state: &Path) -> Outcome
     outcome
 }
 
+/// Returns the outcome of the task that was chosen on the panel, with what its page shows beside.
+pub fn chosen(outcome: Outcome, task: &Task<'_>, server: &Server<'_>, state: &Path) -> (String, Outcome) {
+    let mut outcome = with_output(outcome, task, server, state);
+    if let Some(run) = outcome.run_mut() {
+        add_usual(run, task, state);
+    }
+    (task.id.to_string(), outcome)
+}
+
 /// Returns every task that this caller may start, with its last run, and the outcome of the chosen one.
 pub fn panel(
     permit: &PanelPermit<'_, Starts<'_>>,
@@ -67,9 +76,8 @@ pub fn panel(
 fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> PanelTask {
     let name = String::from_utf8_lossy(cut(task.shown().as_bytes())).into_owned();
     let mut run = last_run(task, server, state, time);
-    // The bar of what runs wants the usual duration; pictures have no room here.
-    if let Some(run) = run.as_mut().filter(|run| matches!(run.state, State::Starting | State::Started)) {
-        run.past.usual_ms = Past::of(Runs::of(state, &task.id).newest_first()).usual_ms;
+    if let Some(run) = &mut run {
+        add_usual(run, task, state);
     }
     let kept = server.keeps(task);
     PanelTask {
@@ -78,6 +86,13 @@ fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration
         run,
         may_stop: kept && task.keeping.stop,
         may_overlap: !kept || task.keeping.overlap == Overlap::Parallel,
+    }
+}
+
+/// Adds the usual duration to what runs, for its bar on the panel; pictures have no room there.
+fn add_usual(run: &mut Run, task: &Task<'_>, state: &Path) {
+    if matches!(run.state, State::Starting | State::Started) {
+        run.past.usual_ms = Past::of(Runs::of(state, &task.id).newest_first()).usual_ms;
     }
 }
 

@@ -82,7 +82,7 @@ fn steps() -> Result<Outcome, Stop> {
                 Do::Stop => stop::stop(permit, &config.server, &home, &state),
                 _ => start(permit, &ask, &config.server, &home, &state),
             };
-            let chosen = permit.map(|permit| (permit.task().id.to_string(), outcome(&permit)));
+            let chosen = permit.map(|permit| look::chosen(outcome(&permit), permit.task(), &config.server, &state));
             look::panel(&panel, chosen, &config.server, &state)
         }
     })

@@ -400,7 +400,7 @@ fn a_task_that_runs_on_the_panel() {
     };
     let page = running(false, false);
     assert!(page.contains("<strong>Running</strong> for 1 min 10 s, usually 4 min"), "{page}");
-    let bar = "<progress value=\"70\" max=\"240\" aria-label=\"Running for 1 min 10 s of about 4 min\"></progress>";
+    let bar = "<progress value=\"70000\" max=\"240000\" aria-label=\"Running for 1 min 10 s of about 4 min\"></progress>";
     assert!(page.contains(bar) && !page.contains("<button"), "{page}");
     let stop = "name=\"after\" value=\"01a2\"><button class=\"stop\" id=\"stop1\" aria-labelledby=\"stop1 name1\" \
                 name=\"stop\" value=\"t\">Stop</button></form>";
@@ -413,7 +413,7 @@ fn a_task_that_runs_on_the_panel() {
     let long = About { now: STARTED + 10_000_000, ..about };
     let run = Run { past, ..run(State::Started) };
     let page = shown(&long, &panel(vec![on_panel("t", "T", Some(run))], 0, None));
-    assert!(page.contains("<progress value=\"240\" max=\"240\"") && page.contains("for 2 h 46 min"), "{page}");
+    assert!(page.contains("<progress value=\"240000\" max=\"240000\"") && page.contains("for 2 h 46 min"), "{page}");
 }
 
 /// Each state: its kind, its sign, and its word in each language; and which pages look again by themselves.

@@ -54,7 +54,7 @@ pub struct View {
 
 /// The bar of what runs.
 pub struct Progress {
-    /// The run's seconds so far, and the usual ones, where they are known.
+    /// The run's milliseconds so far, and the usual ones, where they are known.
     pub part: Option<(u64, u64)>,
     /// The same in words.
     pub label: String,
@@ -170,7 +170,7 @@ impl Viewer<'_> {
         let usually = usual.as_ref().map(|(_, words)| with(texts.usually, [words])).unwrap_or_default();
         let more = list([with(texts.running_for, [&spent]), usually]);
         let progress = Progress {
-            part: usual.as_ref().map(|(ms, _)| (so_far.min(*ms) / 1000, (ms / 1000).max(1))),
+            part: usual.as_ref().map(|(ms, _)| (so_far.min(*ms), (*ms).max(1))),
             label: match &usual {
                 Some((_, usual)) => with(texts.part, [&spent, usual]),
                 None => format!("{} {more}", texts.running),
