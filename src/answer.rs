@@ -66,9 +66,8 @@ pub fn log_and_answer(proven: &Proven<'_>, outcome: &Outcome) -> Response {
         name: task.map_or(id.unwrap_or("panel"), |task| task.shown()),
         who: proven.granted.who().label,
         may_stop: task.is_some_and(|task| task.keeping.stop),
-        may_overlap: task.is_some_and(|task| {
-            task.keeping.overlap == Overlap::Parallel || !proven.config.server.keeps(task)
-        }),
+        may_overlap: task
+            .is_some_and(|task| task.keeping.overlap == Overlap::Parallel || !proven.config.server.keeps(task)),
         language: proven.language,
         now: now_ms(),
         wish: proven.wish,

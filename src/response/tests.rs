@@ -379,7 +379,10 @@ fn the_panel() {
     let started = Outcome::Started(run(State::Started));
     let page = shown(&about, &panel(tasks(None), 2, Some(("c", started))));
     assert!(page.contains("<bdi>The c</bdi></h2>\n<p class=\"state run answer\" role=\"status\">"), "{page}");
-    assert!(page.contains("2 more tasks have no room") && page.contains("<a href=\"\">Back to all tasks</a>"), "{page}");
+    assert!(
+        page.contains("2 more tasks have no room") && page.contains("<a href=\"\">Back to all tasks</a>"),
+        "{page}"
+    );
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\"3\">"), "its own address: {page}");
     let fault = Outcome::not_started("7b", "a secret reason");
     let page = shown(&about, &panel(tasks(None), 1, Some(("c", fault))));
@@ -400,12 +403,16 @@ fn a_task_that_runs_on_the_panel() {
     };
     let page = running(false, false);
     assert!(page.contains("<strong>Running</strong> for 1 min 10 s, usually 4 min"), "{page}");
-    let bar = "<progress value=\"70000\" max=\"240000\" aria-label=\"Running for 1 min 10 s of about 4 min\"></progress>";
+    let bar =
+        "<progress value=\"70000\" max=\"240000\" aria-label=\"Running for 1 min 10 s of about 4 min\"></progress>";
     assert!(page.contains(bar) && !page.contains("<button"), "{page}");
     let stop = "name=\"after\" value=\"01a2\"><button class=\"stop\" id=\"stop1\" aria-labelledby=\"stop1 name1\" \
                 name=\"stop\" value=\"t\">Stop</button></form>";
     assert!(running(true, false).contains(stop), "{}", running(true, false));
-    assert_eq!((running(true, true).matches("<button").count(), running(false, true).matches("<button").count()), (2, 1));
+    assert_eq!(
+        (running(true, true).matches("<button").count(), running(false, true).matches("<button").count()),
+        (2, 1)
+    );
     // Nobody knows how long.
     let first = shown(&about, &panel(vec![on_panel("t", "T", Some(run(State::Started)))], 0, None));
     assert!(first.contains("<progress aria-label=\"Running for 1 min 10 s\"></progress>"), "{first}");
@@ -467,7 +474,8 @@ fn states_are_told_apart_by_sign_word_and_colour() {
             for page in [shown(&about, &outcome), shown(&about, &on_panel)] {
                 assert!(page.starts_with(&format!("<!doctype html>\n<html lang=\"{lang}\">")), "{page}");
                 assert!(page.contains(&format!("<p class=\"state {kind}")), "{kind} in {page}");
-                let line = format!("<span class=\"sign\" aria-hidden=\"true\">{sign}</span><span><strong>{word}</strong>");
+                let line =
+                    format!("<span class=\"sign\" aria-hidden=\"true\">{sign}</span><span><strong>{word}</strong>");
                 assert!(page.contains(&line), "{line} in {page}");
                 assert_eq!(page.contains("refresh\""), looks_again, "{page}");
                 assert!(page.contains("&#60;b&#62;") && !page.contains("<b>"), "{page}");
@@ -532,7 +540,10 @@ fn times_and_durations_in_words() {
         assert!(form.is_empty() || word(view::Clock::Exact) == at(form), "{age}: {}", word(view::Clock::Exact));
     }
     // The clock was set back.
-    assert_eq!(viewer(STARTED - 1000, view::Clock::Relative).of_last(Some(&run(State::Interrupted))).more, at("at %H:%M"));
+    assert_eq!(
+        viewer(STARTED - 1000, view::Clock::Relative).of_last(Some(&run(State::Interrupted))).more,
+        at("at %H:%M")
+    );
 }
 
 #[test]
@@ -546,7 +557,8 @@ fn the_picture_of_the_last_runs() {
         short(State::Stopped, Some(1)),
         short(State::Started, None),
     ];
-    let with = |runs| Outcome::Last { run: Some(Run { past: Past { usual_ms: Some(14_000), runs }, ..run(State::Started) }) };
+    let with =
+        |runs| Outcome::Last { run: Some(Run { past: Past { usual_ms: Some(14_000), runs }, ..run(State::Started) }) };
     let page = page(&with(runs.clone()), Wish::Page, Method::Get);
     let caption = "Last 5 runs: 1 done, 2 failed, 1 stopped, 1 without a known end; usually 14 s";
     for part in [

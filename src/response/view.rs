@@ -140,8 +140,9 @@ impl Viewer<'_> {
         let when = self.when(run.ended.unwrap_or(run.started));
         let after = || run.duration_ms.map(|ms| with(texts.after, [&self.duration(ms)])).unwrap_or_default();
         let ended = || list([when.clone(), after()]);
-        let bad = |word: &'static str, more: &str| {
-            View { reference: Some(run.run.clone()), ..plain(Kind::Bad, "✗", word, more) }
+        let bad = |word: &'static str, more: &str| View {
+            reference: Some(run.run.clone()),
+            ..plain(Kind::Bad, "✗", word, more)
         };
         match run.state {
             State::Starting | State::Started => self.running(run),

@@ -136,7 +136,10 @@ fn the_button_starts_and_its_page_looks() {
     assert!(page.body().contains("http-equiv=\"refresh\" content=\"3; url=?ask\""), "{}", page.text());
     // The same form again, by a double tap, a reload or the back button.
     let again = press().send().body();
-    assert!(again.contains("Nothing was started a second time") && again.contains("content=\"3; url=?ask\""), "{again}");
+    assert!(
+        again.contains("Nothing was started a second time") && again.contains("content=\"3; url=?ask\""),
+        "{again}"
+    );
     // That address, and the one after a GET, show the run; neither starts another.
     awaited(&sandbox.path("effect"));
     for query in ["ask", "status"] {
@@ -299,7 +302,10 @@ fn a_page_has_the_picture_of_the_last_runs() {
     assert!(page.contains("id=\"runs\">Last 3 runs: 2 done, 1 failed; usually less than 1 s</figcaption>"), "{page}");
     assert_eq!((page.matches("<rect class=\"ok\"").count(), page.matches("<rect class=\"bad\"").count()), (2, 1));
     let german = ask("de-DE,de;q=0.9,en;q=0.8");
-    assert!(german.contains("<html lang=\"de\">") && german.contains("Letzte 3 Läufe: 2 fertig, 1 fehlgeschlagen"), "{german}");
+    assert!(
+        german.contains("<html lang=\"de\">") && german.contains("Letzte 3 Läufe: 2 fertig, 1 fehlgeschlagen"),
+        "{german}"
+    );
     assert!(german.contains("<button>Starten</button>"), "{german}");
 }
 
@@ -339,7 +345,11 @@ fn a_browser_that_asks_again_is_shown_its_run() {
     let browser = sandbox.get(&format!("/{MAGIC}/{TASK}")).accept(BROWSER);
     assert!(says(&browser.send().body(), "t", "Done"));
     let again = browser.send();
-    assert!(again.status() == "200 OK" && again.body().contains("Nothing was started a second time"), "{}", again.text());
+    assert!(
+        again.status() == "200 OK" && again.body().contains("Nothing was started a second time"),
+        "{}",
+        again.text()
+    );
     assert!(again.body().contains("http-equiv=\"refresh\" content=\"1; url=?status\""), "{}", again.text());
     assert!(sandbox.log().contains("INFO  shown again finished task="), "{}", sandbox.log());
     assert_eq!(sandbox.read("effect"), "started\n");

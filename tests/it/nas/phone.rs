@@ -148,7 +148,8 @@ impl Browser {
         let tap = [json!({"type": "pointerDown", "button": 0}), json!({"type": "pointerUp", "button": 0})];
         let mut steps = vec![json!({"type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": at})];
         steps.extend(tap.iter().cycle().take(4).cloned());
-        let finger = json!({"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": steps});
+        let finger =
+            json!({"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": steps});
         self.order("/actions", json!({"actions": [finger]}));
     }
 
@@ -180,7 +181,8 @@ impl Browser {
 }
 
 fn from_base64(text: &str) -> Vec<u8> {
-    let mut child = Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("base64");
+    let mut child =
+        Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("base64");
     let mut stdin = child.stdin.take().expect("stdin");
     let text = text.to_owned();
     let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
@@ -247,16 +249,23 @@ fn exactly_one_run_a_press_of_a_fresh_page() {
     let panel = panel(&server);
 
     browser.open(&panel);
-    assert_eq!((browser.title(), browser.page().matches("Never started").count(), count("effect")), ("Home NAS".into(), 5, 0));
+    assert_eq!(
+        (browser.title(), browser.page().matches("Never started").count(), count("effect")),
+        ("Home NAS".into(), 5, 0)
+    );
     browser.fits(390);
 
     // It starts, is seen to run and to end, without a hand.
     browser.press(&button("gate"));
     browser.sees("Running");
     assert_eq!(nas.effect_awaited("effect"), "gate\n");
-    until("the panel again, which looks by itself", || browser.page().contains("usually").then_some(()).or_else(|| {
-        (!browser.page().contains("Back to all tasks")).then_some(())
-    }));
+    until("the panel again, which looks by itself", || {
+        browser
+            .page()
+            .contains("usually")
+            .then_some(())
+            .or_else(|| (!browser.page().contains("Back to all tasks")).then_some(()))
+    });
     assert!(browser.page().contains("<progress"), "{}", browser.page());
     open_the_gate();
     browser.sees("Done");
@@ -274,7 +283,11 @@ fn exactly_one_run_a_press_of_a_fresh_page() {
     browser.sees("Done");
     until("the third start", || (count("effect") == 3).then_some(()));
     browser.press(&button("bad"));
-    assert!(browser.page().contains("sudo remotetask log") && browser.page().contains("exit code 3"), "{}", browser.page());
+    assert!(
+        browser.page().contains("sudo remotetask log") && browser.page().contains("exit code 3"),
+        "{}",
+        browser.page()
+    );
     assert_eq!(count("effect"), 4);
 
     // Stop, where the task has it.
@@ -356,7 +369,9 @@ fn long_every_width_in_both_colours() {
     for _ in 0..8 {
         post("gate");
         open_the_gate();
-        until("its end", || server.get(&format!("/{MAGIC}/{}?status", key("gate"))).body.contains("(finished").then_some(()));
+        until("its end", || {
+            server.get(&format!("/{MAGIC}/{}?status", key("gate"))).body.contains("(finished").then_some(())
+        });
     }
     ["check", "bad"].into_iter().for_each(post);
     // As if they had taken their time.
