@@ -28,7 +28,7 @@ pub fn last(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, state: &Path) 
 pub fn with_output(mut outcome: Outcome, task: &Task<'_>, server: &Server<'_>, state: &Path) -> Outcome {
     // 9j
     if let (true, Some(run)) = (task.keeping.output && server.keeps(task), outcome.run_mut()) {
-        run.output = Runs::of(state, &task.id).output(&run.run).map(|output| keep::last_lines(&output));
+        run.output = Runs::of(state, &task.id).output(&run.run).map(|output| keep::last_lines(&output).into());
     }
     outcome
 }
@@ -36,7 +36,7 @@ pub fn with_output(mut outcome: Outcome, task: &Task<'_>, server: &Server<'_>, s
 /// Adds what a page tells of the task's runs so far.
 pub fn with_past(mut outcome: Outcome, task: &Task<'_>, state: &Path) -> Outcome {
     if let Some(run) = outcome.run_mut() {
-        run.past = Past::of(Runs::of(state, &task.id).newest_first());
+        *run.past = Past::of(Runs::of(state, &task.id).newest_first());
     }
     outcome
 }

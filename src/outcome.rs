@@ -112,10 +112,10 @@ pub struct Run {
     /// Its end, in milliseconds since 1970.
     pub ended: Option<u64>,
     /// The last lines of its output, where the task has `output`.
-    pub output: Option<String>,
+    pub output: Option<Box<str>>,
     /// The task's runs so far, where a page asks.
     #[serde(default, skip_serializing_if = "Past::is_empty")]
-    pub past: Past,
+    pub past: Box<Past>,
 }
 
 /// A task's runs as a page tells of them.
@@ -166,7 +166,7 @@ impl From<&Record> for Run {
             signal: record.signal,
             ended: record.ended,
             output: None,
-            past: Past::default(),
+            past: Box::default(),
         }
     }
 }

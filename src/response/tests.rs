@@ -44,7 +44,7 @@ fn run(state: State) -> Run {
         signal: None,
         ended: None,
         output: None,
-        past: Past::default(),
+        past: Box::default(),
     }
 }
 
@@ -333,7 +333,7 @@ fn every_form_says_what_it_starts_after() {
 
 #[test]
 fn the_output_is_shown_where_there_is_one() {
-    let output = Some("a <b>\n\u{1b}[31mb\tc\n".to_owned());
+    let output = Some("a <b>\n\u{1b}[31mb\tc\n".into());
     let outcome = Outcome::Finished(Run { output, ..ended(State::Finished, Some(0), None) });
     let html = page(&outcome, Wish::Start, Method::Post);
     assert!(html.contains("<pre dir=\"auto\">\na &#60;b&#62;\n\u{1b}[31mb\tc\n</pre>"), "{html}");
@@ -395,7 +395,7 @@ fn the_panel() {
 #[test]
 fn a_task_that_runs_on_the_panel() {
     let about = about(Wish::Page, Method::Get);
-    let past = Past { usual_ms: Some(240_000), runs: Vec::new() };
+    let past = Box::new(Past { usual_ms: Some(240_000), runs: Vec::new() });
     let running = |may_stop, may_overlap| {
         let run = Run { past: past.clone(), ..run(State::Started) };
         let task = PanelTask { may_stop, may_overlap, ..on_panel("t", "T", Some(run)) };
@@ -557,8 +557,9 @@ fn the_picture_of_the_last_runs() {
         short(State::Stopped, Some(1)),
         short(State::Started, None),
     ];
-    let with =
-        |runs| Outcome::Last { run: Some(Run { past: Past { usual_ms: Some(14_000), runs }, ..run(State::Started) }) };
+    let with = |runs| Outcome::Last {
+        run: Some(Run { past: Box::new(Past { usual_ms: Some(14_000), runs }), ..run(State::Started) }),
+    };
     let page = page(&with(runs.clone()), Wish::Page, Method::Get);
     let caption = "Last 5 runs: 1 done, 2 failed, 1 stopped, 1 without a known end; usually 14 s";
     for part in [

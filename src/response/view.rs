@@ -117,7 +117,8 @@ impl Viewer<'_> {
         if let Some(reference) = reference {
             view.reference = Some(reference.to_owned());
         }
-        view.output = outcome.run().and_then(|run| run.output.clone()).filter(|output| !output.is_empty());
+        view.output =
+            outcome.run().and_then(|run| run.output.as_deref()).filter(|output| !output.is_empty()).map(str::to_owned);
         view
     }
 
