@@ -19,7 +19,8 @@ pub fn language(accept: &[u8]) -> Language {
         let range = String::from_utf8_lossy(range).to_ascii_lowercase();
         let mut parts = range.split(';').map(str::trim);
         let tag = parts.next().and_then(|tag| tag.split('-').next()).unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, weight);
+        let weight = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim() == "q");
+        let weight = weight.map_or(1.0, |(_, value)| self::weight(value));
         if let (Some(language), true) = (known(tag), weight > best.0) {
             best = (weight, language);
         }
@@ -54,7 +55,7 @@ mod tests {
             ("de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7", true),
             ("en-US,en;q=0.9,de;q=0.8", false),
             ("en;q=0.5, de;q=0.9", true),
-            ("en ; q=0.5 , de ; q = 0.9", false),
+            ("en ; q=0.5 , de ; q = 0.9", true),
             ("fr,de;q=0.1", true),
             ("fr,de;q=0.1,*;q=0.5", false),
             ("fr", false),
