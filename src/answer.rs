@@ -4,12 +4,12 @@ use std::fmt::{self, Display};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::{Config, Glanced};
+use crate::config::{Config, Glanced, Overlap};
 use crate::judge::{Granted, Who};
 use crate::log::{Caller, Whose};
 use crate::outcome::{Outcome, Run};
-use crate::record::State;
-use crate::request::{Form, Request, Wish};
+use crate::record::{now_ms, State};
+use crate::request::{Form, Language, Request, Wish};
 use crate::response::{state, About, Response};
 use crate::text::Quoted;
 
@@ -27,10 +27,12 @@ pub struct Proven<'r> {
     pub granted: &'r Granted<'r, Glanced>,
     /// The request.
     pub request: &'r Request,
-    /// Its wish; on the panel it starts the chosen task, or shows the panel.
+    /// Its wish; on the panel it starts or stops the chosen task, or shows the panel.
     pub wish: Wish,
     /// The id of the task that was chosen on the panel.
     pub chosen: Option<&'r str>,
+    /// The language of a page.
+    pub language: Language,
     /// When it came.
     pub begun: Instant,
 }
@@ -62,7 +64,12 @@ pub fn log_and_answer(proven: &Proven<'_>, outcome: &Outcome) -> Response {
     let about = About {
         title: proven.config.server.title.as_deref(),
         name: task.map_or(id.unwrap_or("panel"), |task| task.shown()),
+        who: proven.granted.who().label,
         may_stop: task.is_some_and(|task| task.keeping.stop),
+        may_overlap: task
+            .is_some_and(|task| task.keeping.overlap == Overlap::Parallel || !proven.config.server.keeps(task)),
+        language: proven.language,
+        now: now_ms(),
         wish: proven.wish,
         method: proven.request.method,
         reference: reference.as_deref(),

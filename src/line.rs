@@ -1,7 +1,7 @@
 //! The line between the halves: one JSON object in, one out.
 //!
 //! In: `{"v":1,"do":"start","magickey":"…","identifier":"…","task":"7","after":"19ac…","from":"192.168.1.7","browser":false}`,
-//! at most 4 KiB; `task`, `after` and `from` only where there is one. Out: `{"v":1,…}`, at most 64 KiB; without a proven pair always [`REFUSED`].
+//! at most 4 KiB; `task`, `after`, `from` and `page` only where there is one. Out: `{"v":1,…}`, at most 64 KiB; without a proven pair always [`REFUSED`].
 
 use std::net::IpAddr;
 
@@ -45,6 +45,9 @@ pub struct Ask {
     pub from: Option<IpAddr>,
     /// Whether a browser's GET asks: shortly after a start it is shown that run.
     pub browser: bool,
+    /// True where a page is made of the answer, which tells of earlier runs as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub page: bool,
 }
 
 /// The order.
@@ -65,7 +68,7 @@ impl Ask {
     /// The question for a permitted request; there is no other way to one.
     pub fn new<S>(granted: &Granted<'_, S>, what: Do, from: Option<IpAddr>, browser: bool) -> Ask {
         let (magickey, identifier) = granted.credentials().text();
-        Ask { v: VERSION, what, magickey, identifier, task: None, after: None, from, browser }
+        Ask { v: VERSION, what, magickey, identifier, task: None, after: None, from, browser, page: false }
     }
 
     /// One line, the newline included.

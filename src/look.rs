@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::{Server, Starts, Task};
+use crate::config::{Overlap, Server, Starts, Task};
 use crate::judge::{PanelPermit, Permit};
 use crate::keep;
 use crate::line::REPLY_MAX;
-use crate::outcome::{Outcome, Panel, PanelTask, Run};
-use crate::record::Runs;
+use crate::outcome::{Outcome, Panel, PanelTask, Past, Run};
+use crate::record::{Runs, State};
 use crate::start::dsm_end;
 use crate::text::cut;
 
@@ -28,9 +28,26 @@ pub fn last(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, state: &Path) 
 pub fn with_output(mut outcome: Outcome, task: &Task<'_>, server: &Server<'_>, state: &Path) -> Outcome {
     // 9j
     if let (true, Some(run)) = (task.keeping.output && server.keeps(task), outcome.run_mut()) {
-        run.output = Runs::of(state, &task.id).output(&run.run).map(|output| keep::last_lines(&output));
+        run.output = Runs::of(state, &task.id).output(&run.run).map(|output| keep::last_lines(&output).into());
     }
     outcome
+}
+
+/// Adds what a page tells of the task's runs so far.
+pub fn with_past(mut outcome: Outcome, task: &Task<'_>, state: &Path) -> Outcome {
+    if let Some(run) = outcome.run_mut() {
+        *run.past = Past::of(Runs::of(state, &task.id).newest_first());
+    }
+    outcome
+}
+
+/// Returns the outcome of the task that was chosen on the panel, with what its page shows beside.
+pub fn chosen(outcome: Outcome, task: &Task<'_>, server: &Server<'_>, state: &Path) -> (String, Outcome) {
+    let mut outcome = with_output(outcome, task, server, state);
+    if let Some(run) = outcome.run_mut() {
+        add_usual(run, task, state);
+    }
+    (task.id.to_string(), outcome)
 }
 
 /// Returns every task that this caller may start, with its last run, and the outcome of the chosen one.
@@ -58,7 +75,25 @@ pub fn panel(
 
 fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> PanelTask {
     let name = String::from_utf8_lossy(cut(task.shown().as_bytes())).into_owned();
-    PanelTask { id: task.id.to_string(), name, run: last_run(task, server, state, time) }
+    let mut run = last_run(task, server, state, time);
+    if let Some(run) = &mut run {
+        add_usual(run, task, state);
+    }
+    let kept = server.keeps(task);
+    PanelTask {
+        id: task.id.to_string(),
+        name,
+        run,
+        may_stop: kept && task.keeping.stop,
+        may_overlap: !kept || task.keeping.overlap == Overlap::Parallel,
+    }
+}
+
+/// Adds the usual duration to what runs, for its bar on the panel; pictures have no room there.
+fn add_usual(run: &mut Run, task: &Task<'_>, state: &Path) {
+    if matches!(run.state, State::Starting | State::Started) {
+        run.past.usual_ms = Past::of(Runs::of(state, &task.id).newest_first()).usual_ms;
+    }
 }
 
 fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> Option<Run> {

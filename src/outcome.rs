@@ -90,6 +90,12 @@ pub struct PanelTask {
     pub name: String,
     /// Its last run.
     pub run: Option<Run>,
+    /// True if its callers may stop it.
+    #[serde(default)]
+    pub may_stop: bool,
+    /// True where a run does not stand against another start.
+    #[serde(default)]
+    pub may_overlap: bool,
 }
 
 /// What a caller may know of a run.
@@ -110,7 +116,47 @@ pub struct Run {
     /// Its end, in milliseconds since 1970.
     pub ended: Option<u64>,
     /// The last lines of its output, where the task has `output`.
-    pub output: Option<String>,
+    pub output: Option<Box<str>>,
+    /// The task's runs so far, where a page asks.
+    #[serde(default, skip_serializing_if = "Past::is_empty")]
+    pub past: Box<Past>,
+}
+
+/// A task's runs as a page tells of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// The median duration of those that ended well, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_ms: Option<u64>,
+    /// Those that are recorded, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Short>,
+}
+
+/// A run, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Short {
+    /// How far it has come.
+    pub state: State,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<u64>,
+}
+
+impl Past {
+    /// The past that these records, the newest first, tell of.
+    pub fn of(records: impl Iterator<Item = Record>) -> Past {
+        let short = |record: Record| Short { state: record.state, duration_ms: record.duration_ms };
+        let mut runs: Vec<Short> = records.map(short).collect();
+        runs.reverse();
+        let well = runs.iter().filter(|run| run.state == State::Finished);
+        let mut durations: Vec<u64> = well.filter_map(|run| run.duration_ms).collect();
+        durations.sort_unstable();
+        Past { usual_ms: durations.get(durations.len() / 2).copied(), runs }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Past::default()
+    }
 }
 
 impl From<&Record> for Run {
@@ -124,6 +170,7 @@ impl From<&Record> for Run {
             signal: record.signal,
             ended: record.ended,
             output: None,
+            past: Box::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use remotetask::judge::judge;
 use remotetask::line::{Ask, Do, Reply, ASK_MAX};
 use remotetask::log::{log_more, open_at, Caller};
 use remotetask::outcome::Outcome;
-use remotetask::request::{Body, Details, Request, Wish};
+use remotetask::request::{Body, Details, Form, Request, Wish};
 use remotetask::response::Response;
 
 fn main() {
@@ -67,10 +67,12 @@ fn answer(folder: Option<&Path>) -> Response {
     let chosen = details.chosen().filter(|_| granted.one().is_none());
     let wish = match (granted.one(), chosen) {
         (Some(task), _) => details.wish(task.get),
-        (None, Some(_)) => Wish::Start,
+        (None, Some((wish, _))) => wish,
         (None, None) => Wish::Page,
     };
-    let proven = Proven { config: &config, granted: &granted, request: &request, wish, chosen, begun };
+    let chosen = chosen.map(|(_, id)| id);
+    let language = details.language;
+    let proven = Proven { config: &config, granted: &granted, request: &request, wish, chosen, language, begun };
     let asked = panic::catch_unwind(|| ask(&proven, &details, folder));
     let reply = asked.unwrap_or_else(|_| Reply::Outcome(Outcome::Unknown { reason: "a fault of our own".into() }));
     match reply {
@@ -113,14 +115,15 @@ fn ask(proven: &Proven<'_>, details: &Details, folder: &Path) -> Reply {
 fn question(proven: &Proven<'_>, details: &Details) -> Ask {
     let what = match (proven.wish, proven.granted.one()) {
         (Wish::Start, _) => Do::Start,
-        (_, None) => Do::Panel,
         (Wish::Stop, _) => Do::Stop,
+        (_, None) => Do::Panel,
         (Wish::Status | Wish::Page, _) => Do::Look,
     };
     let new = |what| Ask::new(proven.granted, what, proven.request.from, details.browser);
     let mut question = new(what);
     question.after.clone_from(&details.form.after);
     question.task = proven.chosen.map(str::to_owned);
+    question.page = proven.granted.one().is_some() && (proven.request.form == Form::Html || proven.wish == Wish::Page);
     // A task whose id makes the line too long is none.
     match question.to_line().len() > ASK_MAX && question.task.is_some() {
         true => new(Do::Panel),

@@ -66,16 +66,23 @@ fn steps() -> Result<Outcome, Stop> {
                 Do::Stop => stop::stop(&permit, &config.server, &home, &state),
                 Do::Look | Do::Panel => look::last(&permit, &config.server, &state),
             };
-            look::with_output(outcome, permit.task(), &config.server, &state)
+            let outcome = look::with_output(outcome, permit.task(), &config.server, &state);
+            match ask.page {
+                true => look::with_past(outcome, permit.task(), &state),
+                false => outcome,
+            }
         }
         Granted::Panel(panel) => {
             panel.permits().for_each(|permit| keep::settle(&home, &config.server, permit.task(), &state)); // 9i
             let permit = match (ask.what, &ask.task) {
-                (Do::Start, Some(id)) => panel.permits().find(|permit| permit.task().id == *id),
+                (Do::Start | Do::Stop, Some(id)) => panel.permits().find(|permit| permit.task().id == *id),
                 _ => None,
             };
-            let outcome = |permit| start(&permit, &ask, &config.server, &home, &state);
-            let chosen = permit.map(|permit| (permit.task().id.to_string(), outcome(permit)));
+            let outcome = |permit: &Permit<'_>| match ask.what {
+                Do::Stop => stop::stop(permit, &config.server, &home, &state),
+                _ => start(permit, &ask, &config.server, &home, &state),
+            };
+            let chosen = permit.map(|permit| look::chosen(outcome(&permit), permit.task(), &config.server, &state));
             look::panel(&panel, chosen, &config.server, &state)
         }
     })

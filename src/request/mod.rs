@@ -3,6 +3,7 @@
 
 mod body;
 mod caller;
+mod language;
 mod previewers;
 mod wish;
 
@@ -12,6 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::credentials::{Credentials, Flaw};
 pub use body::{Body, BODY_MAX, BODY_TIME, FORM_MAX};
+pub use language::Language;
 pub use wish::{word, Details, Fields, Wish, Word};
 
 /// The part of a request that everybody is judged by. [`Details`] has the rest, which is read once the keys are proven.

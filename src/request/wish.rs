@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
+use super::language::{language, Language};
 use super::previewers::is_previewer;
 use super::{Body, Method};
 use crate::config::Get;
@@ -42,6 +43,8 @@ pub struct Details {
     unasked: bool,
     /// True for a person's browser.
     pub browser: bool,
+    /// The language of a page.
+    pub language: Language,
     /// The fields of its form.
     pub form: Fields,
 }
@@ -53,6 +56,8 @@ pub struct Fields {
     pub after: Option<String>,
     /// The id of the task that was chosen on the panel.
     pub task: Option<String>,
+    /// The id of the task that the panel is to stop.
+    pub stop: Option<String>,
 }
 
 impl Details {
@@ -64,6 +69,7 @@ impl Details {
             method,
             unasked: unasked(bytes),
             browser: method == Method::Get && browser(bytes),
+            language: language(&bytes("HTTP_ACCEPT_LANGUAGE")),
             form: if method == Method::Post { Fields::of(&body.form) } else { Fields::default() },
         }
     }
@@ -73,10 +79,14 @@ impl Details {
         decide(self.word, self.method, self.unasked, self.form.after.is_some(), get)
     }
 
-    /// The id of the task that the panel is to start, where somebody plainly chose one there.
-    pub fn chosen(&self) -> Option<&str> {
+    /// The id of the task that the panel is to stop or to start, where somebody plainly chose one there. Of both the one
+    /// counts that does less.
+    pub fn chosen(&self) -> Option<(Wish, &str)> {
         match self.wish(Get::Confirm) {
-            Wish::Start => self.form.task.as_deref(),
+            Wish::Start => {
+                let stop = self.form.stop.as_deref().map(|id| (Wish::Stop, id));
+                stop.or(self.form.task.as_deref().map(|id| (Wish::Start, id)))
+            }
             _ => None,
         }
     }
@@ -130,6 +140,7 @@ impl Fields {
             match &*name {
                 "after" => fields.after = value(),
                 "task" => fields.task = value(),
+                "stop" => fields.stop = value(),
                 _ => {}
             }
         }
@@ -290,6 +301,7 @@ mod tests {
         let fields = |after: Option<&str>, task: Option<&str>| Fields {
             after: after.map(str::to_owned),
             task: task.map(str::to_owned),
+            stop: None,
         };
         for (form, expected) in [
             (&b"after=19ac&task=7"[..], fields(Some("19ac"), Some("7"))),
@@ -314,9 +326,13 @@ mod tests {
     #[test]
     fn the_panel_starts_what_a_form_plainly_chose() {
         let chosen = |variables: &[(&str, &str)], method, form: &[u8]| {
-            details(variables, method, form).chosen().map(str::to_owned)
+            details(variables, method, form).chosen().map(|(wish, id)| (wish, id.to_owned()))
         };
-        assert_eq!(chosen(&[], Method::Post, b"task=7").as_deref(), Some("7"));
+        assert_eq!(chosen(&[], Method::Post, b"task=7"), Some((Wish::Start, "7".into())));
+        assert_eq!(chosen(&[], Method::Post, b"stop=7"), Some((Wish::Stop, "7".into())));
+        assert_eq!(chosen(&[], Method::Post, b"task=8&stop=7"), Some((Wish::Stop, "7".into())));
+        assert_eq!(chosen(&[], Method::Get, b"stop=7"), None);
+        assert_eq!(chosen(&[("HTTP_SEC_FETCH_SITE", "cross-site")], Method::Post, b"stop=7"), None);
         assert_eq!(chosen(&[], Method::Post, b"after=0"), None);
         assert_eq!(chosen(&[], Method::Get, b"task=7"), None);
         assert_eq!(chosen(&[("QUERY_STRING", "status")], Method::Post, b"task=7"), None);

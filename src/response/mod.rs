@@ -1,7 +1,10 @@
 //! The answer as one value, and the bytes of it: one CGI response (RFC 3875, section 6), written once.
 
+mod history;
 mod page;
 mod text;
+mod texts;
+mod view;
 mod words;
 
 use std::fmt::Write as _;
@@ -9,7 +12,7 @@ use std::path::Path;
 
 use crate::files::{Regular, START_PAGE_MAX};
 use crate::outcome::Outcome;
-use crate::request::{Form, Method, Wish};
+use crate::request::{Form, Language, Method, Wish};
 use crate::streams;
 use crate::trust::is_own;
 pub use words::{headline, state, summary};
@@ -32,8 +35,16 @@ pub struct About<'a> {
     pub title: Option<&'a str>,
     /// The task, as a caller is shown it.
     pub name: &'a str,
+    /// The caller, where the owner gave the magic key a label.
+    pub who: Option<&'a str>,
     /// True if its callers may stop it.
     pub may_stop: bool,
+    /// True where a run does not stand against another start.
+    pub may_overlap: bool,
+    /// The language of a page.
+    pub language: Language,
+    /// The time, in milliseconds since 1970.
+    pub now: u64,
     /// The request's wish.
     pub wish: Wish,
     /// The request's method.

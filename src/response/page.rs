@@ -1,21 +1,18 @@
-//! The pages for people: a task's, and the panel.
+//! The pages for people: a task's, and the panel. The templates are in `templates/`, compiled, and escape what they are given.
 //!
 //! A page's buttons are forms that carry the name of the newest run it shows (`after`), so that each starts at most once.
 //! A page refreshes itself by addresses alone at which nothing starts: `?status`, `?ask`, and the panel's own.
 
-use std::fmt::Write as _;
+use askama::Template;
 
-use super::words::{detail, headline, is_running, last};
+use super::history::{history, History};
+use super::texts::{with, Texts};
+use super::view::{may_start, start_label, Clock, View, Viewer};
+use super::words::{is_running, time};
 use super::About;
 use crate::line::NEVER;
 use crate::outcome::{Outcome, Panel, PanelTask, Run};
 use crate::request::{Method, Wish};
-use crate::text::{self, Html};
-
-/// The task's page.
-pub const TASK_PAGE: &str = include_str!("../pages/answer.html");
-/// The panel.
-pub const PANEL_PAGE: &str = include_str!("../pages/panel.html");
 
 /// The delay before a page moves on from the address that started something, in seconds: at 2 browsers keep that address
 /// in their history, and Back starts it again.
@@ -23,80 +20,124 @@ const MOVES_ON: u32 = 1;
 /// The delay before a page looks again, in seconds.
 const LOOKS_AGAIN: u32 = 3;
 
-/// The page of a task: what became of the request, and its buttons.
-pub fn task(about: &About<'_>, outcome: &Outcome) -> Vec<u8> {
-    let (heading, detail) = match outcome {
-        Outcome::Last { run } if about.is_asked() => (
-            format!("Start {}?", about.name),
-            match run {
-                Some(run) => format!("Last run: {}.", last(Some(run))),
-                None => "It has not been started yet.".to_owned(),
-            },
-        ),
-        outcome => (format!("{}: {}", headline(outcome).1, about.name), detail(outcome, about.reference)),
-    };
-    let output = outcome.run().and_then(|run| run.output.as_deref());
-    fill(TASK_PAGE, |place, page| match place {
-        "title" => title(page, &heading, about.title),
-        "nas" => nas(page, about.title),
-        "heading" => write!(page, "{}", Html(&heading)),
-        "refresh" => match refresh(about, outcome) {
-            Some((delay, url)) => refresh_to(page, delay, Some(url)),
-            None => Ok(()),
-        },
-        "detail" => write!(page, "{}", Html(&detail)),
-        "output" => pre(page, output),
-        "buttons" => buttons(page, about, outcome),
-        _ => Ok(()),
-    })
+#[derive(Template)]
+#[template(path = "task.html")]
+struct TaskPage<'a> {
+    texts: &'a Texts,
+    refresh: Option<String>,
+    nas: Option<&'a str>,
+    who: Option<&'a str>,
+    as_of: String,
+    name: &'a str,
+    /// True where it tells what became of a request.
+    answer: bool,
+    view: View,
+    history: Option<History>,
+    after: Option<&'a str>,
+    start: Option<&'static str>,
+    stop: bool,
 }
 
-/// The panel: what became of the chosen task, and a button for each.
+#[derive(Template)]
+#[template(path = "panel.html")]
+struct PanelPage<'a> {
+    texts: &'a Texts,
+    refresh: Option<String>,
+    who: Option<&'a str>,
+    as_of: String,
+    title: &'a str,
+    chosen: Option<(&'a str, View)>,
+    cards: Vec<Card<'a>>,
+    rest: Option<String>,
+}
+
+/// A task on the panel.
+struct Card<'a> {
+    id: &'a str,
+    name: &'a str,
+    view: View,
+    after: &'a str,
+    start: bool,
+    stop: bool,
+}
+
+/// The page of a task: what became of the request, the picture of its runs, and its buttons.
+pub fn task(about: &About<'_>, outcome: &Outcome) -> Vec<u8> {
+    let texts = &Texts::of(about.language);
+    let viewer = Viewer { texts, now: about.now, clock: Clock::Exact };
+    let answer = !matches!(outcome, Outcome::Last { .. });
+    let view = viewer.outcome(outcome, about.reference);
+    let run = outcome.run();
+    // Without a known run a form could not say what it starts after: there is the link alone, which looks for it.
+    let never = matches!(outcome, Outcome::Last { run: None } | Outcome::NotStopped { run: None, .. });
+    let after = run.map(|run| &*run.run).or(never.then_some(NEVER));
+    let page = TaskPage {
+        texts,
+        refresh: refresh(about, outcome).map(|(delay, url)| format!("{delay}; url={url}")),
+        nas: about.title,
+        who: about.who,
+        as_of: as_of(about, texts),
+        name: about.name,
+        answer,
+        history: run.and_then(|run| history(&run.past, &viewer)),
+        after,
+        start: may_start(run, about.may_overlap).then(|| start_label(texts, &view, answer && !never)),
+        stop: about.may_stop && run.is_some_and(is_running),
+        view,
+    };
+    page.render().unwrap_or_default().into_bytes()
+}
+
+/// The panel: what became of the chosen task, and a card with the buttons of each.
 pub fn panel(about: &About<'_>, panel: &Panel) -> Vec<u8> {
-    let heading = about.title.unwrap_or("Tasks");
+    let texts = &Texts::of(about.language);
+    let exact = Viewer { texts, now: about.now, clock: Clock::Exact };
+    let viewer = Viewer { texts, now: about.now, clock: Clock::Relative };
     let chosen = panel.chosen.as_ref().map(|(id, outcome)| (name_of(panel, id), &**outcome));
     let runs = panel.tasks.iter().filter_map(|task| task.run.as_ref());
     let running = runs.chain(chosen.as_ref().and_then(|(_, outcome)| outcome.run())).any(is_running);
-    fill(PANEL_PAGE, |place, page| match place {
-        "heading" => write!(page, "{}", Html(heading)),
+    let page = PanelPage {
+        texts,
         // Without an address: the panel's own, where nothing starts by a GET.
-        "refresh" if running => refresh_to(page, LOOKS_AGAIN, None),
-        "result" => match &chosen {
-            Some((name, outcome)) => result(page, name, outcome, about.reference),
-            None => Ok(()),
+        refresh: running.then(|| LOOKS_AGAIN.to_string()),
+        who: about.who,
+        as_of: as_of(about, texts),
+        title: about.title.unwrap_or(texts.tasks),
+        chosen: chosen.map(|(name, outcome)| (name, exact.outcome(outcome, about.reference))),
+        cards: panel.tasks.iter().map(|task| card(task, &viewer)).collect(),
+        rest: match (panel.more, panel.tasks.is_empty()) {
+            (0, true) => Some(texts.no_task.to_owned()),
+            (0, false) => None,
+            (1, _) => Some(texts.one_more.to_owned()),
+            (more, _) => Some(with(texts.more, [&more.to_string()])),
         },
-        "tasks" => panel.tasks.iter().try_for_each(|task| row(page, task)),
-        "more" if panel.tasks.is_empty() && panel.more == 0 => {
-            page.write_str("<p>This key may start no task at present.</p>\n")
-        }
-        "more" if panel.more > 0 => writeln!(
-            page,
-            "<p>{} more {} no room on this page.</p>",
-            panel.more,
-            if panel.more == 1 { "task has" } else { "tasks have" }
-        ),
-        _ => Ok(()),
-    })
+    };
+    page.render().unwrap_or_default().into_bytes()
 }
 
 fn name_of<'p>(panel: &'p Panel, id: &'p str) -> &'p str {
     panel.tasks.iter().find(|task| task.id == id).map_or(id, |task| &task.name)
 }
 
-fn result(page: &mut String, name: &str, outcome: &Outcome, reference: Option<&str>) -> std::fmt::Result {
-    write!(page, "<section>\n<h2>{}: {}</h2>\n", headline(outcome).1, Html(name))?;
-    match detail(outcome, reference) {
-        detail if detail.is_empty() => {}
-        detail => writeln!(page, "<p>{}</p>", Html(&detail))?,
+fn card<'p>(task: &'p PanelTask, viewer: &Viewer<'_>) -> Card<'p> {
+    let run = task.run.as_ref();
+    Card {
+        id: &task.id,
+        name: &task.name,
+        view: viewer.of_last(run),
+        after: after(run),
+        start: may_start(run, task.may_overlap),
+        stop: task.may_stop && run.is_some_and(is_running),
     }
-    pre(page, outcome.run().and_then(|run| run.output.as_deref()))?;
-    page.write_str("</section>\n")
 }
 
-fn row(page: &mut String, task: &PanelTask) -> std::fmt::Result {
-    write!(page, "<li><form method=\"post\">{}", After(task.run.as_ref()))?;
-    write!(page, "<button name=\"task\" value=\"{}\">{}</button></form>", Html(&task.id), Html(&task.name))?;
-    writeln!(page, "<p>{}</p></li>", Html(&last(task.run.as_ref())))
+/// The name of the newest run that a page shows.
+fn after(run: Option<&Run>) -> &str {
+    run.map_or(NEVER, |run| &*run.run)
+}
+
+fn as_of(about: &About<'_>, texts: &Texts) -> String {
+    time(about.now).map_or_else(String::new, |time| time.format(texts.as_of).to_string())
 }
 
 /// The address that the page asks for by itself, and when.
@@ -117,67 +158,4 @@ fn refresh(about: &About<'_>, outcome: &Outcome) -> Option<(u32, &'static str)> 
         _ if by_get && about.wish != Wish::Page => Some((LOOKS_AGAIN, "?status")),
         _ => Some((LOOKS_AGAIN, "?ask")),
     }
-}
-
-/// A button that starts the task, and one that stops it while it runs and may be stopped. Without a known run there is a
-/// link that looks for it: a form could not say what it starts after.
-fn buttons(page: &mut String, about: &About<'_>, outcome: &Outcome) -> std::fmt::Result {
-    let run = match (outcome, outcome.run()) {
-        (Outcome::Last { run: None } | Outcome::NotStopped { run: None, .. }, _) => None,
-        (_, None) => return page.write_str("<p><a href=\"?ask\">Look again</a></p>\n"),
-        (_, run) => run,
-    };
-    form(page, "?ask", run, "Start it")?;
-    match run.is_some_and(is_running) && about.may_stop {
-        true => form(page, "?stop", run, "Stop it"),
-        false => Ok(()),
-    }
-}
-
-fn form(page: &mut String, action: &str, run: Option<&Run>, label: &str) -> std::fmt::Result {
-    writeln!(page, "<form method=\"post\" action=\"{action}\">{}<button>{label}</button></form>", After(run))
-}
-
-/// The hidden field that names the newest run.
-struct After<'a>(Option<&'a Run>);
-
-impl std::fmt::Display for After<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let run = self.0.map_or(NEVER, |run| &*run.run);
-        write!(f, "<input type=\"hidden\" name=\"after\" value=\"{}\">", Html(run))
-    }
-}
-
-fn title(page: &mut String, heading: &str, nas: Option<&str>) -> std::fmt::Result {
-    match nas {
-        Some(nas) => write!(page, "{} – {}", Html(heading), Html(nas)),
-        None => write!(page, "{}", Html(heading)),
-    }
-}
-
-fn nas(page: &mut String, nas: Option<&str>) -> std::fmt::Result {
-    nas.map_or(Ok(()), |nas| writeln!(page, "<p>{}</p>", Html(nas)))
-}
-
-fn pre(page: &mut String, output: Option<&str>) -> std::fmt::Result {
-    match output {
-        // A line break right behind the tag is none of the text's.
-        Some(output) if !output.is_empty() => writeln!(page, "<pre>\n{}</pre>", Html(output)),
-        _ => Ok(()),
-    }
-}
-
-fn refresh_to(page: &mut String, delay: u32, url: Option<&str>) -> std::fmt::Result {
-    let url = url.map_or_else(String::new, |url| format!("; url={url}"));
-    writeln!(page, "<meta http-equiv=\"refresh\" content=\"{delay}{url}\">")
-}
-
-/// Fills each `{place}` of a template; what stands in braces and is no place is a style's.
-fn fill(template: &str, mut at: impl FnMut(&str, &mut String) -> std::fmt::Result) -> Vec<u8> {
-    let value = |place: &str, _: &str| {
-        let mut value = String::new();
-        let is_place = place.bytes().all(|b| b.is_ascii_lowercase());
-        is_place.then(|| at(place, &mut value)).and_then(Result::ok).map(|()| value)
-    };
-    text::fill(template, ['{', '}'], value).into_bytes()
 }

@@ -1,12 +1,26 @@
-use super::page::{PANEL_PAGE, TASK_PAGE};
 use super::words::local;
 use super::*;
 use crate::line::NEVER;
-use crate::outcome::{Panel, PanelTask, Run};
+use crate::outcome::{Panel, PanelTask, Past, Run, Short};
 use crate::record::State;
 
+/// A run's start, and 70 s later.
+const STARTED: u64 = 1_795_501_411_063;
+const NOW: u64 = STARTED + 70_000;
+
 fn about(wish: Wish, method: Method) -> About<'static> {
-    About { title: None, name: "N", may_stop: false, wish, method, reference: Some("R") }
+    About {
+        title: None,
+        name: "N",
+        who: None,
+        may_stop: false,
+        may_overlap: false,
+        language: Language::English,
+        now: NOW,
+        wish,
+        method,
+        reference: Some("R"),
+    }
 }
 
 /// The page of the task `N`.
@@ -23,13 +37,14 @@ fn shown(about: &About<'_>, outcome: &Outcome) -> String {
 fn run(state: State) -> Run {
     Run {
         run: "01a2".into(),
-        started: 1_795_501_411_063,
+        started: STARTED,
         state,
         duration_ms: None,
         exit: None,
         signal: None,
         ended: None,
         output: None,
+        past: Box::default(),
     }
 }
 
@@ -41,7 +56,7 @@ fn ended(state: State, exit: Option<i32>, signal: Option<i32>) -> Run {
 #[test]
 fn the_table_of_answers() {
     let reason = || "a secret reason".to_owned();
-    let since = local(1_795_501_411_063);
+    let since = local(STARTED);
     for (outcome, status, line, word) in [
         (Outcome::Started(run(State::Started)), "202 Accepted", "Task started: N".to_owned(), "started"),
         (Outcome::Started(run(State::Handed)), "202 Accepted", "Task started: N (handed to DSM)".into(), "started"),
@@ -168,8 +183,7 @@ fn the_table_of_answers() {
         let page = Response::outcome(&about, &outcome, Form::Html);
         let page_body = String::from_utf8_lossy(&page.body).into_owned();
         assert_eq!(page.status, "200 OK");
-        let title = line.split(" (").next().unwrap_or_default();
-        assert!(page_body.contains(&format!("<h1>{title}</h1>")), "{page_body}");
+        assert!(page_body.contains("<title>N</title>") && page_body.contains("<h1><bdi>N</bdi></h1>"), "{page_body}");
         let json = Response::outcome(&about, &outcome, Form::Json);
         let body: serde_json::Value = serde_json::from_slice(&json.body).unwrap_or_default();
         assert_eq!((json.status, body["state"].as_str()), (status, Some(word)));
@@ -287,105 +301,317 @@ fn pages_move_on_or_look_again() {
     }
 }
 
+/// A task that may not overlap has no button to start it while it runs.
 #[test]
 fn every_form_says_what_it_starts_after() {
-    let form = |action: &str, after: &str, label: &str| {
+    let form = |action: &str, after: &str, class: &str| {
         format!(
             "<form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"after\" value=\"{after}\">\
-             <button>{label}</button></form>"
+             <button{class}>"
         )
     };
-    let start = form("?ask", "01a2", "Start it");
-    let stop = form("?stop", "01a2", "Stop it");
+    let stop = form("?stop", "01a2", " class=\"stop\"");
     for outcome in outcomes() {
         for (wish, method) in REQUESTS {
-            let may_stop = About { may_stop: true, ..about(wish, method) };
-            let (page, of_one_to_stop) = (page(&outcome, wish, method), shown(&may_stop, &outcome));
+            let may = About { may_stop: true, may_overlap: true, ..about(wish, method) };
+            let (page, of_one_that_may) = (page(&outcome, wish, method), shown(&may, &outcome));
             let never = matches!(outcome, Outcome::Last { run: None } | Outcome::NotStopped { run: None, .. });
-            let (forms, of_this) = match outcome.run() {
-                Some(_) => (1, &start),
-                None if never => (1, &form("?ask", NEVER, "Start it")),
-                None => (0, &String::from("<a href=\"?ask\">Look again</a>")),
-            };
-            assert_eq!((page.matches("<form").count(), page.contains(of_this)), (forms, true), "{page}");
             let runs = outcome.run().is_some_and(words::is_running);
-            assert_eq!((of_one_to_stop.contains(&stop), page.contains("?stop")), (runs, false), "{of_one_to_stop}");
+            let (forms, start) = match outcome.run() {
+                Some(_) => (1, form("?ask", "01a2", "")),
+                None if never => (1, form("?ask", NEVER, "")),
+                None => (0, String::new()),
+            };
+            assert_eq!(page.matches("<form").count(), if runs { 0 } else { forms }, "{page}");
+            assert_eq!(of_one_that_may.matches("<form").count(), forms + usize::from(runs), "{of_one_that_may}");
+            assert!(of_one_that_may.contains(&start) && (runs || page.contains(&start)), "{page}");
+            assert_eq!((of_one_that_may.contains(&stop), page.contains("?stop")), (runs, false), "{of_one_that_may}");
+            assert!(page.contains("<a href=\"?ask\">Look again</a>"), "{page}");
         }
     }
 }
 
 #[test]
 fn the_output_is_shown_where_there_is_one() {
-    let output = Some("a <b>\n\u{1b}[31mb\tc\n".to_owned());
+    let output = Some("a <b>\n\u{1b}[31mb\tc\n".into());
     let outcome = Outcome::Finished(Run { output, ..ended(State::Finished, Some(0), None) });
     let html = page(&outcome, Wish::Start, Method::Post);
-    assert!(html.contains("<pre>\na &lt;b&gt;\n\u{1b}[31mb\tc\n</pre>"), "{html}");
+    assert!(html.contains("<pre dir=\"auto\">\na &#60;b&#62;\n\u{1b}[31mb\tc\n</pre>"), "{html}");
     let plain = Response::outcome(&about(Wish::Start, Method::Get), &outcome, Form::Plain).body;
     assert_eq!(String::from_utf8_lossy(&plain), "Task finished: N (1.234 s)\na <b>\n[31mb\tc\n");
     let json = Response::outcome(&about(Wish::Start, Method::Get), &outcome, Form::Json).body;
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap_or_default();
     assert_eq!(json["output"], "a <b>\n\u{1b}[31mb\tc\n");
     let none = Outcome::Finished(ended(State::Finished, Some(0), None));
-    assert!(!page(&none, Wish::Start, Method::Post).contains("<pre>"));
+    assert!(!page(&none, Wish::Start, Method::Post).contains("<pre"));
+}
+
+/// A task on the panel.
+fn on_panel(id: &str, name: &str, run: Option<Run>) -> PanelTask {
+    PanelTask { id: id.into(), name: name.into(), run, may_stop: false, may_overlap: false }
+}
+
+fn panel(tasks: Vec<PanelTask>, more: usize, chosen: Option<(&str, Outcome)>) -> Outcome {
+    Outcome::Panel(Panel { tasks, more, chosen: chosen.map(|(id, outcome)| (id.into(), Box::new(outcome))) })
 }
 
 #[test]
 fn the_panel() {
-    let task = |id: &str, run| PanelTask { id: id.into(), name: format!("The {id}"), run };
-    let outcome = |more, run, chosen: Option<Outcome>| {
-        let tasks = vec![task("a\"b", run), task("c", None)];
-        Outcome::Panel(Panel { tasks, more, chosen: chosen.map(|outcome| ("c".into(), Box::new(outcome))) })
-    };
-    let about = About { title: Some("Home <NAS>"), ..about(Wish::Page, Method::Get) };
-    let plain = Response::outcome(&about, &outcome(0, None, None), Form::Json);
+    let tasks = |run| vec![on_panel("a\"b", "The a\"b", run), on_panel("c", "The c", None)];
+    let about = About { title: Some("Home <NAS>"), who: Some("Anna"), ..about(Wish::Page, Method::Get) };
+    let plain = Response::outcome(&about, &panel(tasks(None), 0, None), Form::Json);
     assert_eq!((plain.status, plain.content_type), ("200 OK", "text/html; charset=utf-8"));
-    let page = shown(&about, &outcome(0, Some(ended(State::Finished, Some(0), None)), None));
-    assert!(page.contains("<h1>Home &lt;NAS&gt;</h1>") && !page.contains("refresh\""), "{page}");
+    let page = shown(&about, &panel(tasks(Some(ended(State::Finished, Some(0), None))), 0, None));
+    assert!(page.contains("<h1><bdi>Home &#60;NAS&#62;</bdi></h1>") && !page.contains("refresh\""), "{page}");
     for part in [
-        "<li><form method=\"post\"><input type=\"hidden\" name=\"after\" value=\"01a2\"><button name=\"task\" \
-         value=\"a&quot;b\">The a&quot;b</button></form><p>finished, ",
-        "<li><form method=\"post\"><input type=\"hidden\" name=\"after\" value=\"0\"><button name=\"task\" \
-         value=\"c\">The c</button></form><p>never started</p></li>",
+        "<title>Home &#60;NAS&#62;</title>",
+        "<h2 id=\"name1\"><bdi>The a&#34;b</bdi></h2>",
+        "<form method=\"post\"><input type=\"hidden\" name=\"after\" value=\"01a2\"><button id=\"start1\" \
+         aria-labelledby=\"start1 name1\" name=\"task\" value=\"a&#34;b\">Start</button></form>",
+        "<strong>Done</strong> 1 minute ago, took 1 s",
+        "<form method=\"post\"><input type=\"hidden\" name=\"after\" value=\"0\"><button id=\"start2\" \
+         aria-labelledby=\"start2 name2\" name=\"task\" value=\"c\">Start</button></form>",
+        "<strong>Never started</strong>",
+        "<bdi>Anna</bdi>",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
-    let page = shown(&about, &outcome(2, None, Some(Outcome::Started(run(State::Started)))));
-    assert!(page.contains("<h2>Task started: The c</h2>"), "{page}");
-    assert!(page.contains("2 more tasks have no room"), "{page}");
+    let started = Outcome::Started(run(State::Started));
+    let page = shown(&about, &panel(tasks(None), 2, Some(("c", started))));
+    assert!(page.contains("<bdi>The c</bdi></h2>\n<p class=\"state run answer\" role=\"status\">"), "{page}");
+    assert!(
+        page.contains("2 more tasks have no room") && page.contains("<a href=\"\">Back to all tasks</a>"),
+        "{page}"
+    );
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\"3\">"), "its own address: {page}");
-    let page = shown(&about, &outcome(1, None, Some(Outcome::not_started("7b", "a secret reason"))));
-    assert!(page.contains("reference R, see the log") && !page.contains("secret"), "{page}");
-    assert!(page.contains("1 more task has no room"), "{page}");
-    let none = Outcome::Panel(Panel { tasks: Vec::new(), more: 0, chosen: None });
-    assert!(shown(&about, &none).contains("no task at present"));
+    let fault = Outcome::not_started("7b", "a secret reason");
+    let page = shown(&about, &panel(tasks(None), 1, Some(("c", fault))));
+    assert!(page.contains("<code>sudo remotetask log R</code>") && !page.contains("secret"), "{page}");
+    assert!(page.contains("1 more task has no room") && page.contains("role=\"alert\""), "{page}");
+    assert!(shown(&about, &panel(Vec::new(), 0, None)).contains("no task at present"));
+}
+
+/// What runs has a bar, and no button but one to stop it, where its callers may.
+#[test]
+fn a_task_that_runs_on_the_panel() {
+    let about = about(Wish::Page, Method::Get);
+    let past = Box::new(Past { usual_ms: Some(240_000), runs: Vec::new() });
+    let running = |may_stop, may_overlap| {
+        let run = Run { past: past.clone(), ..run(State::Started) };
+        let task = PanelTask { may_stop, may_overlap, ..on_panel("t", "T", Some(run)) };
+        shown(&about, &panel(vec![task], 0, None))
+    };
+    let page = running(false, false);
+    assert!(page.contains("<strong>Running</strong> for 1 min 10 s, usually 4 min"), "{page}");
+    let bar =
+        "<progress value=\"70000\" max=\"240000\" aria-label=\"Running for 1 min 10 s of about 4 min\"></progress>";
+    assert!(page.contains(bar) && !page.contains("<button"), "{page}");
+    let stop = "name=\"after\" value=\"01a2\"><button class=\"stop\" id=\"stop1\" aria-labelledby=\"stop1 name1\" \
+                name=\"stop\" value=\"t\">Stop</button></form>";
+    assert!(running(true, false).contains(stop), "{}", running(true, false));
+    assert_eq!(
+        (running(true, true).matches("<button").count(), running(false, true).matches("<button").count()),
+        (2, 1)
+    );
+    // Nobody knows how long.
+    let first = shown(&about, &panel(vec![on_panel("t", "T", Some(run(State::Started)))], 0, None));
+    assert!(first.contains("<progress aria-label=\"Running for 1 min 10 s\"></progress>"), "{first}");
+    // Not even a very long run leaves its bar.
+    let long = About { now: STARTED + 10_000_000, ..about };
+    let run = Run { past, ..run(State::Started) };
+    let page = shown(&long, &panel(vec![on_panel("t", "T", Some(run))], 0, None));
+    assert!(page.contains("<progress value=\"240000\" max=\"240000\"") && page.contains("for 2 h 46 min"), "{page}");
+}
+
+/// Each state: its kind, its sign, and its word in each language; and which pages look again by themselves.
+#[test]
+fn states_are_told_apart_by_sign_word_and_colour() {
+    use State::*;
+    let last = |state| Outcome::Last { run: Some(run(state)) };
+    for (outcome, kind, sign, english, german, looks_again) in [
+        (last(Starting), "run", "●", "Running", "Läuft", true),
+        (last(Started), "run", "●", "Running", "Läuft", true),
+        (last(Handing), "wait", "○", "Perhaps handed to DSM", "Vielleicht an DSM übergeben", false),
+        (last(Handed), "wait", "○", "Handed to DSM", "An DSM übergeben", false),
+        (last(Finished), "ok", "✓", "Done", "Fertig", false),
+        (last(Failed), "bad", "✗", "Failed", "Fehlgeschlagen", false),
+        (last(TimedOut), "bad", "✗", "Took too long", "Dauerte zu lange", false),
+        (last(Stopped), "wait", "■", "Stopped", "Gestoppt", false),
+        (last(Interrupted), "bad", "✗", "Interrupted", "Unterbrochen", false),
+        (last(NotStarted), "bad", "✗", "Not started", "Nicht gestartet", false),
+        (Outcome::Last { run: None }, "wait", "○", "Never started", "Noch nie gestartet", false),
+        (Outcome::Started(run(Started)), "run", "●", "Running", "Läuft", true),
+        (Outcome::Started(run(Handed)), "wait", "○", "Handed to DSM", "An DSM übergeben", false),
+        (Outcome::Finished(run(Finished)), "ok", "✓", "Done", "Fertig", false),
+        (Outcome::Failed(run(Failed)), "bad", "✗", "Failed", "Fehlgeschlagen", false),
+        (Outcome::not_started("7b", "x"), "bad", "✗", "Not started", "Nicht gestartet", false),
+        (Outcome::Unknown { reason: "x".into() }, "wait", "?", "Not known", "Nicht bekannt", false),
+        (Outcome::Running(run(Started)), "run", "●", "Running", "Läuft", true),
+        (Outcome::Cooling { run: run(Finished), retry_after: 7 }, "wait", "○", "Not yet", "Noch nicht", false),
+        (
+            Outcome::Busy { retry_after: 7, reason: "x".into() },
+            "wait",
+            "○",
+            "Too much is running",
+            "Es läuft zu viel",
+            false,
+        ),
+        (Outcome::Again(run(Failed)), "bad", "✗", "Failed", "Fehlgeschlagen", false),
+        (Outcome::Stopped(run(Stopped)), "wait", "■", "Stopped", "Gestoppt", false),
+        (Outcome::NotStopped { may: true, run: None }, "wait", "○", "Not running", "Läuft nicht", false),
+        (
+            Outcome::NotStopped { may: false, run: Some(run(Started)) },
+            "wait",
+            "○",
+            "Cannot be stopped here",
+            "Lässt sich hier nicht stoppen",
+            true,
+        ),
+    ] {
+        for (language, lang, word) in [(Language::English, "en", english), (Language::German, "de", german)] {
+            let about = About { language, name: "<b>", ..about(Wish::Page, Method::Post) };
+            let on_panel = panel(vec![on_panel("t", "<b>", outcome.run().cloned())], 0, Some(("t", outcome.clone())));
+            for page in [shown(&about, &outcome), shown(&about, &on_panel)] {
+                assert!(page.starts_with(&format!("<!doctype html>\n<html lang=\"{lang}\">")), "{page}");
+                assert!(page.contains(&format!("<p class=\"state {kind}")), "{kind} in {page}");
+                let line =
+                    format!("<span class=\"sign\" aria-hidden=\"true\">{sign}</span><span><strong>{word}</strong>");
+                assert!(page.contains(&line), "{line} in {page}");
+                assert_eq!(page.contains("refresh\""), looks_again, "{page}");
+                assert!(page.contains("&#60;b&#62;") && !page.contains("<b>"), "{page}");
+            }
+        }
+    }
+}
+
+/// Words in place of machine words, and where a failure leads.
+#[test]
+fn sentences_on_a_page() {
+    let line = |outcome: &Outcome, language, name: &str| {
+        let page = shown(&About { language, reference: None, ..about(Wish::Page, Method::Post) }, outcome);
+        assert!(page.contains(name), "{name} in {page}");
+    };
+    let at = |form: &str| words::time(STARTED).map(|time| time.format(form).to_string()).unwrap_or_default();
+    let done = Outcome::Finished(Run { duration_ms: Some(5_100), ..run(State::Finished) });
+    line(&done, Language::English, &format!("<strong>Done</strong> {}, took 5 s<", at("at %H:%M")));
+    line(&done, Language::German, &format!("<strong>Fertig</strong> {}, dauerte 5 s<", at("um %H:%M")));
+    let failed = Outcome::Failed(ended(State::Failed, Some(3), None));
+    line(&failed, Language::English, &format!("<strong>Failed</strong> {}: exit code 3, after 1 s<", at("at %H:%M")));
+    line(&failed, Language::English, "<code>01a2</code> (<code>sudo remotetask log 01a2</code>)");
+    line(&failed, Language::German, "Rückgabewert 3, nach 1 s<");
+    line(&Outcome::Failed(ended(State::Failed, None, Some(9))), Language::English, ": signal 9, after 1 s<");
+    line(&Outcome::Again(run(State::Started)), Language::English, "Nothing was started a second time");
+    line(&Outcome::Running(run(State::Started)), Language::German, "Die Aufgabe lief schon");
+    let cooling = Outcome::Cooling { run: run(State::Finished), retry_after: 75 };
+    line(&cooling, Language::English, "<strong>Not yet</strong> Try again in 1 min 15 s.");
+    line(&cooling, Language::English, "Last run: Done ");
+}
+
+#[test]
+fn times_and_durations_in_words() {
+    let texts = texts::Texts::of(Language::English);
+    let day = 24 * 60 * 60 * 1000;
+    let viewer = |now, clock| view::Viewer { texts: &texts, now, clock };
+    for (ms, words) in [
+        (0, "less than 1 s"),
+        (499, "less than 1 s"),
+        (500, "1 s"),
+        (59_400, "59 s"),
+        (60_000, "1 min"),
+        (70_000, "1 min 10 s"),
+        (3_599_000, "59 min 59 s"),
+        (3_600_000, "1 h"),
+        (90_060_000, "25 h 1 min"),
+    ] {
+        assert_eq!(viewer(NOW, view::Clock::Exact).duration(ms), words, "{ms}");
+    }
+    let at = |form: &str| words::time(STARTED).map(|time| time.format(form).to_string()).unwrap_or_default();
+    for (age, relative, form) in [
+        (0, "just now", "at %H:%M"),
+        (59_999, "just now", ""),
+        (60_000, "1 minute ago", ""),
+        (59 * 60_000, "59 minutes ago", ""),
+        (day, "", "yesterday at %H:%M"),
+        (3 * day, "", "on %-d %b at %H:%M"),
+        (300 * day, "", "on %-d %b %Y at %H:%M"),
+    ] {
+        let word = |clock| viewer(STARTED + age, clock).of_last(Some(&run(State::Interrupted))).more;
+        assert!(relative.is_empty() || word(view::Clock::Relative) == relative, "{age}");
+        assert!(form.is_empty() || word(view::Clock::Exact) == at(form), "{age}: {}", word(view::Clock::Exact));
+    }
+    // The clock was set back.
+    assert_eq!(
+        viewer(STARTED - 1000, view::Clock::Relative).of_last(Some(&run(State::Interrupted))).more,
+        at("at %H:%M")
+    );
+}
+
+#[test]
+fn the_picture_of_the_last_runs() {
+    let short = |state, duration_ms| Short { state, duration_ms };
+    let runs = vec![
+        short(State::Finished, Some(14_000)),
+        short(State::Failed, Some(28_000)),
+        short(State::NotStarted, None),
+        short(State::Handed, None),
+        short(State::Stopped, Some(1)),
+        short(State::Started, None),
+    ];
+    let with = |runs| Outcome::Last {
+        run: Some(Run { past: Box::new(Past { usual_ms: Some(14_000), runs }), ..run(State::Started) }),
+    };
+    let page = page(&with(runs.clone()), Wish::Page, Method::Get);
+    let caption = "Last 5 runs: 1 done, 2 failed, 1 stopped, 1 without a known end; usually 14 s";
+    for part in [
+        "role=\"img\" aria-labelledby=\"runs\">",
+        "<rect class=\"ok\" x=\"0\" y=\"20\" width=\"8\" height=\"20\"><title>14 s, 1 done</title></rect>",
+        "<rect class=\"bad\" x=\"12\" y=\"0\" width=\"8\" height=\"40\"><title>28 s, 1 failed</title></rect>",
+        "<rect class=\"bad\" x=\"24\" y=\"36\" width=\"8\" height=\"4\"><title>1 failed</title></rect>",
+        &format!("<figcaption class=\"soft\" id=\"runs\">{caption}</figcaption>"),
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert_eq!(page.matches("<rect ").count(), 5, "what runs has no bar yet");
+    let one = with(runs[..1].to_vec());
+    assert!(!super::tests::page(&one, Wish::Page, Method::Get).contains("<svg"));
 }
 
 #[test]
 fn a_name_cannot_leave_its_place() {
     let outcome = Outcome::Started(run(State::Started));
-    let name = "<b>{detail}</b>\r\nStatus: 200";
-    let about = |wish| About { name, title: Some("{heading}<i>"), ..about(wish, Method::Post) };
-    let page = shown(&about(Wish::Start), &outcome);
-    assert!(page.contains("<h1>Task started: &lt;b&gt;{detail}&lt;/b&gt;\r\nStatus: 200</h1>"), "{page}");
-    assert!(page.contains("<p>{heading}&lt;i&gt;</p>"), "{page}");
+    let name = "<b>{{ view }}</b>\r\nStatus: 200";
+    let about = |wish| About { name, title: Some("{{ name }}<i>"), who: Some("<u>"), ..about(wish, Method::Post) };
+    for page in [shown(&about(Wish::Start), &outcome), shown(&about(Wish::Page), &Outcome::Last { run: None })] {
+        let escaped = "&#60;b&#62;{{ view }}&#60;/b&#62;\r\nStatus: 200";
+        assert!(page.contains(&format!("<h1><bdi>{escaped}</bdi></h1>")), "{page}");
+        assert!(page.contains(&format!("<title>{escaped}</title>")), "{page}");
+        assert!(page.contains("<bdi>{{ name }}&#60;i&#62;</bdi>") && page.contains("<bdi>&#60;u&#62;</bdi>"), "{page}");
+    }
     let plain = Response::outcome(&about(Wish::Start), &outcome, Form::Plain).body;
-    assert_eq!(String::from_utf8_lossy(&plain), "Task started: <b>{detail}</b>  Status: 200\n");
-    let confirm = shown(&about(Wish::Page), &Outcome::Last { run: None });
-    assert!(confirm.contains("<h1>Start &lt;b&gt;{detail}&lt;/b&gt;"), "{confirm}");
-    let task = PanelTask { id: "\"><script>".into(), name: "</button><script>".into(), run: None };
-    let chosen = Some(("x<script>".into(), Box::new(Outcome::Last { run: None })));
-    let panel = shown(&about(Wish::Page), &Outcome::Panel(Panel { tasks: vec![task], more: 0, chosen }));
-    assert!(!panel.contains("<script") && panel.contains("x&lt;script&gt;"), "{panel}");
+    assert_eq!(String::from_utf8_lossy(&plain), "Task started: <b>{{ view }}</b>  Status: 200\n");
+    let task = on_panel("\"><script>", "</button><script>", None);
+    let panel = shown(&about(Wish::Page), &panel(vec![task], 0, Some(("x<script>", Outcome::Last { run: None }))));
+    assert!(!panel.contains("<script") && panel.contains("x&#60;script&#62;"), "{panel}");
+    assert!(panel.contains("value=\"&#34;&#62;&#60;script&#62;\""), "{panel}");
 }
 
 /// Every tag that is opened is closed, in order, and no place of a template is left.
 #[test]
 fn pages_are_whole() {
-    let panel = |runs| {
-        let task = PanelTask { id: "t".into(), name: "t".into(), run: runs };
-        Outcome::Panel(Panel { tasks: vec![task], more: 1, chosen: None })
+    let panel = |run: Option<Run>| {
+        let chosen = run.clone().map(|run| ("t", Outcome::Failed(run)));
+        panel(vec![PanelTask { may_stop: true, ..on_panel("t", "t", run) }], 1, chosen)
     };
-    for outcome in outcomes().into_iter().chain([panel(None), panel(Some(run(State::Started)))]) {
+    let with_past = |outcome: Outcome| {
+        let mut outcome = outcome;
+        if let Some(run) = outcome.run_mut() {
+            run.output = Some("x".into());
+            run.past.runs = vec![Short { state: State::Finished, duration_ms: Some(1) }; 2];
+        }
+        outcome
+    };
+    let panels = [panel(None), panel(Some(run(State::Started))), panel(Some(run(State::Failed)))];
+    for outcome in outcomes().into_iter().chain(outcomes().into_iter().map(with_past)).chain(panels) {
         let about = About { title: Some("NAS"), may_stop: true, ..about(Wish::Page, Method::Get) };
         let page = shown(&about, &outcome);
         let (_, body) = page.split_once("</style>").expect("a style");
@@ -418,8 +644,16 @@ fn the_bytes_of_an_answer() {
 
 #[test]
 fn no_page_asks_for_anything_or_runs_anything() {
-    for page in [START_PAGE, TASK_PAGE, PANEL_PAGE] {
-        for word in ["<script", "http://", "https://", "src=", "@import", "url(", "onload"] {
+    let templates = [
+        START_PAGE,
+        include_str!("../../templates/base.html"),
+        include_str!("../../templates/parts.html"),
+        include_str!("../../templates/task.html"),
+        include_str!("../../templates/panel.html"),
+        include_str!("../../templates/style.css"),
+    ];
+    for page in templates {
+        for word in ["<script", "http://", "https://", "src=", "@import", "url(", "onload", "|safe", "style=\""] {
             let page = page.replace("http://www.w3.org/2000/svg", "");
             assert!(!page.contains(word), "{word} in {page}");
         }

@@ -107,6 +107,7 @@ fn not_swallowed(server: &Server<'_>, number: u32, deadline: Instant) -> Result<
             signal: None,
             ended: None,
             output: None,
+            past: Default::default(),
         })),
     }
 }

@@ -449,3 +449,14 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub fn awaited(path: &Path) -> String {
     until(&path.display().to_string(), || fs::read_to_string(path).ok().filter(|content| content.ends_with('\n')))
 }
+
+/// Returns true for a task's page that says this word of the task of this name, as its template has them.
+pub fn says(page: &str, name: &str, word: &str) -> bool {
+    page.contains(&format!("<h1><bdi>{name}</bdi></h1>")) && page.contains(&format!("<strong>{word}</strong>"))
+}
+
+/// Returns true for the page with the button of the task `t`, which was never started.
+pub fn is_button(page: &str) -> bool {
+    let form = "<form method=\"post\" action=\"?ask\"><input type=\"hidden\" name=\"after\" value=\"0\"><button>Start</button>";
+    says(page, "t", "Never started") && page.contains(form)
+}

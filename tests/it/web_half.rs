@@ -30,7 +30,7 @@ fn three_forms_of_an_answer() {
     assert!(body["duration_ms"].is_u64() && body["run"].is_string() && body["started"].is_string());
     assert!(body["signal"].is_null() && body["reference"].is_null());
     let page = sandbox.call("POST", &right).accept("text/html,*/*").send();
-    assert!(page.body().contains("<h1>Task failed: The &lt;task&gt;</h1>"), "{}", page.text());
+    assert!(says(&page.body(), "The &#60;task&#62;", "Failed"), "{}", page.text());
     assert!(page.text().contains("\r\nContent-Type: text/html; charset=utf-8\r\n"));
 }
 
@@ -58,7 +58,7 @@ fn what_nobody_plainly_asked_for_starts_nothing() {
     ] {
         for method in ["GET", "POST"] {
             let answer = sandbox.call(method, &right).var(name, value).accept("application/json").send();
-            assert!(answer.body().contains("<h1>Start t?</h1>"), "{}", answer.text());
+            assert!(is_button(&answer.body()), "{}", answer.text());
             assert_eq!(answer.quiet().status(), "200 OK");
         }
         // Nor does it stop anything.
@@ -94,7 +94,7 @@ fn a_look_in_any_spelling_starts_nothing() {
         for (method, form) in [("GET", "after=0"), ("POST", ""), ("POST", "x=1"), ("HEAD", "after=0")] {
             let answer = send(method, query, form);
             assert_eq!(answer.status(), "200 OK");
-            assert!(method == "HEAD" || answer.body().contains("<h1>Start t?</h1>"), "{}", answer.text());
+            assert!(method == "HEAD" || is_button(&answer.body()), "{}", answer.text());
         }
     }
     // To stop is a POST's alone; by another method it is a look.
@@ -112,7 +112,7 @@ fn a_task_that_asks_first() {
     let right = format!("/{MAGIC}/{TASK}");
     for accept in ["", BROWSER, "application/json"] {
         let answer = sandbox.get(&right).accept(accept).send();
-        assert!(answer.status() == "200 OK" && answer.body().contains("<h1>Start t?</h1>"), "{}", answer.text());
+        assert!(answer.status() == "200 OK" && is_button(&answer.body()), "{}", answer.text());
     }
     assert!(!sandbox.path("effect").exists());
     sandbox.call("POST", &right).send().is_like("200 OK", "Task finished: t (* s)\n");
@@ -132,21 +132,24 @@ fn the_button_starts_and_its_page_looks() {
     assert!(page.contains(button) && !page.contains("refresh\""), "{page}");
     let press = || ask("POST").body(b"after=0").var("CONTENT_TYPE", "application/x-www-form-urlencoded; charset=UTF-8");
     let page = press().send();
-    assert!(page.status() == "200 OK" && page.body().contains("<h1>Task started: t</h1>"), "{}", page.text());
+    assert!(page.status() == "200 OK" && says(&page.body(), "t", "Running"), "{}", page.text());
     assert!(page.body().contains("http-equiv=\"refresh\" content=\"3; url=?ask\""), "{}", page.text());
     // The same form again, by a double tap, a reload or the back button.
     let again = press().send().body();
-    assert!(again.contains("<h1>Not started again: t</h1>") && again.contains("content=\"3; url=?ask\""), "{again}");
+    assert!(
+        again.contains("Nothing was started a second time") && again.contains("content=\"3; url=?ask\""),
+        "{again}"
+    );
     // That address, and the one after a GET, show the run; neither starts another.
     awaited(&sandbox.path("effect"));
     for query in ["ask", "status"] {
         let page = sandbox.get(&right).accept(BROWSER).var("QUERY_STRING", query).send().body();
-        assert!(page.contains("running since") && page.contains(&format!("content=\"3; url=?{query}\"")), "{page}");
+        assert!(says(&page, "t", "Running") && page.contains(&format!("content=\"3; url=?{query}\"")), "{page}");
     }
     std::fs::write(sandbox.path("gate"), "word\n").expect("written");
     until("its end", || {
         let page = sandbox.get(&right).accept(BROWSER).var("QUERY_STRING", "ask").send().body();
-        (page.contains("Last run: finished") && !page.contains("refresh\"")).then_some(())
+        (says(&page, "t", "Done") && !page.contains("refresh\"")).then_some(())
     });
     assert_eq!(sandbox.read("effect"), "started\n");
 }
@@ -181,6 +184,9 @@ fn a_forms_fields_reach_the_root_half() {
         ("HEAD", &panel, "", "", "", ["panel", "", ""]),
         ("POST", &panel, "", form, "task=t&after=0", ["start", "t", "0"]),
         ("POST", &panel, "", form, "task=t", ["start", "t", ""]),
+        ("POST", &panel, "", form, "stop=t&after=0", ["stop", "t", "0"]),
+        ("POST", &panel, "", form, "task=x&stop=t&after=0", ["stop", "t", "0"]),
+        ("GET", &panel, "", form, "stop=t&after=0", ["panel", "", ""]),
         ("POST", &panel, "", form, "after=0", ["panel", "", "0"]),
         ("POST", &panel, "", "", "", ["panel", "", ""]),
         ("POST", &panel, "stop", form, "task=t&after=0", ["panel", "", "0"]),
@@ -225,15 +231,13 @@ fn the_panel_shows_and_starts() {
         answer.body()
     };
     let page = panel("GET", MAGIC, "");
-    assert!(
-        page.contains("<h1>Home</h1>") && page.contains(">The a</button>") && page.contains(">b</button>"),
-        "{page}"
-    );
+    assert!(page.contains("<h1><bdi>Home</bdi></h1>") && page.contains("name=\"task\" value=\"a\""), "{page}");
+    assert!(page.contains("<bdi>The a</bdi></h2>") && page.contains("<bdi>b</bdi></h2>"), "{page}");
     assert!(!panel("GET", "another-key-1", "").contains("The a"));
     assert_eq!(sandbox.read("effect"), "");
     let page = panel("POST", MAGIC, "task=a&after=0");
-    assert!(page.contains("<h2>Task finished: The a</h2>"), "{page}");
-    assert!(panel("POST", MAGIC, "task=a&after=0").contains("<h2>Not started again: The a</h2>"));
+    assert!(page.contains("<bdi>The a</bdi></h2>\n<p class=\"state ok answer\""), "{page}");
+    assert!(panel("POST", MAGIC, "task=a&after=0").contains("Nothing was started a second time"));
     assert!(
         sandbox.log().ends_with("ms\n") && sandbox.log().contains("INFO  finished task=\"a\" who=#1 "),
         "{}",
@@ -250,12 +254,83 @@ fn the_panel_shows_and_starts() {
     sandbox.get("/wrong-magic-key/panel-key-of-tests").send().is_refusal();
 }
 
+/// What runs is stopped by its button on the panel, under the panel's own address.
+#[test]
+fn the_panel_stops() {
+    let sandbox = Sandbox::new();
+    let argv = serde_json::to_string(&["/bin/sh", "-c", "exec sleep 600"]).expect("JSON");
+    sandbox.config(
+        "\"elevate\": [], \"panel\": \"panel-key-of-tests\",",
+        &format!(
+            "\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}, \"wait\": 0, \"stop\": true}}, \
+             \"u\": {{\"identifier\": \"another-key-2\", \"command\": {argv}, \"wait\": 0, \"timeout\": 60}}"
+        ),
+    );
+    let panel = |method: &str, form: &str| {
+        let call = sandbox.call(method, &format!("/{MAGIC}/panel-key-of-tests")).body(form.as_bytes());
+        call.var("CONTENT_TYPE", "application/x-www-form-urlencoded").send().body()
+    };
+    let button = |page: &str, what: &str| page.contains(&format!("name=\"{what}\" value=\"t\""));
+    let page = panel("POST", "task=t&after=0");
+    assert!(button(&page, "stop") && !button(&page, "task"), "{page}");
+    assert!(page.contains("<progress ") && page.contains("http-equiv=\"refresh\" content=\"3\">"), "{page}");
+    // By a GET, and of a task that its callers may not stop, nothing ends.
+    assert!(button(&panel("GET", "stop=t&after=0"), "stop"));
+    panel("POST", "task=u&after=0");
+    assert!(panel("POST", "stop=u").contains("<strong>Cannot be stopped here</strong>"));
+    let page = panel("POST", "stop=t&after=0");
+    assert!(page.contains("<strong>Stopped</strong>") && button(&page, "task") && !button(&page, "stop"), "{page}");
+    assert!(sandbox.log().contains("INFO  stopped task=\"t\" who=#1 "), "{}", sandbox.log());
+    assert!(panel("GET", "").contains("<strong>Running</strong>"), "the other one");
+    sandbox.raw_config(&sandbox.read("config.json").replace("\"timeout\": 60", "\"stop\": true"));
+    assert!(panel("POST", "stop=u").contains("<strong>Stopped</strong>"));
+}
+
+/// A page tells of earlier runs; the other forms, and the panel, are not held up by them.
+#[test]
+fn a_page_has_the_picture_of_the_last_runs() {
+    let sandbox = Sandbox::with_command("[ ! -e $T/bad ]");
+    sandbox.start();
+    sandbox.start();
+    sandbox.write("bad", "");
+    sandbox.start();
+    let ask = |language: &str| {
+        let call = sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "ask").accept(BROWSER);
+        call.var("HTTP_ACCEPT_LANGUAGE", language).send().body()
+    };
+    let page = ask("");
+    assert!(page.contains("id=\"runs\">Last 3 runs: 2 done, 1 failed; usually less than 1 s</figcaption>"), "{page}");
+    assert_eq!((page.matches("<rect class=\"ok\"").count(), page.matches("<rect class=\"bad\"").count()), (2, 1));
+    let german = ask("de-DE,de;q=0.9,en;q=0.8");
+    assert!(
+        german.contains("<html lang=\"de\">") && german.contains("Letzte 3 Läufe: 2 fertig, 1 fehlgeschlagen"),
+        "{german}"
+    );
+    assert!(german.contains("<button>Starten</button>"), "{german}");
+}
+
+/// A refusal, a line and JSON are the same in every language.
+#[test]
+fn only_pages_speak_the_callers_language() {
+    let sandbox = Sandbox::with_command("true");
+    let send = |path: &str, accept: &str, language: &str| {
+        sandbox.get(path).accept(accept).var("HTTP_ACCEPT_LANGUAGE", language).send()
+    };
+    let right = format!("/{MAGIC}/{TASK}");
+    send(&right, "", "de").is_like("200 OK", "Task finished: t (* s)\n");
+    assert_eq!(send(&right, "application/json", "de").json()["state"], "finished");
+    assert!(says(&send(&right, BROWSER, "de").body(), "t", "Fertig"));
+    let refusal = send("/a/b", BROWSER, "");
+    refusal.is_refusal();
+    assert_eq!(send("/a/b", BROWSER, "de").text(), refusal.text());
+}
+
 #[test]
 fn a_page_has_the_status_200_and_the_other_forms_their_own() {
     let sandbox = Sandbox::with_command("exit 3");
     let right = format!("/{MAGIC}/{TASK}");
     let html = sandbox.call("POST", &right).accept(BROWSER).send();
-    assert!(html.status() == "200 OK" && html.body().contains("<h1>Task failed: t</h1>"), "{}", html.text());
+    assert!(html.status() == "200 OK" && says(&html.body(), "t", "Failed"), "{}", html.text());
     assert_eq!(sandbox.get(&right).accept("application/json").send().status(), "500 Internal Server Error");
     assert_eq!(sandbox.get(&right).send().status(), "500 Internal Server Error");
     // A refusal has one status in every form.
@@ -268,9 +343,13 @@ fn a_page_has_the_status_200_and_the_other_forms_their_own() {
 fn a_browser_that_asks_again_is_shown_its_run() {
     let sandbox = Sandbox::with_command("echo started >>$T/effect");
     let browser = sandbox.get(&format!("/{MAGIC}/{TASK}")).accept(BROWSER);
-    assert!(browser.send().body().contains("<h1>Task finished: t</h1>"));
+    assert!(says(&browser.send().body(), "t", "Done"));
     let again = browser.send();
-    assert!(again.status() == "200 OK" && again.body().contains("<h1>Not started again: t</h1>"), "{}", again.text());
+    assert!(
+        again.status() == "200 OK" && again.body().contains("Nothing was started a second time"),
+        "{}",
+        again.text()
+    );
     assert!(again.body().contains("http-equiv=\"refresh\" content=\"1; url=?status\""), "{}", again.text());
     assert!(sandbox.log().contains("INFO  shown again finished task="), "{}", sandbox.log());
     assert_eq!(sandbox.read("effect"), "started\n");
@@ -482,7 +561,7 @@ fn whatever_stands_in_sudos_place() {
         sandbox.config(&elevate, &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"/bin/true\"]}}"));
         let answer = sandbox.start();
         match body {
-            "" => assert!(answer.body().contains("Start t?"), "{line}: {}", answer.text()),
+            "" => assert!(is_button(&answer.body()), "{line}: {}", answer.text()),
             body => {
                 answer.is_like("500 Internal Server Error", body);
             }

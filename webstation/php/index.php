@@ -8,7 +8,7 @@ try {
     header_remove();
     // What src/request reads, and nothing else.
     $variables = ['REQUEST_METHOD', 'QUERY_STRING', 'REMOTE_ADDR', 'REDIRECT_STATUS', 'CONTENT_LENGTH', 'CONTENT_TYPE',
-        'HTTP_TRANSFER_ENCODING', 'HTTP_ACCEPT', 'HTTP_USER_AGENT', 'HTTP_X_MAGIC_KEY', 'HTTP_X_TASK_KEY',
+        'HTTP_TRANSFER_ENCODING', 'HTTP_ACCEPT', 'HTTP_ACCEPT_LANGUAGE', 'HTTP_USER_AGENT', 'HTTP_X_MAGIC_KEY', 'HTTP_X_TASK_KEY',
         'HTTP_X_REAL_IP', 'HTTP_X_FORWARDED_FOR', 'HTTP_SEC_FETCH_SITE', 'HTTP_SEC_FETCH_DEST', 'HTTP_SEC_FETCH_MODE',
         'HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_PURPOSE', 'HTTP_X_MOZ'];
     $environment = array_intersect_key($_SERVER, array_flip($variables));

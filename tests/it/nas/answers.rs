@@ -75,8 +75,25 @@ fn is(server: &Server, request: (&str, &str), expected: (u16, &str, &str)) {
     assert!(text.status == status && like(&text.body, &format!("{line}\n")), "{method} {path}: {text:?}");
     // Not a browser's: that one is shown the run that it has just started.
     let page = server.request(method, path, "Accept: text/html\r\nContent-Length: 0\r\n", "");
-    let words = line.split(" (").next().unwrap_or_default();
-    assert!(page.status == 200 && page.body.contains(&format!("<h1>{words}")), "{method} {path}: {page:?}");
+    let name = line.split([':', '(']).nth(1).unwrap_or_default().trim();
+    assert!(page.status == 200 && says(&page.body, name, word(state, line)), "{method} {path}: {page:?}");
+}
+
+/// The word of the page that tells what this line does.
+fn word(state: &str, line: &str) -> &'static str {
+    match state {
+        _ if line.contains("cannot be stopped") => "Cannot be stopped here",
+        _ if line.contains("is not running") => "Not running",
+        "finished" => "Done",
+        "failed" => "Failed",
+        "timed_out" => "Took too long",
+        "not_started" => "Not started",
+        "cooling" => "Not yet",
+        "busy" => "Too much is running",
+        "started" | "running" => "Running",
+        "never" => "Never started",
+        state => panic!("{state}"),
+    }
 }
 
 #[test]

@@ -339,7 +339,11 @@ pub fn through(server: &Server, nas: &Nas, column: usize) {
             Headers => answer.status == 200 && answer.body.is_empty(),
             Status => answer.status == 200 && like(&answer.body, "Task: t (finished, started on *)\n"),
             Again => answer.status == 200 && like(&answer.body, "Not started again: t (*)\n"),
-            Asked => answer.status == 200 && answer.body.contains("<h1>Start t?</h1>"),
+            Asked => {
+                answer.status == 200
+                    && answer.body.contains("<h1><bdi>t</bdi></h1>")
+                    && answer.body.contains("<button>Start</button>")
+            }
             Echo => answer.status == 200 && answer.body.contains("TRACE /"),
             Own(status) => answer.status == status && answer.body != START_PAGE,
         };
