@@ -20,11 +20,10 @@ use clap::Parser;
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::streams;
 
-use cli::{Cli, Command, For, Key, Tasks};
+use cli::{Cli, Command, Get, Key, Tasks};
 use commands::key::NewKey;
 use commands::log::LogArgs;
 use commands::probe::ProbeArgs;
-use commands::recipes::Recipe;
 use commands::set::{Done, SetArgs};
 use commands::tasks::NewTask;
 use commands::url::UrlArgs;
@@ -34,12 +33,13 @@ use install::setup::SetupArgs;
 use install::{here, repair, setup, uninstall};
 use owner::edit;
 use owner::fault::Fault;
+use owner::typed;
 use owner::screen::{width, wrapped, Screen};
 use owner::view::{is_published, published_key};
 use owner::workbench::Workbench;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match parsed().and_then(run) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Fault(why)) => {
@@ -49,6 +49,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The words that were typed, unless a secret is among them: neither this program nor the parser's errors repeat one.
+fn parsed() -> Result<Cli, Fault> {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let folder = Workbench::own().ok().map(|bench| bench.folder);
+    if let Some(fault) = typed::secret(&words, folder.as_deref()) {
+        return Err(fault);
+    }
+    Ok(Cli::try_parse().unwrap_or_else(|error| cli::without_hidden(error).exit()))
 }
 
 /// Does what is asked; whether it is as the owner would have it.
@@ -64,9 +74,10 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             let (reference, task, who) = (reference.as_deref(), task.as_deref(), who.as_deref());
             log::run(bench, &LogArgs { reference, follow, task, who, since: since.as_deref() })
         }
-        Command::Tasks { command: None } => tasks::show(bench),
-        Command::Tasks { command: Some(Tasks::Add { task, name, event, command, codes }) } => {
-            tasks::add(bench, NewTask { id: task, name, event, command }, codes.codes())
+        Command::Tasks { command: None | Some(Tasks::List) } => tasks::show(bench),
+        Command::Tasks { command: Some(Tasks::Add { task, name, event, get, command, codes }) } => {
+            let get_runs = matches!(get, Some(Get::Run));
+            tasks::add(bench, NewTask { id: task, name, event, command, get_runs }, codes.codes())
         }
         Command::Tasks { command: Some(Tasks::Give { list, codes }) } => {
             return tasks::give_and_show(bench, &list, codes.codes())
@@ -81,21 +92,16 @@ fn run(cli: Cli) -> Result<bool, Fault> {
                 done => Ok(done == Done::All),
             }
         }
-        Command::Key { command: Key::New { label, expires, from, tasks, codes } } => {
+        Command::Key { command: Some(Key::New { label, expires, from, tasks, codes }) } => {
             key::new(bench, NewKey { label, expires, from, tasks }, codes.codes())
         }
-        Command::Key { command: Key::List } => key::list(bench),
-        Command::Key { command: Key::Revoke { who } } => return key::revoke(bench, &who),
-        Command::Key { command: Key::Rotate { who, old_until, codes } } => {
+        Command::Key { command: None | Some(Key::List) } => key::list(bench),
+        Command::Key { command: Some(Key::Revoke { who }) } => return key::revoke(bench, &who),
+        Command::Key { command: Some(Key::Rotate { who, old_until, codes }) } => {
             return key::rotate(bench, &who, old_until.as_deref(), codes.codes())
         }
         Command::Url { noted: true, .. } => url::show_noted(bench),
         Command::Url { task, who, at, recipe, page, panel, codes, .. } => {
-            let recipe = recipe.map(|wanted| match wanted {
-                For::Curl => Recipe::Curl,
-                For::HomeAssistant => Recipe::HomeAssistant,
-                For::Ios => Recipe::Ios,
-            });
             let (task, who, at, page) = (task.as_deref(), who.as_deref(), at.as_deref(), page.as_deref());
             url::run(bench, &UrlArgs { task, who, at, recipe, codes: codes.codes(), page, panel })
         }

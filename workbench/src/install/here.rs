@@ -28,7 +28,7 @@ pub struct HereArgs {
     /// The address at which the NAS is reached.
     pub url: Option<String>,
     /// A harmless task, to find out which method starts one here.
-    pub probe: Option<u32>,
+    pub probe: Option<String>,
 }
 
 /// The words that the owner still has to add to the task's line.
@@ -91,10 +91,10 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
             screen.mark(Tone::Fault, "  fault ", why);
         }
     }
-    if let Some(task) = args.probe {
+    if let Some(task) = &args.probe {
         screen.gap();
         let probed =
-            probe::run(&bench, &ProbeArgs { task: Some(task), event: None, yes: true, watch: Duration::from_secs(15) });
+            probe::run(&bench, &ProbeArgs { task: Some(task.clone()), event: None, yes: true, watch: Duration::from_secs(15) });
         if let Err(Fault(why)) = probed.and_then(|found| match found {
             true => Ok(()),
             false => Err(Fault(format!("no method was found that starts task {task}: see above"))),
@@ -155,7 +155,7 @@ fn write_page(bench: &Workbench, args: &HereArgs, pending: &mut Pending) -> Resu
     if matches!(pending, Pending::Url) && !is_own(&view.base(&view.config()?)) {
         *pending = Pending::Nothing;
     }
-    let page = page::write(bench, &args.file, None, None)?;
+    let page = page::write(bench, &args.file, &page::with_links(bench, None, None)?)?;
     screen.say(format_args!("Your URLs stand in {}: open it in File Station.", page.display()));
     screen.say("A minute after that, or in an hour, it is deleted. Have you missed it? Run this task again.");
     Ok(())
