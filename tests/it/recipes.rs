@@ -24,33 +24,13 @@ fn text(sandbox: &Sandbox, task: &str, caller: &str) -> String {
     remotetask(sandbox, &["url", task, "--for", caller]).ok().to_owned()
 }
 
-/// Takes connections until it is dropped: each is handed to the programs of the sandbox as a web server would.
-struct Server {
-    base: String,
-    _ends: TcpStream,
-}
-
-impl Server {
-    fn of(sandbox: &Sandbox) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let base = format!("http://{}", listener.local_addr().expect("its address"));
-        let (keep, ends) = pair();
-        let program = sandbox.path("remotetask-cgi");
-        std::thread::spawn(move || {
-            let _keep = ends;
-            for connection in listener.incoming().flatten() {
-                serve(connection, &program);
-            }
-        });
-        Server { base, _ends: keep }
-    }
-}
-
-/// Two ends of one connection.
-fn pair() -> (TcpStream, TcpStream) {
+/// The address of a web server that hands each request to the programs of the sandbox, until the tests end.
+fn served(sandbox: &Sandbox) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
-    (one, listener.accept().expect("the other").0)
+    let base = format!("http://{}", listener.local_addr().expect("its address"));
+    let program = sandbox.path("remotetask-cgi");
+    std::thread::spawn(move || listener.incoming().flatten().for_each(|connection| serve(connection, &program)));
+    base
 }
 
 fn serve(mut connection: TcpStream, program: &std::path::Path) {
@@ -92,8 +72,7 @@ fn in_a_shell(lines: &str) -> (i32, String) {
 #[test]
 fn curl_starts_it_in_each_way() {
     let sandbox = two();
-    let server = Server::of(&sandbox);
-    remotetask(&sandbox, &["url", "--at", &server.base]).ok();
+    remotetask(&sandbox, &["url", "--at", &served(&sandbox)]).ok();
     let recipe = text(&sandbox, "7", "curl");
     // All but the lines for Windows, at once.
     let (linux, windows) = recipe.split_once("# On Windows").expect("two parts");
@@ -113,8 +92,7 @@ fn curl_starts_it_in_each_way() {
 #[test]
 fn a_ci_fails_with_its_task() {
     let sandbox = two();
-    let server = Server::of(&sandbox);
-    remotetask(&sandbox, &["url", "--at", &server.base]).ok();
+    remotetask(&sandbox, &["url", "--at", &served(&sandbox)]).ok();
     let recipe = text(&sandbox, "Check \"off\"", "ci");
     assert!(recipe.contains("--max-time 35 "), "{recipe}");
     let lines = recipe.split_once("  run: |\n").expect("a step").1;

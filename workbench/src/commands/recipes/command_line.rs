@@ -6,7 +6,8 @@ pub fn curl(call: &Call<'_>) -> String {
     let Call { base, magic, identifier, slug, .. } = call;
     let (url, file) = (call.url(), format!("{slug}.curl"));
     format!(
-        "# {} ({}). curl ends with 0 whenever an answer came, also 404, 409 or 500; with\n\
+        "# {} ({})\n\
+         # curl ends with 0 whenever an answer came, also 404, 409 or 500; with\n\
          # --fail-with-body (curl 7.76 or newer) it ends with 22 from status 400 on.\n\
          \n\
          # The keys in the path. Other users of that machine see them while curl runs.\n\
@@ -15,7 +16,7 @@ pub fn curl(call: &Call<'_>) -> String {
          # The keys in headers: no web server writes them to its log.\n\
          curl -X POST -H 'X-Magic-Key: {magic}' -H 'X-Task-Key: {identifier}' '{base}/'\n\
          \n\
-         # No key among the arguments: make this file once, then only the last line is needed.\n\
+         # No key among the arguments: make this file once; then the last line will do.\n\
          (umask 077; cat >{file}) <<'END'\n\
          url = \"{base}/\"\n\
          request = \"POST\"\n\
