@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::commands::recipes::Recipe;
+use crate::install::phone::Phones;
 use crate::owner::screen::WIDTH;
 use crate::owner::urls::Codes;
 use crate::parts::job::EntryPointKind;
@@ -129,6 +130,24 @@ pub enum Command {
         #[command(flatten)]
         codes: Drawn,
     },
+    /// Lets phones reach this NAS, and shows the code to scan; asks how, unless that is said
+    #[command(after_help = "Examples:\n  remotetask phone\n  remotetask phone home\n  \
+        remotetask phone proxy --url https://tasks.example.org")]
+    Phone {
+        /// How phones reach this NAS
+        phones: Option<Phones>,
+        /// The address that phones will use, such as https://tasks.example.org
+        #[arg(long)]
+        url: Option<String>,
+        /// The person whose code is shown [default: the first]
+        #[arg(long)]
+        who: Option<String>,
+        /// Waits for nobody who clicks in DSM
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        codes: Drawn,
+    },
     /// Makes plain keys in config.json digests, which are useless to whoever reads them
     Seal {
         /// Takes new keys in the place of weak ones
@@ -232,6 +251,8 @@ pub enum Command {
         url: Option<String>,
         #[arg(long)]
         config: Option<PathBuf>,
+        #[arg(long)]
+        phones: Option<Phones>,
         #[arg(long)]
         probe: Option<String>,
         #[arg(long)]

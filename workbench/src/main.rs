@@ -29,14 +29,16 @@ use commands::tasks::NewTask;
 use commands::url::UrlArgs;
 use commands::{key, log, overview, page, probe, prove, report, seal, set, status, tasks, try_request, url};
 use install::here::HereArgs;
+use install::phone::{PhoneArgs, Phones};
 use install::setup::SetupArgs;
-use install::{here, repair, setup, uninstall};
+use install::{here, phone, repair, setup, uninstall};
 use owner::edit;
 use owner::fault::Fault;
 use owner::typed;
 use owner::screen::{width, wrapped, Screen};
 use owner::view::{is_published, published_key};
 use owner::workbench::Workbench;
+use parts::job::EntryPointKind;
 
 fn main() -> ExitCode {
     match parsed().and_then(run) {
@@ -105,6 +107,10 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             let (task, who, at, page) = (task.as_deref(), who.as_deref(), at.as_deref(), page.as_deref());
             url::run(bench, &UrlArgs { task, who, at, recipe, codes: codes.codes(), page, panel })
         }
+        Command::Phone { phones, url, who, no_wait, codes } => {
+            let (url, who, codes) = (url.as_deref(), who.as_deref(), codes.codes());
+            return phone::run(bench, &PhoneArgs { phones, url, who, codes, no_wait });
+        }
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return try_request::run(bench, from),
         Command::Probe { chosen: true, .. } => return probe::is_chosen(bench),
@@ -120,9 +126,12 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Repair { boot, dry_run } => return repair::run(bench, boot, dry_run),
         Command::Apply { dry_run } => return repair::run(bench, false, dry_run),
         Command::Uninstall { keep_config, dry_run } => return uninstall::run(bench, keep_config, dry_run),
-        Command::Here { file, entry_point, tasks, url, config, probe, dry_run } => {
-            let setup = SetupArgs { entry_point: entry_point.kind(), config, config_name: None, dry_run };
-            return here::run(HereArgs { file, setup, tasks, url, probe });
+        Command::Here { file, entry_point, tasks, url, config, phones, probe, dry_run } => {
+            // A virtual host is an entry point of its own.
+            let by_host = (phones == Some(Phones::Vhost)).then_some(EntryPointKind::Vhost);
+            let entry_point = entry_point.kind().or(by_host);
+            let setup = SetupArgs { entry_point, config, config_name: None, dry_run };
+            return here::run(HereArgs { file, setup, tasks, url, phones, probe });
         }
         Command::Page { unread, read } => page::keep(bench, Duration::from_secs(unread), Duration::from_secs(read)),
         Command::Become { uid, gid, words } => Err(check::sudo_path::go_on(uid, gid, &words)),

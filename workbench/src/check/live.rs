@@ -242,6 +242,13 @@ impl<'u> Live<'u> {
         }
     }
 
+    /// Returns true if this machine itself answers at that name with the start page: what stands in between leads nobody
+    /// back here then.
+    pub fn answers_on_this_nas(&self) -> bool {
+        let answer = self.send(&["--insecure", "--connect-to", "::127.0.0.1:"], "/");
+        answer.is_ok_and(|answer| self.not_ours(&answer).is_none())
+    }
+
     /// Returns true if this is the answer that a stranger gets.
     pub fn is_refusal(&self, answer: &Answer) -> bool {
         answer.status == 404 && answer.body == self.page
