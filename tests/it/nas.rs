@@ -11,6 +11,7 @@ mod install;
 mod installer;
 mod life_of_a_run;
 mod pages;
+mod phone;
 mod php;
 mod probe;
 mod prove;

@@ -20,7 +20,7 @@ fn beside() -> (Sandbox, String) {
 
 /// The code of a page, as a phone reads it.
 #[track_caller]
-fn code(page: &str) -> String {
+pub fn code(page: &str) -> String {
     let drawing = page.split("<svg").nth(1).expect("a code").split("</svg>").next().unwrap_or_default();
     let value = |name: &str| drawing.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
     let side: usize = value("width").and_then(|width| width.parse().ok()).expect("its side");

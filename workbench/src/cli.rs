@@ -329,6 +329,9 @@ pub enum Tasks {
     Give {
         /// Numbers or names, such as "7,Check off"
         list: String,
+        /// Shows no link
+        #[arg(long, hide = true)]
+        no_links: bool,
         #[command(flatten)]
         codes: Drawn,
     },

@@ -81,8 +81,8 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             let get_runs = matches!(get, Some(Get::Run));
             tasks::add(bench, NewTask { id: task, name, event, command, get_runs }, codes.codes())
         }
-        Command::Tasks { command: Some(Tasks::Give { list, codes }) } => {
-            return tasks::give_and_show(bench, &list, codes.codes())
+        Command::Tasks { command: Some(Tasks::Give { list, no_links, codes }) } => {
+            return tasks::give_and_show(bench, &list, (!no_links).then(|| codes.codes()))
         }
         Command::Tasks { command: Some(Tasks::Remove { task }) } => return tasks::remove(bench, &task),
         Command::Tasks { command: Some(Tasks::Rotate { task, keep_old, codes }) } => {

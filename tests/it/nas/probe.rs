@@ -13,7 +13,8 @@ fn with_tasks(state: &str) -> (Nas, String) {
     let nas = Nas::new();
     nas.scheduled(3, state, "date >>/usr/local/remotetask/state/probe");
     nas.scheduled(7, state, "echo ran >>/run/effects/seven");
-    let path = bench(&["tasks", "add", "7"]).paths().remove(0);
+    bench(&["tasks", "add", "7", "--get", "run"]).ok();
+    let path = bench(&["url", "7"]).paths().remove(0);
     (nas, path)
 }
 

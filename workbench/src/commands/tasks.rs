@@ -186,15 +186,15 @@ fn on_panels(bench: &Workbench) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `tasks give`: gives each of these tasks of the scheduler a URL, and shows it; a task that has one keeps it. Returns
-/// true if each has one.
-pub fn give_and_show(bench: &Workbench, list: &str, codes: Codes) -> Result<bool, Fault> {
-    let mut good = true;
+/// `tasks give`: gives each of these tasks of the scheduler a URL; a task that has one keeps it. Then shows the links, with
+/// these codes. Returns true if each has one.
+pub fn give_and_show(bench: &Workbench, list: &str, links: Option<Codes>) -> Result<bool, Fault> {
+    let (mut good, mut any) = (true, false);
     for (task, result) in give(bench, list) {
         match result {
             Ok(true) => {
+                any = true;
                 bench.screen.say(format_args!("Task {task} has a URL now."));
-                show_urls(bench, None, Some(&task), codes)?;
             }
             Ok(false) => bench.screen.say(format_args!(
                 "Task {task} has its URL already: {} url {}",
@@ -206,6 +206,9 @@ pub fn give_and_show(bench: &Workbench, list: &str, codes: Codes) -> Result<bool
                 bench.screen.mark(Tone::Fault, "  fault ", why);
             }
         }
+    }
+    if let Some(codes) = links.filter(|_| any) {
+        show_urls(bench, None, None, codes)?;
     }
     Ok(good)
 }

@@ -125,8 +125,13 @@ fn later(bench: &Workbench, args: &PhoneArgs<'_>) -> Result<bool, Fault> {
             return Ok(true);
         }
     }
-    bench.screen.say("No phone finds this NAS yet. When one shall:");
-    bench.screen.literal(format_args!("  {} phone", bench.typed()));
+    let by_host = matches!(noted(&bench.folder), Some(EntryPointKind::Vhost | EntryPointKind::Php));
+    match by_host {
+        true => bench.screen.say("No phone finds this NAS yet. When Web Station is set up:"),
+        false => bench.screen.say("No phone finds this NAS yet. When one shall:"),
+    }
+    let how = if by_host { " vhost --url https://that-name" } else { "" };
+    bench.screen.literal(format_args!("  {} phone{how}", bench.typed()));
     Ok(true)
 }
 
