@@ -108,6 +108,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     command.args(["-c", PLAY, &serde_json::to_string(answers).expect("JSON"), "/bin/sh"]);
     let path = std::env::var("PATH").expect("PATH");
     command.arg(format!("{clone}/install.sh")).args(arguments).env("PATH", format!("{before}{path}"));
+    command.env("TERM", "xterm");
     let done = command.output().expect("python3");
     (done.status.code().unwrap_or(-1), String::from_utf8_lossy(&done.stdout).replace("\r\n", "\n"))
 }

@@ -246,7 +246,7 @@ fn probe(
     let (before, before_in_history) = (Traces::of(server, task.id, marker)?, history());
     let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
     let mut own_run = false;
-    match trust::home(owner).and_then(|home| way.run(server, task, &home, "probe")) {
+    match trust::at(&bench.folder, owner).and_then(|home| way.run(server, task, &home, "probe")) {
         Ok(()) => own_run = way == StartMethod::Script,
         Err(Outcome::NotStarted { reason, .. }) => return Ok(refusal(reason)),
         // It may have been started all the same: it is watched like the others.
