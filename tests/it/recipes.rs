@@ -7,9 +7,8 @@ use std::process::Command;
 use crate::support::*;
 use crate::workbench::{remotetask, said};
 
-const CALLERS: [&str; 10] = [
-    "curl", "home-assistant", "ios", "android", "nfc", "ci", "dsm-webhook", "surveillance", "synology-chat", "homer",
-];
+const CALLERS: [&str; 10] =
+    ["curl", "home-assistant", "ios", "android", "nfc", "ci", "dsm-webhook", "surveillance", "synology-chat", "homer"];
 
 /// Two tasks: one by name, which waits for long, one that asks first.
 fn two() -> Sandbox {
@@ -80,7 +79,10 @@ fn curl_starts_it_in_each_way() {
     assert_eq!((code, shown.matches("Task finished: Check \"off\" (").count()), (0, 3), "{shown}");
     // cmd.exe knows no single quotes; a shell here takes the double ones the same way.
     let line = windows.lines().last().expect("a line");
-    assert!(!windows.lines().skip(1).any(|line| line.contains('\'')) && line.starts_with("curl.exe -X POST -H \""), "{line}");
+    assert!(
+        !windows.lines().skip(1).any(|line| line.contains('\'')) && line.starts_with("curl.exe -X POST -H \""),
+        "{line}"
+    );
     let (code, shown) = in_a_shell(&line.replacen("curl.exe", "curl -sS", 1));
     assert!(code == 0 && shown.starts_with("Task finished: "), "{shown}");
     // What the comment says of exit codes.
@@ -112,7 +114,10 @@ fn home_assistant_gets_a_package_of_all_tasks() {
     let (secrets, rest) = package.ok().split_once("# 2.").expect("secrets first");
     // Keys stand in secrets.yaml alone: its log shows a URL, and no header.
     assert_no_key(rest.as_bytes(), "the package");
-    assert!(secrets.contains(&format!("remotetask_magic_key: \"{MAGIC}\"\nremotetask_task_7_task_key: \"{TASK}\"\n")), "{secrets}");
+    assert!(
+        secrets.contains(&format!("remotetask_magic_key: \"{MAGIC}\"\nremotetask_task_7_task_key: \"{TASK}\"\n")),
+        "{secrets}"
+    );
     for expected in [
         "rest_command:\n  remotetask_task_7:\n    url: \"https://nas.example.org/\"\n    method: post\n    headers:\n      \
          X-Magic-Key: !secret remotetask_magic_key\n      X-Task-Key: !secret remotetask_task_7_task_key\n      \
@@ -153,11 +158,20 @@ fn the_status_sensor_only_looks() {
 fn who_can_only_get_is_told_how_a_get_starts_it() {
     let sandbox = two();
     remotetask(&sandbox, &["url", "--at", "https://nas.example.org"]).ok();
-    for (caller, url) in [("nfc", format!("https://nas.example.org/{MAGIC}/Jf4uB9rWx2KzQm8T?ask")), ("surveillance", format!("  URL      https://nas.example.org/{MAGIC}/Jf4uB9rWx2KzQm8T\n"))] {
+    for (caller, url) in [
+        ("nfc", format!("https://nas.example.org/{MAGIC}/Jf4uB9rWx2KzQm8T?ask")),
+        ("surveillance", format!("  URL      https://nas.example.org/{MAGIC}/Jf4uB9rWx2KzQm8T\n")),
+    ] {
         let asks = text(&sandbox, "a.b", caller);
-        assert!(asks.contains(&url) && asks.contains(" set 'a.b' get run\n") || asks.contains(" set a.b get run\n"), "{asks}");
+        assert!(
+            asks.contains(&url) && asks.contains(" set 'a.b' get run\n") || asks.contains(" set a.b get run\n"),
+            "{asks}"
+        );
         let runs = text(&sandbox, "7", caller);
-        assert!(!runs.contains("get run") && runs.contains(&format!("https://nas.example.org/{MAGIC}/{TASK}\n")), "{runs}");
+        assert!(
+            !runs.contains("get run") && runs.contains(&format!("https://nas.example.org/{MAGIC}/{TASK}\n")),
+            "{runs}"
+        );
     }
 }
 
@@ -193,6 +207,9 @@ fn every_caller_has_a_text() {
     let file = sandbox.path("x.run").display().to_string();
     remotetask(&sandbox, &["url", "7", "--for", "ios", "--page", &file]).ok();
     let page = sandbox.read("x.run.html");
-    assert!(page.contains("<pre>Check &quot;off&quot; (7) on an iPhone") && page.contains(&format!("X-Task-Key    {TASK}")), "{page}");
+    assert!(
+        page.contains("<pre>Check &quot;off&quot; (7) on an iPhone") && page.contains(&format!("X-Task-Key    {TASK}")),
+        "{page}"
+    );
     std::fs::remove_file(sandbox.path("x.run.html")).expect("its end");
 }

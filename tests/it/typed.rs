@@ -38,7 +38,9 @@ fn a_name_or_a_number_wherever_a_task_is_meant() {
     let none = remotetask(&sandbox, &["tasks", "remove", "Check off"]).refused();
     let expected = "there is no task \"Check off\" here; there are: Open the gate (garage). remotetask tasks add makes another reachable.";
     assert_eq!(none, format!("remotetask: {expected}"));
-    assert!(remotetask(&sandbox, &["key", "new", "--label", "B", "--tasks", "Gate"]).refused().contains("no task \"Gate\""));
+    assert!(remotetask(&sandbox, &["key", "new", "--label", "B", "--tasks", "Gate"])
+        .refused()
+        .contains("no task \"Gate\""));
     // A scheduled task of DSM's by its name there.
     let asked = remotetask(&sandbox, &["probe", "Harmless"]);
     assert!(asked.out.starts_with("Task 3 (Harmless) will be started up to"), "{asked:?}");
@@ -63,7 +65,10 @@ fn a_secret_that_is_typed_by_mistake_never_comes_back() {
     let bare = format!("nas.example.org/{MAGIC}/{TASK}");
     let silent = |said: Said, words: &[&str]| {
         let text = said.out + &said.err;
-        assert!(said.code == Some(1) && text.starts_with("remotetask: this looks like a secret URL, or a key: "), "{text}");
+        assert!(
+            said.code == Some(1) && text.starts_with("remotetask: this looks like a secret URL, or a key: "),
+            "{text}"
+        );
         assert_no_key(text.as_bytes(), &format!("{words:?}"));
     };
     for words in [
@@ -125,7 +130,10 @@ fn an_address_as_people_write_it() {
     assert_eq!(remotetask(&sandbox, &["url", "--noted"]).ok(), "https://nas.example.org\n");
     for (at, expected) in [
         ("nas.example.org", "https:// is missing in front of this address: write it as https://nas.example.org,"),
-        ("https://nas.example.org:99999", "the port behind the host of this address is none: a port is a number from 1 to 65535."),
+        (
+            "https://nas.example.org:99999",
+            "the port behind the host of this address is none: a port is a number from 1 to 65535.",
+        ),
         ("nas", "this is no address; write one such as "),
     ] {
         let refused = remotetask(&sandbox, &["url", "--at", at]).refused();
@@ -140,7 +148,9 @@ fn try_reads_an_address_as_the_entry_point_does() {
     let sandbox = named();
     let tilde = "ana~key-7Kq9Wx2Lr5";
     sandbox.raw_config(&sandbox.read("config.json").replace(MAGIC, tilde));
-    for path in [format!("/ana%7Ekey-7Kq9Wx2Lr5/{TASK}"), format!("//{tilde}///{TASK}"), format!("/x/../{tilde}/./{TASK}/")] {
+    for path in
+        [format!("/ana%7Ekey-7Kq9Wx2Lr5/{TASK}"), format!("//{tilde}///{TASK}"), format!("/x/../{tilde}/./{TASK}/")]
+    {
         for input in [path.clone(), format!("https://nas.example.org{path}")] {
             let tried = fed(&sandbox, &["try"], &input);
             assert!(tried.ok().contains("start  7 it exists: the command /bin/true\n"), "{input}: {}", tried.out);
@@ -155,7 +165,11 @@ fn try_reads_an_address_as_the_entry_point_does() {
     // A task that asks first.
     remotetask(&sandbox, &["set", "7", "get", "confirm"]).ok();
     let tried = fed(&sandbox, &["try"], &format!("/{tilde}/{TASK}"));
-    assert!(tried.ok().contains("       By POST, or by the button: the task has \"get\": \"confirm\","), "{}", tried.out);
+    assert!(
+        tried.ok().contains("       By POST, or by the button: the task has \"get\": \"confirm\","),
+        "{}",
+        tried.out
+    );
 }
 
 #[test]
@@ -167,7 +181,10 @@ fn a_machine_that_is_no_nas_is_called_so() {
     for words in [&["tasks", "add", "7"][..], &["tasks", "give", "Check off"]] {
         let said = remotetask(&sandbox, words);
         let text = (said.out + &said.err).split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains("This machine is no Synology NAS. Without the Task Scheduler a task needs a command:"), "{text}");
+        assert!(
+            text.contains("This machine is no Synology NAS. Without the Task Scheduler a task needs a command:"),
+            "{text}"
+        );
         assert!(!text.contains("os error"), "{text}");
     }
 }
@@ -180,7 +197,10 @@ fn a_new_task_asks_before_it_starts() {
     let asks = path(remotetask(&sandbox, &["tasks", "add", "asks", "--", "/bin/true"]));
     let runs = path(remotetask(&sandbox, &["tasks", "add", "runs", "--get", "run", "--", "/bin/true"]));
     let config: serde_json::Value = serde_json::from_str(&sandbox.read("config.json")).expect("JSON");
-    assert_eq!((&config["tasks"]["asks"]["get"], &config["tasks"]["runs"]["get"]), (&"confirm".into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&config["tasks"]["asks"]["get"], &config["tasks"]["runs"]["get"]),
+        (&"confirm".into(), &serde_json::Value::Null)
+    );
     assert!(sandbox.get(&asks).send().body().contains("<button"));
     sandbox.get(&runs).send().is_like("200 OK", "Task finished: runs (* s)\n");
     sandbox.call("POST", &asks).send().is_like("200 OK", "Task finished: asks (* s)\n");

@@ -825,9 +825,14 @@ fn help_version_and_what_there_is_not() {
     }
     let version = format!("remotetask {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(remotetask(&sandbox, &["--version"]).ok(), version);
-    for arguments in
-        [&["nonsense"][..], &["check", "a", "b"], &["--nonsense"], &["key", "nonsense"], &["key", "new"], &["tasks", "add"]]
-    {
+    for arguments in [
+        &["nonsense"][..],
+        &["check", "a", "b"],
+        &["--nonsense"],
+        &["key", "nonsense"],
+        &["key", "new"],
+        &["tasks", "add"],
+    ] {
         let said = remotetask(&sandbox, arguments);
         assert!(
             said.code == Some(2) && said.out.is_empty() && said.err.contains("Usage"),

@@ -24,7 +24,8 @@ pub struct Cli {
 /// An error of the parser without suggestions that are for programs alone.
 pub fn without_hidden(mut error: clap::Error) -> clap::Error {
     use clap::error::{ContextKind, ContextValue};
-    let hidden = |name: &String| Cli::command().get_subcommands().any(|one| one.get_name() == name && one.is_hide_set());
+    let hidden =
+        |name: &String| Cli::command().get_subcommands().any(|one| one.get_name() == name && one.is_hide_set());
     let suggested = match error.get(ContextKind::SuggestedSubcommand) {
         Some(ContextValue::String(one)) => vec![one.clone()],
         Some(ContextValue::Strings(several)) => several.clone(),

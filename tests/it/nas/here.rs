@@ -185,7 +185,10 @@ fn from_a_share_to_a_code_that_a_phone_scans() {
     let (code, result) = up.task("--here --tasks 'Task 7' --phones home");
     let base = "http://192.168.1.20:10765";
     assert!(code == 0 && result.contains(&format!("good   all of the way works, at {base}\n")), "{result}");
-    assert!(words(&result).contains("Without https whoever is in that network can read a link while it is used"), "{result}");
+    assert!(
+        words(&result).contains("Without https whoever is in that network can read a link while it is used"),
+        "{result}"
+    );
     assert!(words(&result).contains("Now delete ") && !result.contains("Not done yet"), "{result}");
     let panel = crate::page::code(&fs::read_to_string(up.page()).expect("the page"));
     assert!(panel.starts_with(&format!("{base}/")) && !result.contains(&panel), "{panel}");

@@ -1,5 +1,7 @@
 //! `phone`: each way on which phones reach the NAS, through a real Apache and a real nginx in front.
 
+use std::io::{BufRead, BufReader};
+
 use super::first_hour::bench;
 use super::install::{order, setup, Bare};
 use super::web_check::{nginx, PASS, PROXIED};
@@ -32,13 +34,24 @@ fn the_reverse_proxy_is_waited_for() {
     ] {
         assert!(refused.out.contains(line), "{line}: {}", refused.out);
     }
-    assert!(refused.err.contains("When it is set\nup:") || refused.err.contains("When it is set up:"), "{}", refused.err);
-    // Somebody does.
-    let waits = std::thread::spawn(|| phone(&["proxy", "--url", PROXIED, "--qr"]));
+    assert!(
+        refused.err.contains("When it is set\nup:") || refused.err.contains("When it is set up:"),
+        "{}",
+        refused.err
+    );
+    // Somebody does, once it has said that it waits, and for what.
+    let mut command = Command::new(at("remotetask"));
+    command.args(["phone", "proxy", "--url", PROXIED, "--qr"]).stdout(Stdio::piped());
+    let mut waits = command.spawn().expect("it starts");
+    let mut lines = BufReader::new(waits.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let mut shown: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("Not yet: ")).collect();
+    assert!(shown.iter().any(|line| line.starts_with("Waiting until the start page answers there; Ctrl-C ends this")));
     let _proxy = nginx(&format!("location / {{ {PASS} }}"));
-    let done = waits.join().expect("its end");
-    assert!(done.ok().contains(&format!("good   all of the way works, at {PROXIED}\n")), "{}", done.out);
-    let scanned = seen_on(&done.out, true);
+    shown.extend(lines);
+    assert!(waits.wait().expect("its end").success());
+    let shown = shown.join("\n");
+    assert!(shown.contains(&format!("good   all of the way works, at {PROXIED}\n")), "{shown}");
+    let scanned = seen_on(&shown, true);
     assert!(scanned.len() == 1 && scanned[0].starts_with(&format!("{PROXIED}/")), "{scanned:?}");
     assert_eq!(bench(&["url", "--noted"]).ok(), format!("{PROXIED}\n"));
     // It is known from now on.
@@ -62,7 +75,10 @@ fn a_router_that_does_not_lead_back_is_called_so() {
     let _proxy = nginx(&format!("location / {{ {PASS} }}"));
     let said = phone(&["proxy", "--url", "http://nas.example.org:10766"]);
     let text = said.ok().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("http://nas.example.org:10766 answers on this NAS itself, and not from here by its name:"), "{text}");
+    assert!(
+        text.contains("http://nas.example.org:10766 answers on this NAS itself, and not from here by its name:"),
+        "{text}"
+    );
     assert!(text.contains("me: the panel http://nas.example.org:10766/"), "{text}");
 }
 
@@ -92,5 +108,9 @@ fn nobody_can_be_asked_in_a_pipe() {
     assert!(later.ok().starts_with("No phone finds this NAS yet. When one shall:\n"), "{}", later.out);
     // The next step, said alone.
     bench(&["set", "scheduler", "synoschedtask"]).ok();
-    assert!(bench(&[]).ok().contains("No phone finds this NAS yet. Choose how phones shall reach it;"), "{}", bench(&[]).out);
+    assert!(
+        bench(&[]).ok().contains("No phone finds this NAS yet. Choose how phones shall reach it;"),
+        "{}",
+        bench(&[]).out
+    );
 }

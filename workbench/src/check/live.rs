@@ -399,7 +399,9 @@ impl<'u> Live<'u> {
             _ => {}
         }
         match self.send(&[], &long) {
-            Ok(answer) if answer.body != self.page && self.replaced.as_ref() != Some(&answer.body) => found.push(LongPath { status: &answer.status }.found()),
+            Ok(answer) if answer.body != self.page && self.replaced.as_ref() != Some(&answer.body) => {
+                found.push(LongPath { status: &answer.status }.found())
+            }
             _ => {}
         }
         Ok(found)

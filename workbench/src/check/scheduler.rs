@@ -84,7 +84,9 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     found.extend(named(&events, &server.esynoscheduler, deadline));
     for task in theirs {
         match (&task.starts, server.scheduler) {
-            (Starts::Scheduled(number), Scheduler::Direct) => found.extend(script(task, *number, server, &nas.accounts)),
+            (Starts::Scheduled(number), Scheduler::Direct) => {
+                found.extend(script(task, *number, server, &nas.accounts))
+            }
             (Starts::Scheduled(number), _) if lacking(task).is_none() => {
                 found.extend(known(task, *number, &server.synoschedtask, deadline));
             }

@@ -102,7 +102,8 @@ pub fn list(bench: &Workbench) -> Result<(), Fault> {
         }
         match &entry.tasks {
             Some(tasks) => {
-                let name = |id: &str| config.tasks.iter().find(|task| task.id == id).and_then(|task| task.name.as_deref());
+                let name =
+                    |id: &str| config.tasks.iter().find(|task| task.id == id).and_then(|task| task.name.as_deref());
                 let tasks: Vec<String> = tasks.iter().map(|id| both(id, name(id))).collect();
                 limits.push(format!("tasks: {}", tasks.join(", ")));
             }

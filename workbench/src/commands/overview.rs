@@ -73,11 +73,9 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
         () if faults > 0 => {
             next(bench, "Something would not work, or others could start something. See what:", &["check"])
         }
-        () if pending.is_some() => next(
-            bench,
-            "listen or port in config.json has changed, and Apache does not know of it yet:",
-            &["apply"],
-        ),
+        () if pending.is_some() => {
+            next(bench, "listen or port in config.json has changed, and Apache does not know of it yet:", &["apply"])
+        }
         () if config.tasks.is_empty() => next(
             bench,
             "No task can be reached yet. See what there is, and make one reachable:",

@@ -201,9 +201,8 @@ fn path_of<'l>(line: &'l str, base: &str) -> Typed<'l> {
     let (text, query) = text.split_once('?').unwrap_or((text, ""));
     let behind_host = |rest: &'l str| rest.find('/').map_or("/", |at| &rest[at..]);
     // A key may have a dot, too; two parts are a pair of keys.
-    let no_scheme = !text.contains("://")
-        && looks_like_a_host(text)
-        && text.split('/').filter(|part| !part.is_empty()).count() > 2;
+    let no_scheme =
+        !text.contains("://") && looks_like_a_host(text) && text.split('/').filter(|part| !part.is_empty()).count() > 2;
     let path = match text.split_once("://") {
         Some((_, rest)) => behind_host(rest),
         None if no_scheme => behind_host(text),

@@ -97,8 +97,10 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
     }
     if let Some(task) = &args.probe {
         screen.gap();
-        let probed =
-            probe::run(&bench, &ProbeArgs { task: Some(task.clone()), event: None, yes: true, watch: Duration::from_secs(15) });
+        let probed = probe::run(
+            &bench,
+            &ProbeArgs { task: Some(task.clone()), event: None, yes: true, watch: Duration::from_secs(15) },
+        );
         if let Err(Fault(why)) = probed.and_then(|found| match found {
             true => Ok(()),
             false => Err(Fault(format!("no method was found that starts task {task}: see above"))),

@@ -226,7 +226,10 @@ fn proxy(bench: &Workbench, args: &PhoneArgs<'_>) -> Result<bool, Fault> {
     screen.literal("  Reverse proxy name       remotetask");
     screen.literal(format_args!("  Source       Protocol    {}", scheme.to_ascii_uppercase()));
     screen.literal(format_args!("               Hostname    {}", host(&url)));
-    screen.literal(format_args!("               Port        {}", port.unwrap_or(if scheme == "http" { "80" } else { "443" })));
+    screen.literal(format_args!(
+        "               Port        {}",
+        port.unwrap_or(if scheme == "http" { "80" } else { "443" })
+    ));
     screen.literal("  Destination  Protocol    HTTP");
     screen.literal(format_args!("               Hostname    {inside}"));
     screen.literal(format_args!("               Port        {}", listen.port()));
@@ -269,7 +272,9 @@ fn asked_address(bench: &Workbench, args: &PhoneArgs<'_>) -> Result<String, Faul
     let screen = &bench.screen;
     if !screen.can_ask() {
         return known.ok_or_else(|| {
-            Fault::new("the address that phones will use is missing: write it behind, such as --url https://tasks.example.org")
+            Fault::new(
+                "the address that phones will use is missing: write it behind, such as --url https://tasks.example.org",
+            )
         });
     }
     screen.say("By which address will phones call it, such as https://tasks.example.org?");
@@ -347,7 +352,8 @@ fn show_code(bench: &Workbench, only: Option<&str>, codes: Codes) -> Result<(), 
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
     if config.tasks.is_empty() {
-        screen.say("No task can be reached yet, so there is nothing to scan. See what there is, and make one reachable:");
+        screen
+            .say("No task can be reached yet, so there is nothing to scan. See what there is, and make one reachable:");
         screen.literal(format_args!("  {} tasks", bench.typed()));
         return Ok(());
     }

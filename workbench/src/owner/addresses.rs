@@ -103,7 +103,10 @@ mod tests {
             ("nas", "this is no address"),
             ("/a/b", "this is no address"),
             ("https://nas.example.org:99999", "the port behind the host"),
-            ("https://nas.example.org/76sdf7678fds687/hjhass665s", "behind the host of this address stands what may be keys"),
+            (
+                "https://nas.example.org/76sdf7678fds687/hjhass665s",
+                "behind the host of this address stands what may be keys",
+            ),
         ] {
             let Fault(why) = address(text).expect_err(text);
             assert!(why.starts_with(expected) && !why.contains("76sdf"), "{text}: {why}");

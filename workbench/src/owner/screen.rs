@@ -54,13 +54,7 @@ impl Screen {
         let set = |name| std::env::var_os(name).unwrap_or_default();
         let width = width(rustix::stdio::stdout());
         let dumb = set("TERM") == "dumb";
-        Screen {
-            dumb,
-            terminal,
-            width,
-            quiet: false,
-            colour: terminal && set("NO_COLOR").is_empty() && !dumb,
-        }
+        Screen { dumb, terminal, width, quiet: false, colour: terminal && set("NO_COLOR").is_empty() && !dumb }
     }
 
     /// A screen on which nothing is written, and nobody is asked.

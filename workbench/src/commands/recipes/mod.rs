@@ -113,11 +113,8 @@ pub fn recipe_text(bench: &Workbench, task: Option<&str>, who: Option<&str>, rec
         )));
     }
     let base = view.base(&config);
-    let calls: Vec<Call<'_>> = pairs
-        .drain(..)
-        .zip(known)
-        .filter_map(|((_, _, task), keys)| Some(call(&base, keys?, task)))
-        .collect();
+    let calls: Vec<Call<'_>> =
+        pairs.drain(..).zip(known).filter_map(|((_, _, task), keys)| Some(call(&base, keys?, task))).collect();
     let [first, ..] = &calls[..] else { return Err(Fault::new("no task is left")) };
     Ok(match recipe {
         Recipe::Curl => command_line::curl(first),
@@ -184,8 +181,27 @@ mod tests {
         let long = "x".repeat(300);
         let longer = format!("{long}y");
         let ids = [
-            "7", "t", "backup", "Backup", "BACKUP", "backup (daily)", "Check off!", "x_", "_x", "x", "Café", "备份", "打印",
-            "a_b", "a.b", "a__b", "a-b", " ", "_", &long[..130], &longer[..60],
+            "7",
+            "t",
+            "backup",
+            "Backup",
+            "BACKUP",
+            "backup (daily)",
+            "Check off!",
+            "x_",
+            "_x",
+            "x",
+            "Café",
+            "备份",
+            "打印",
+            "a_b",
+            "a.b",
+            "a__b",
+            "a-b",
+            " ",
+            "_",
+            &long[..130],
+            &longer[..60],
         ];
         let names: Vec<String> = ids.iter().map(|id| slug(id)).collect();
         assert!(names.iter().all(|name| is_slug(name)), "{names:?}");
