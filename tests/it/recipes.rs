@@ -127,7 +127,7 @@ fn home_assistant_gets_a_package_of_all_tasks() {
         "  - resource: \"https://nas.example.org/\"\n    params:\n      status: \"1\"\n",
         "        value_template: \"{{ value_json.state }}\"\n",
         "    timeout: 22\n",
-        "it would start the task at\n#    each poll, every 30 s.",
+        "it would start\n#    the task at each poll, every 30 s.",
     ] {
         assert!(rest.contains(expected), "{expected}\n{rest}");
     }
@@ -141,6 +141,40 @@ fn home_assistant_gets_a_package_of_all_tasks() {
     remotetask(&sandbox, &["key", "new", "--label", "Anna"]).ok();
     assert!(remotetask(&sandbox, &["url", "--for", "home-assistant"]).refused().contains("say which"));
     assert!(remotetask(&sandbox, &["url", "--for", "home-assistant", "--who", "Anna"]).ok().contains("a_b"));
+}
+
+/// Home Assistant's own judgement; `REMOTETASK_HASS` is its program, which is too large for every machine.
+#[test]
+fn long_home_assistant_takes_the_package() {
+    let Ok(hass) = std::env::var("REMOTETASK_HASS") else {
+        eprintln!("left out: REMOTETASK_HASS names no program of Home Assistant");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let ids = ["7", "backup (daily)", "Check off!", "x_", "Caf\u{e9}", "\u{5907}\u{4efd}", "a_b", "a.b", "Backup"];
+    let task = |at: usize, id: &str| {
+        format!("\"{id}\": {{\"identifier\": \"a-key-of-task-{at}\", \"name\": \"{{{{ {id} }}}}\", \"command\": [\"/bin/true\"]}}")
+    };
+    let tasks: Vec<String> = ids.iter().enumerate().map(|(at, id)| task(at, id)).collect();
+    sandbox.config("", &tasks.join(", "));
+    let package = remotetask(&sandbox, &["url", "--for", "home-assistant", "--at", "https://nas.example.org"]);
+    let (secrets, rest) = package.ok().split_once("# 2. ").expect("three files");
+    let (configuration, rest) = rest.split_once("# 3. ").expect("three files");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("packages")).expect("a folder");
+    for (name, text) in [
+        ("secrets.yaml", secrets.to_owned()),
+        ("configuration.yaml", format!("# {configuration}")),
+        ("packages/remotetask.yaml", format!("# {rest}")),
+    ] {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let mut check = Command::new(hass);
+    check.args(["--script", "check_config", "--info", "all", "-c"]).arg(folder.path());
+    let said = said(&mut check, "");
+    let shown = said.out.to_lowercase();
+    assert!(said.code == Some(0) && !shown.contains("failed config") && !shown.contains("error"), "{}", said.out);
+    assert_eq!(shown.matches("unique_id: remotetask_task_").count(), 2 * ids.len(), "{}", said.out);
 }
 
 /// The status that Home Assistant asks for starts nothing, and answers in JSON.

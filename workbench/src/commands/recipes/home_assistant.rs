@@ -27,10 +27,10 @@ pub fn package(calls: &[Call<'_>]) -> String {
          homeassistant:\n\
          \x20 packages: !include_dir_named packages\n\
          \n\
-         # 3. packages/remotetask.yaml: all that follows, as a new file. Then restart Home\n\
-         #    Assistant. Each task has a button and a sensor with its state. No RESTful\n\
-         #    switch or sensor may have a task's own address: it would start the task at\n\
-         #    each poll, every 30 s. The sensor below only looks.\n",
+         # 3. packages/remotetask.yaml: all that follows, as a new file. Then restart\n\
+         #    Home Assistant. Each task has a button and a sensor with its state. No\n\
+         #    RESTful switch or sensor may have a task's own address: it would start\n\
+         #    the task at each poll, every 30 s. The sensor below only looks.\n",
     );
     text.push_str("rest_command:\n");
     for call in calls {

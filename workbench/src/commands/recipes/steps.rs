@@ -21,8 +21,8 @@ pub fn ios(call: &Call<'_>) -> String {
          it starts nothing; its button does.\n\
          \x20 {}\n\
          \n\
-         For Siri, the lock screen and automations, in the app Shortcuts: a new shortcut,\n\
-         {shown}. Its one action is Get Contents of URL (tap the arrow to see the rest):\n\
+         For Siri, the lock screen and automations, in the app Shortcuts: a new shortcut\n\
+         with one action, Get Contents of URL (tap the arrow to see the rest):\n\
          {}",
         call.ask(),
         fields(call),
@@ -39,8 +39,8 @@ pub fn android(call: &Call<'_>) -> String {
          Opening it starts nothing; its button does.\n\
          \x20 {}\n\
          \n\
-         For one tap without a page, in the app HTTP Shortcuts: plus, Regular Shortcut,\n\
-         {shown}; Basic Request Settings has Method and URL, Request Headers the rest:\n\
+         For one tap without a page, in the app HTTP Shortcuts: plus, Regular Shortcut;\n\
+         Basic Request Settings has Method and URL, Request Headers the rest:\n\
          {}",
         call.ask(),
         fields(call),
