@@ -10,7 +10,8 @@ usage() {
     cat <<'END'
 Usage: ./install.sh --try [--once]
        ./install.sh [user@]nas [--port | --vhost | --php] [--config FILE]
-                    [--tasks 7,9] [--from DIR] [--dry-run] [--no-wait]
+                    [--tasks 7,9] [--phones home|proxy|vhost|later]
+                    [--url URL] [--from DIR] [--dry-run] [--no-wait]
        ./install.sh [user@]nas --uninstall [--keep-config] [--dry-run]
        ./install.sh --pack [PROCESSOR ...] [--from DIR]
 
@@ -33,6 +34,11 @@ Usage: ./install.sh --try [--once]
   --config    your configuration; plain keys in it become digests
   --tasks     tasks of DSM's Task Scheduler that get a URL, by number or name,
               such as "7,Check off"
+  --phones    how phones reach the NAS; it asks otherwise. home: in your home
+              network alone, without https; proxy: by DSM's reverse proxy;
+              vhost: by a virtual host of Web Station's; later: not yet
+  --url       the address that phones will use, such as
+              https://tasks.example.org
   --from      a folder with the four programs for the NAS, in place of a build
   --dry-run   goes the same way there, says what there is to do, and changes
               nothing
@@ -56,7 +62,7 @@ clone=$(cd "$(dirname "$0")" && pwd -P)
 . "$clone/installer/pack.sh"
 
 # The options; way, dry_run and keep are the option itself, or nothing.
-once=no nas='' way='' config='' tasks='' from='' dry=no dry_run='' wait=yes order=install keep=''
+once=no nas='' way='' config='' tasks='' phones='' url='' from='' dry=no dry_run='' wait=yes order=install keep=''
 # A folder of this run's own, the NAS's processor and kernel, the way to root there (yes, sudo, password),
 # and no caller's password, which everything that this starts could read.
 work='' machine='' kernel='' root=''
@@ -106,11 +112,13 @@ main() {
             --pack) packs=yes ;;
             --once) once=yes ;;
             --port | --vhost | --php) [ "${way:-$1}" = "$1" ] || wrong "$way and $1 exclude each other"; way=$1 ;;
-            --config | --tasks | --from)
+            --config | --tasks | --phones | --url | --from)
                 [ $# -gt 1 ] || wrong "$1 wants a word behind it"
                 case $1 in
                     --config) config=$2 ;;
                     --tasks) tasks=$2 ;;
+                    --phones) phones=$2 ;;
+                    --url) url=$2 ;;
                     --from) from=$2 ;;
                 esac
                 shift ;;
@@ -124,7 +132,11 @@ main() {
         esac
         shift
     done
-    theirs="$way$config$tasks$keep"
+    case $phones in
+        '' | home | proxy | vhost | later) ;;
+        *) wrong "--phones is home, proxy, vhost or later" ;;
+    esac
+    theirs="$way$config$tasks$phones$url$keep"
     [ "$order$dry$wait" = installnoyes ] || theirs="$theirs more"
     if [ "$try" = yes ]; then
         [ "$packs$words$theirs$from" = no ] || wrong "--try goes with --once alone"
@@ -138,7 +150,7 @@ main() {
         case $nas in *' '*) wrong "one NAS at a time:$words" ;; esac
         { [ -n "$nas" ] && [ "$once" = no ]; } || wrong ''
         if [ "$order" = uninstall ]; then
-            [ -z "$way$config$tasks$from" ] || wrong "--uninstall goes with --keep-config and --dry-run alone"
+            [ -z "$way$config$tasks$phones$url$from" ] || wrong "--uninstall goes with --keep-config and --dry-run alone"
         else
             [ -z "$keep" ] || wrong "--keep-config goes with --uninstall alone"
         fi
@@ -311,6 +323,11 @@ plan() {
     if [ -n "$config" ]; then step "take $config as its configuration, with digests in place of plain keys"; fi
     [ -z "$tasks" ] || step "give the tasks $tasks of DSM's Task Scheduler a URL each"
     step "prove with one request that all of the way works"
+    case $phones in
+        '') [ "$wait" = no ] || step "ask how phones shall reach it, and show the code to scan" ;;
+        later) ;;
+        *) step "let phones reach it ($phones), and show the code to scan" ;;
+    esac
 }
 
 # Of the plan, which counts them.
@@ -451,67 +468,90 @@ first_tasks() {
     [ -z "$tasks" ] || give || exit 1
 }
 
+# Without codes: the one that is scanned stands at the end.
 give() {
-    local code
-    code=''
-    [ ! -t 1 ] || code=--qr
-    # shellcheck disable=SC2016,SC2086 # for the NAS; a word or none
-    as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks give "$@"' "$tasks" $code
+    # shellcheck disable=SC2016 # for the NAS
+    as_root /dev/null 'exec /usr/local/remotetask/remotetask tasks give "$1" --no-links' "$tasks"
 }
 
 prove() {
-    local url chosen
-    url=''
+    local chosen
     # The entry point that setup has chosen or kept.
     chosen=$(nas 'cat /usr/local/remotetask/webstation/way' 2>/dev/null </dev/null | tr -cd '[:lower:]')
-    if [ "$chosen" != port ]; then
-        ! asking || ask_address
-        if [ -z "$url" ]; then
-            say "Installed. When Web Station is set up:"
-            show "    sudo remotetask prove --url https://the-name"
-            boot_task
-            return 0
-        fi
-        await "$url"
+    if [ "$chosen" = port ]; then
+        say "" "The proof:"
+        as_root /dev/null 'exec /usr/local/remotetask/remotetask prove' || exit 1
     fi
-    say "" "The proof:"
-    # shellcheck disable=SC2086 # for the NAS; two words or none
-    as_root /dev/null 'exec /usr/local/remotetask/remotetask prove "$@"' ${url:+--url "$url"} || exit 1
-    # shellcheck disable=SC2016 # for the NAS
-    [ -z "$url" ] || as_root /dev/null '/usr/local/remotetask/remotetask url --at "$1" >/dev/null' "$url"
     probe
-    say "" "Installed. What to do next:"
-    show "    ssh -t $nas sudo remotetask"
     boot_task
+    how_phones "$chosen"
 }
 
-# Into prove's url, or nothing for later. An address that was noted before need not be typed again.
-ask_address() {
-    local noted
+# The last thing on the screen is the code that a phone scans.
+how_phones() {
+    local noted code
     # A program that does not know this knows of no address.
     noted=$(as_root /dev/null 'exec /usr/local/remotetask/remotetask url --noted' 2>/dev/null) || noted=''
     noted=$(printf %s "$noted" | tr -cd '[:graph:]')
+    if [ -z "$phones" ] && [ "$1" != port ]; then
+        phones=vhost
+        if asking; then ask_address; else url=${url:-$noted}; fi
+        [ -n "$url" ] || phones=later
+    elif [ -z "$phones" ]; then
+        phones=later
+        # What was chosen before is not asked again.
+        { [ -n "$noted" ] || ! asking; } || ask_phones
+    elif [ "$phones" = proxy ] || [ "$phones" = vhost ]; then
+        { [ -n "$url" ] || ! asking; } || ask_address
+    fi
+    code=''
+    [ ! -t 1 ] || code=--qr
+    [ "${TERM:-}" != dumb ] || code=''
+    [ "$wait" = yes ] || code="$code --no-wait"
+    say ""
+    if [ "$phones" = later ]; then
+        say "Installed. What to do next:"
+        show "    ssh -t $nas sudo remotetask"
+    else
+        say "Installed."
+    fi
+    # shellcheck disable=SC2016,SC2086 # for the NAS; words or none
+    as_root /dev/null 'exec /usr/local/remotetask/remotetask phone "$@"' "$phones" ${url:+--url "$url"} $code || exit 1
+}
+
+ask_phones() {
+    local answer
+    say "" "How shall phones reach it?"
+    show "  a  at home only, without https; there is nothing more to set up" \
+        "  b  from everywhere, by DSM's reverse proxy, with https" \
+        "  c  from everywhere, by a virtual host of Web Station's, with https" \
+        "  d  later (sudo remotetask phone)"
+    while :; do
+        printf 'a, b, c or d: '
+        IFS= read -r answer || answer=d
+        case $answer in
+            a) phones=home; return ;;
+            b) phones=proxy; break ;;
+            c) phones=vhost; break ;;
+            d | '') return ;;
+        esac
+    done
+    ask_address
+    [ -n "$url" ] || phones=later
+}
+
+# Into url, or nothing for later. An address that was noted before need not be typed again.
+ask_address() {
     while :; do
         say "By which address will it be reached, such as https://tasks.example.org?"
         printf 'Just press Enter for %s: ' "${noted:-later}"
         IFS= read -r url || { url=''; return 0; }
         url=${url:-$noted}
         case $url in
-            *://*/?*/?* | *[%?#\ ]*) say "Give the address alone, without the keys behind it." ;;
-            '' | http://?* | https://?*) break ;;
-            *) say "An address begins with https:// or http://." ;;
+            *://*/?*/?* | *[%?#]*) say "Give the address alone, without the keys behind it." ;;
+            '' | [Hh][Tt][Tt][Pp]://?* | [Hh][Tt][Tt][Pp][Ss]://?*) break ;;
+            *) say "https:// is missing in front of this address." ;;
         esac
-    done
-}
-
-# Until whoever clicks in Web Station is done: something answers with a page.
-await() {
-    local waited
-    waited=no
-    until [ "$(nas "curl -q -s -k -o /dev/null --max-time 10 -w '%{http_code}' -- $(quoted "${1%/}/")" 2>/dev/null </dev/null)" = 200 ]; do
-        [ "$waited" = yes ] || say "Waiting until the start page answers there; Ctrl-C ends this, and what is installed stays ..."
-        waited=yes
-        sleep 3
     done
 }
 

@@ -14,21 +14,25 @@ SIZE=@SIZE@
 usage() {
     cat <<'END'
 Usage: sh remotetask-@VERSION@-@MACHINE@.run --here
-       [--port | --vhost | --php] [--tasks LIST] [--url URL] [--config FILE]
-       [--probe ID] [--dry-run]
+       [--port | --vhost | --php] [--tasks LIST] [--config FILE]
+       [--phones home|proxy|vhost|later] [--url URL] [--probe TASK] [--dry-run]
 
 Sets up the remote task starter on this NAS, or upgrades it, as root: the script
 of a task of DSM's Task Scheduler (user root). It says what it does; the task's
 result is the place to read that.
 
   --tasks    tasks of the Task Scheduler that get a URL, by number or name, such
-             as "7,Check off". Their URLs stand on a page beside this file,
-             which is deleted once it was opened.
-  --url      where the NAS is reached, such as https://nas.example.org
+             as "7,Check off". One link with a button for each, and the code
+             that a phone scans, stand on a page beside this file, which is
+             deleted once it was opened.
+  --phones   how phones reach the NAS. home: in your home network alone, without
+             https; proxy: by DSM's reverse proxy; vhost: by a virtual host of
+             Web Station's; later: not yet
+  --url      the address that phones will use, such as https://nas.example.org
   --config   your configuration, by its whole path; plain keys in it become
              digests
-  --probe    a harmless scheduled task, to find out which way starts one on this
-             NAS
+  --probe    a harmless scheduled task, by number or name, to find out which way
+             starts one on this NAS
   --dry-run  says what there is to do, and changes nothing
   --port     the web server gets a port for it, as config.json says
   --vhost    for a virtual host of Web Station's; it shows what to click
@@ -62,7 +66,7 @@ main() {
         fi
         case $word in
             --here) here=yes ;;
-            --tasks | --url | --config | --probe) want=$word ;;
+            --tasks | --url | --config | --phones | --probe) want=$word ;;
             --port | --vhost | --php | --dry-run) ;;
             --help | -h) usage; exit 0 ;;
             *://* | */*) wrong "there is a word here that belongs to no option" ;; # it may be a secret URL

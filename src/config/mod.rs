@@ -21,7 +21,7 @@ use ipnet::IpNet;
 
 use crate::key::{Digest, Key};
 pub use schema::nearly;
-pub use values::as_argv;
+pub use values::{as_argv, network};
 
 /// A valid configuration. It borrows from the file's text.
 ///

@@ -97,6 +97,7 @@ pub fn address(text: Cow<'_, str>) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "this is no IP address; write one such as \"127.0.0.1\"".to_owned())
 }
 
+/// A network, or one address; the error says what to write.
 pub fn network(text: Cow<'_, str>) -> Result<IpNet, String> {
     let net = match text.parse::<IpNet>() {
         Ok(net) => net,

@@ -541,6 +541,22 @@ const ROWS: &[Row<Sandbox>] = &[
         cured: false,
     },
     Row {
+        code: "task-windows-lines",
+        plant: |sandbox| stored(sandbox, rustix::process::geteuid().as_raw(), "#!/bin/sh\r\ntrue\r\n"),
+        says: "The lines of the script of task 7 end as on Windows, and \"scheduler\": \"direct\" hands it to its program as it is, which looks for names that end in a carriage return.",
+        cure: "Open the task in DSM's Task Scheduler, take its script out, paste it from an editor that ends lines as Linux does (in Notepad++: Edit, EOL Conversion, Unix), and save.",
+        along: &[],
+        cured: false,
+    },
+    Row {
+        code: "task-no-owner",
+        plant: |sandbox| stored(sandbox, 54321, "true\n"),
+        says: "Task 7 runs as the user with the number 54321, who does not exist any more, so its script cannot be started without DSM.",
+        cure: "Open the task in DSM's Task Scheduler, choose another user, and save.",
+        along: &[],
+        cured: false,
+    },
+    Row {
         code: "command-missing",
         plant: |sandbox| command(sandbox, "[\"/no/backup.sh\", \"--now\"]"),
         says: "Task t: there is no program /no/backup.sh.",
@@ -577,6 +593,30 @@ const ROWS: &[Row<Sandbox>] = &[
         plant: |sandbox| program(sandbox, "echo done\n", 0o755),
         says: "Task t: FOLDER/own does not begin with #!, so the system does not know what to start it with.",
         cure: "If it is a shell script, put that in front of its first line: `sudo sed -i '1i #!/bin/sh' FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "script-empty",
+        plant: |sandbox| program(sandbox, "", 0o755),
+        says: "Task t: FOLDER/own is empty, so the system does not know what to start it with.",
+        cure: "Put the script there again. If it is to do nothing, this makes it a script that does: `sudo sh -c 'echo \"#!/bin/sh\" >\"$0\"' FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "script-byte-order-mark",
+        plant: |sandbox| program(sandbox, "\u{feff}#!/bin/sh\necho done\n", 0o755),
+        says: "Task t: FOLDER/own begins with a byte order mark, which some editors put there unseen, so the system does not know what to start it with.",
+        cure: "Take the mark out, and save the file as UTF-8 without it from now on: `sudo sh -c 'tail -c +4 \"$0\" >\"$0\".new && cat \"$0\".new >\"$0\" && rm \"$0\".new' FOLDER/own`",
+        along: &[],
+        cured: true,
+    },
+    Row {
+        code: "script-first-line-swapped",
+        plant: |sandbox| program(sandbox, "!#/bin/sh\necho done\n", 0o755),
+        says: "Task t: FOLDER/own begins with !#, where #! is meant, so the system does not know what to start it with.",
+        cure: "Swap the two: `sudo sed -i '1s/^!#/#!/' FOLDER/own`",
         along: &[],
         cured: true,
     },
@@ -620,6 +660,27 @@ const ROWS: &[Row<Sandbox>] = &[
 ];
 
 /// A task 7 of a scheduler that does this.
+/// A scheduled task as DSM's store has it, to be started without DSM.
+fn stored(sandbox: &Sandbox, owner: u32, script: &str) {
+    fs::create_dir_all(sandbox.path("store/root")).expect("a folder");
+    let cmd = base64(script.as_bytes());
+    sandbox.write("store/root/7.task", &format!("id=7\nname=Seven\nstate=disabled\nowner={owner}\ncmd={cmd}\n"));
+    scheduler(sandbox, "exit 0", "\"scheduler\": \"direct\", \"synoschedule\": \"$T/store\",");
+}
+
+/// What the two findings about a script of DSM's say is done by hand, and is enough.
+#[test]
+fn a_script_that_is_saved_anew_can_be_started() {
+    let sandbox = healthy();
+    let me = rustix::process::geteuid().as_raw();
+    for (owner, script) in [(me, "#!/bin/sh\r\ntrue\r\n"), (54321, "true\n")] {
+        stored(&sandbox, owner, script);
+        assert_eq!(findings(&remotetask(&sandbox, &["check", "--json"])).len(), 1, "{script:?}");
+        stored(&sandbox, me, &script.replace('\r', ""));
+        assert_eq!(findings(&remotetask(&sandbox, &["check", "--json"])), [] as [Value; 0]);
+    }
+}
+
 fn scheduler(sandbox: &Sandbox, line: &str, more: &str) {
     sandbox.script("scheduler", line);
     let fields = format!("{more} \"synoschedtask\": \"$T/scheduler\", \"magickey\": \"{}\"", sealed(MAGIC));

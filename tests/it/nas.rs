@@ -15,6 +15,7 @@ mod phone;
 mod php;
 mod probe;
 mod prove;
+mod reachable;
 mod report;
 mod scripts;
 mod servers;

@@ -108,6 +108,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     command.args(["-c", PLAY, &serde_json::to_string(answers).expect("JSON"), "/bin/sh"]);
     let path = std::env::var("PATH").expect("PATH");
     command.arg(format!("{clone}/install.sh")).args(arguments).env("PATH", format!("{before}{path}"));
+    command.env("TERM", "xterm");
     let done = command.output().expect("python3");
     (done.status.code().unwrap_or(-1), String::from_utf8_lossy(&done.stdout).replace("\r\n", "\n"))
 }
@@ -143,10 +144,36 @@ fn status_at(base: &str, path: &str) -> u16 {
     status_of(&format!("{base}{path}"))
 }
 
-/// The path of the first URL that was shown.
-fn path(text: &str) -> String {
-    let url = text.lines().find_map(|line| line.trim().strip_prefix(&format!("{URL}/")).map(str::to_owned));
-    format!("/{}", url.unwrap_or_else(|| panic!("no URL: {text}")))
+/// The path of task 7, as its owner sees it on the NAS.
+fn path() -> String {
+    let shown = on_the_nas(&["/usr/local/remotetask/remotetask", "url", "7"]);
+    let url = shown.ok().lines().find_map(|line| line.trim().strip_suffix("?ask")?.split_once("://"));
+    let (_, rest) = url.unwrap_or_else(|| panic!("no URL: {}", shown.out));
+    rest[rest.find('/').expect("a path")..].to_owned()
+}
+
+/// The status of a start there. A new task answers a GET with a page.
+fn started(base: &str, path: &str) -> u16 {
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-s",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "--max-time",
+        "20",
+        "-X",
+        "POST",
+        &format!("{base}{path}"),
+    ]);
+    String::from_utf8_lossy(&curl.output().expect("curl").stdout).parse().unwrap_or(0)
+}
+
+/// The page that a browser gets there.
+fn page_at(url: &str) -> String {
+    let done = Command::new("curl").args(["-s", "--max-time", "20", "-H", "Accept: text/html", url]).output();
+    String::from_utf8_lossy(&done.expect("curl").stdout).into_owned()
 }
 
 /// A configuration with a command, as an owner writes it.
@@ -242,6 +269,7 @@ fn the_password_of_ssh_is_asked_once() {
             ("Password of anna@asks for sudo: ", "secret of anna"),
             ("for none yet: ", "7"),
             ("remotetask probe): ", ""),
+            ("a, b, c or d: ", ""),
         ],
     );
     slow.join().expect("the connection");
@@ -249,7 +277,7 @@ fn the_password_of_ssh_is_asked_once() {
     assert_eq!(shown.matches("'s password: ").count(), 1, "{shown}");
     let said = shown.find("Connecting to anna@asks by SSH. Should it ask for a password, ");
     assert!(said.is_some_and(|at| at < shown.find("'s password: ").unwrap_or_default()), "{shown}");
-    assert_eq!(status(&path(&shown)), 202);
+    assert_eq!(started(URL, &path()), 202);
     // Who waits for a build sees cargo's own words.
     assert!(fresh.cargo().contains("build --locked --release --workspace "), "{}", fresh.cargo());
     let masters = Command::new("ps").args(["-eo", "args="]).output().expect("ps");
@@ -369,6 +397,8 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
             ("for none yet: ", " Check off, 7"),
             ("remotetask probe): ", "seven"),
             ("remotetask probe): ", "7"),
+            ("a, b, c or d: ", "x"),
+            ("a, b, c or d: ", "d"),
         ],
     );
     assert_eq!(code, 0, "{shown}");
@@ -381,15 +411,16 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
         "Task 7 has a URL now.\n",
         "good   all of the way works, at http://127.0.0.1:10765\n",
         "Task 7 (Check off) will be started up to ",
-        "Installed. What to do next:\n    ssh -t anna@nas sudo remotetask\n",
+        "Installed. What to do next:\n    ssh -t anna@nas sudo remotetask\nNo phone finds this NAS yet. When one shall:\n  sudo remotetask phone\n",
         "\n    /usr/local/remotetask/remotetask repair --boot\n",
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     assert!(!shown.contains("secret of"), "{shown}");
-    let url = path(&shown);
+    let url = path();
+    assert!(!shown.contains(url.split('/').nth(1).expect("a key")), "no link before a phone finds the NAS: {shown}");
     fs::remove_file(inside("/run/effects/seven")).expect("probe has started it");
-    assert_eq!(status(&url), 202);
+    assert_eq!(started(URL, &url), 202);
     assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
     // The password is in nothing that was written, on neither machine.
     for place in ["/mnt/upper", "/mnt/nas/run", "/mnt/nas/tmp", PC] {
@@ -431,6 +462,45 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     assert!(install(&["auto@nas", "--uninstall"]).ok().ends_with("There was nothing to take away.\n"));
 }
 
+/// An owner, from `./install.sh` to the code on the screen, and a phone that scans it.
+#[test]
+fn from_nothing_to_a_code_that_a_phone_scans() {
+    let _box = Box::new();
+    let home = ["addr", "add", "192.168.1.20/32", "dev", "lo"];
+    assert!(Command::new("ip").args(home).status().expect("ip").success());
+    let (code, shown) = at_a_terminal(
+        &[&["auto@nas"][..], &from()].concat(),
+        &[("for none yet: ", "Check off"), ("remotetask probe): ", ""), ("a, b, c or d: ", "a")],
+    );
+    assert_eq!(code, 0, "{shown}");
+    let base = "http://192.168.1.20:10765";
+    for line in [
+        &*format!("  done   Apache answers at {base}\n"),
+        &format!("good   all of the way works, at {base}\n"),
+        "whoever is in that network can read a link while it is used, and use it then.",
+        "Scan this with the phone's camera, open it, and put it on the home screen",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    // On a light terminal and on a dark one.
+    let scanned = seen_on(&shown, true);
+    assert_eq!((scanned.len(), &scanned), (1, &seen_on(&shown, false)), "{shown}");
+    let panel = &scanned[0];
+    assert!(panel.starts_with(&format!("{base}/")), "{panel}");
+    let end = &shown[shown.rfind("me: the panel\n").expect("the code")..];
+    assert!(!end.contains("Installed.") && end.lines().count() < 40, "the code is the end: {end}");
+    let page = page_at(panel);
+    assert!(page.contains("<button") && page.contains("Check off"), "{page}");
+    assert!(!Path::new(&inside("/run/effects/seven")).exists(), "opening it starts nothing");
+    assert_eq!(started(base, &path()), 202);
+    assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+    // Again: nothing is asked, and the code comes once more.
+    let (code, again) = at_a_terminal(&[&["auto@nas"][..], &from()].concat(), &[("remotetask probe): ", "")]);
+    assert_eq!((code, seen_on(&again, false)), (0, scanned), "{again}");
+    install(&["auto@nas", "--uninstall"]).ok();
+    let _ = Command::new("ip").args(["addr", "del", "192.168.1.20/32", "dev", "lo"]).status();
+}
+
 #[test]
 fn a_dry_run_changes_nothing() {
     let _box = Box::new();
@@ -442,7 +512,8 @@ fn a_dry_run_changes_nothing() {
         2. become root, by sudo, which asks for your password\n  3. install into /usr/local/remotetask, with a rule for sudo that \
         lets the web\n     server's user start remotetask-run alone\n  4. lay out the folder remotetask below the share web, and show you \
         what to\n     click in Web Station\n  5. take /mnt/pc/config.json as its configuration, with digests in place of\n     plain keys\n  \
-        6. give the tasks 7 of DSM's Task Scheduler a URL each\n  7. prove with one request that all of the way works\n\nNothing was changed. What root alone can see there is not known: sudo on\nanna@nas \
+        6. give the tasks 7 of DSM's Task Scheduler a URL each\n  7. prove with one request that all of the way works\n  \
+        8. ask how phones shall reach it, and show the code to scan\n\nNothing was changed. What root alone can see there is not known: sudo on\nanna@nas \
         asks for a password, and there is no terminal here to ask you at.\n";
     assert!(like(dry.ok(), expected), "{}", dry.out);
     assert!(widest(&dry.out) <= 80, "{}", dry.out);
@@ -574,9 +645,8 @@ fn the_owners_own_configuration() {
     // By a virtual host, where nobody waits.
     let other = install(&[&["auto@nas", "--vhost", "--no-wait"][..], &from()].concat());
     assert!(other.ok().contains("  2. Web Station, Web Service, Create: "), "{}", other.out);
-    assert!(other
-        .out
-        .contains("Installed. When Web Station is set up:\n    sudo remotetask prove --url https://the-name\n"));
+    let end = "No phone finds this NAS yet. When Web Station is set up:\n  sudo remotetask phone vhost --url https://that-name\n";
+    assert!(other.out.ends_with(end), "{}", other.out);
     // And where somebody does.
     let host = "Listen 127.0.0.1:10765\n<VirtualHost 127.0.0.1:10765>\nDocumentRoot \"/volume1/web/remotetask\"\n\
         <Directory /volume1/web>\nAllowOverride All\nRequire all granted\n</Directory>\n</VirtualHost>\n";
@@ -585,7 +655,7 @@ fn the_owners_own_configuration() {
         let clicked = clicked.clone();
         std::thread::spawn(move || {
             until("that it waits", || {
-                (fs::read_to_string(format!("{PC}/words")).ok()?.contains("http_code")).then_some(())
+                (fs::read_to_string(format!("{PC}/words")).ok()?.contains("'vhost' '--url'")).then_some(())
             });
             fs::write(&clicked, host).expect("clicked");
             service("restart");
@@ -593,11 +663,10 @@ fn the_owners_own_configuration() {
     };
     let (code, shown) = at_a_terminal(
         &[&["auto@nas"][..], &from()].concat(),
-        &[("Enter for later: ", URL), ("remotetask probe): ", "")],
+        &[("remotetask probe): ", ""), ("Enter for later: ", URL)],
     );
     click.join().expect("clicked");
     fs::remove_file(clicked).expect("as it was");
-    assert!(shown.contains("Waiting until the start page answers there; Ctrl-C ends this"), "{shown}");
     assert!(code == 0 && shown.contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{shown}");
     let kept = install(&["auto@nas", "--uninstall", "--keep-config"]);
     assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
@@ -708,7 +777,7 @@ fn packed() -> String {
 #[track_caller]
 fn ends_in_a_start(option: &str, base: &str, expected: &str) {
     let starts = |path: &str, by: &str| {
-        assert_eq!(status_at(base, path), 202, "{by} {option}");
+        assert_eq!(started(base, path), 202, "{by} {option}");
         assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
         fs::remove_file(inside("/run/effects/seven")).expect("its effect");
         until("that DSM shows it as run", || fs::remove_file(inside(&format!("{STORE}/7.status"))).ok());
@@ -719,11 +788,11 @@ fn ends_in_a_start(option: &str, base: &str, expected: &str) {
     let done = install(&[&["auto@nas", "--tasks", "7"][..], &option, &from()].concat());
     assert!(done.ok().contains(expected), "{}", done.out);
     if base != URL {
-        assert!(done.out.contains("\nInstalled. When Web Station is set up:\n"), "{}", done.out);
+        assert!(done.out.contains("No phone finds this NAS yet. When Web Station is set up:\n"), "{}", done.out);
         let proof = on_the_nas(&[&["/usr/local/remotetask/remotetask", "prove"][..], url].concat());
         assert!(proof.ok().contains("good   all of the way works"), "{}", proof.out);
     }
-    starts(&path(&done.out), "by SSH");
+    starts(&path(), "by SSH");
     install(&["auto@nas", "--uninstall"]).ok();
 
     let file = packed();
@@ -731,7 +800,10 @@ fn ends_in_a_start(option: &str, base: &str, expected: &str) {
     assert!(here.ok().contains("good   all of the way works"), "{}", here.out);
     let page = fs::read_to_string(inside(&format!("{file}.html"))).expect("the page");
     let begin = format!("<code>{base}");
-    starts(page.split(&begin).nth(1).and_then(|rest| rest.split('<').next()).expect("a URL"), "from a share");
+    let panel = page.split(&begin).nth(1).and_then(|rest| rest.split('<').next()).expect("a link");
+    let shown = page_at(&format!("{base}{panel}"));
+    assert!(shown.contains("<button") && shown.contains("Check off"), "{shown}");
+    starts(&path(), "from a share");
     install(&["auto@nas", "--uninstall"]).ok();
     fs::remove_file(inside(&file)).expect("the owner's");
 }
@@ -900,6 +972,6 @@ fn long_what_it_builds_itself() {
     let programs = std::env::var("REMOTETASK_PATH").expect("tests/nas/box hands it on");
     let done = said(command.env("PATH", format!("{PC}/bin:{programs}")), "");
     assert!(done.ok().contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{}", done.out);
-    assert_eq!(status(&path(&done.out)), 202);
+    assert_eq!(started(URL, &path()), 202);
     assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
 }

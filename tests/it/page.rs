@@ -20,7 +20,7 @@ fn beside() -> (Sandbox, String) {
 
 /// The code of a page, as a phone reads it.
 #[track_caller]
-fn code(page: &str) -> String {
+pub fn code(page: &str) -> String {
     let drawing = page.split("<svg").nth(1).expect("a code").split("</svg>").next().unwrap_or_default();
     let value = |name: &str| drawing.split(&format!(" {name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
     let side: usize = value("width").and_then(|width| width.parse().ok()).expect("its side");
@@ -45,9 +45,9 @@ fn a_page_with_urls_and_codes() {
     assert_eq!(said.ok(), format!("{page}\n"));
     assert_eq!(fs::metadata(&page).expect("it").permissions().mode() & 0o7777, 0o600);
     let text = sandbox.read("x.run.html");
-    let url = format!("https://nas.example.org/{MAGIC}/{TASK}");
+    let url = format!("https://nas.example.org/{MAGIC}/{TASK}?ask");
     assert!(text.contains(&format!("<a href=\"{url}\"><code>{url}</code></a>")), "{text}");
-    assert!(text.contains("<h2>#1: &lt;Küche&gt; &amp; &quot;co&quot;</h2>"), "{text}");
+    assert!(text.contains("<h2>#1: &lt;Küche&gt; &amp; &quot;co&quot; (t)</h2>"), "{text}");
     assert_eq!(code(&text), url);
     assert!(!["<script", "{gone}", "{urls}", "{more}"].iter().any(|part| text.contains(part)));
     fs::remove_file(page).expect("its end, which its keeper sees");
@@ -56,7 +56,7 @@ fn a_page_with_urls_and_codes() {
     let (sandbox, file) = beside();
     remotetask(&sandbox, &["url", "--page", &file]).ok();
     let text = sandbox.read("x.run.html");
-    assert!(text.contains(&format!("<code>http://127.0.0.1:10765/{MAGIC}/{TASK}</code>")), "{text}");
+    assert!(text.contains(&format!("<code>http://127.0.0.1:10765/{MAGIC}/{TASK}?ask</code>")), "{text}");
     assert!(text.contains("http://127.0.0.1:10765 means the NAS itself.") && !text.contains("<svg"), "{text}");
     fs::remove_file(format!("{file}.html")).expect("its end");
 }
@@ -85,8 +85,13 @@ fn a_page_follows_nothing_and_is_refused_in_words() {
     assert_eq!(sandbox.read("others"), PAGE);
     fs::remove_file(&html).expect("removed");
 
+    // A name that nothing has: the page is for whoever the folder belongs to.
     let none = sandbox.path("none").display().to_string();
-    assert!(remotetask(&sandbox, &["url", "--page", &none]).refused().ends_with("none: there is no such file."));
+    assert_eq!(remotetask(&sandbox, &["url", "--page", &none]).ok(), format!("{none}.html\n"));
+    fs::remove_file(format!("{none}.html")).expect("its end");
+    let none = sandbox.path("no-folder/x").display().to_string();
+    let refused = remotetask(&sandbox, &["url", "--page", &none]).refused();
+    assert!(refused.ends_with("no-folder/x: there is no such file."), "{refused}");
     for (wrong, why) in [("/", "is no file; "), ("folder", "is no regular file; "), ("link", "is no regular file; ")] {
         fs::create_dir_all(sandbox.path("folder")).expect("a folder");
         let _ = symlink(&file, sandbox.path("link"));

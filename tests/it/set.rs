@@ -109,7 +109,7 @@ fn what_set_refuses_changes_nothing() {
         ("set 7 name", "the server has no setting \"7\"; there are: *. For the task of this name write its setting as well: remotetask set 7 wait 5.".into()),
         ("set port tiemout 5", "a task has no setting \"tiemout\"; did you mean timeout? there are: name, get, *.".into()),
         ("set port command 5", "a task has no setting \"command\"; there are: *.".into()),
-        ("set 8 wait 5", "there is no task \"8\" here; there are: port, 7. remotetask tasks add makes another reachable.".into()),
+        ("set 8 wait 5", "there is no task \"8\" here; there are: Gate (port), 7. remotetask tasks add makes another reachable.".into()),
         ("set port wait 31", format!("{refused}*wait*")),
         ("set port wait soon", "\"soon\" is no wait: write seconds, or a number with a unit, such as 30s, 5m or 2h.".into()),
         ("set port stop perhaps", "stop is on or off, not \"perhaps\".".into()),
@@ -144,6 +144,7 @@ fn a_flat_file_stays_flat() {
 fn a_panel_comes_is_shown_and_goes() {
     let sandbox = Sandbox::with_command("true");
     remotetask(&sandbox, &["key", "new", "--label", "Anna's phone"]).ok();
+    remotetask(&sandbox, &["set", "panel", "off"]).ok();
     let none = remotetask(&sandbox, &["url", "--panel"]).refused();
     assert!(none.ends_with("make one: remotetask set panel new."), "{none}");
     let tried = remotetask(&sandbox, &["set", "panel", "new", "--dry-run"]);

@@ -432,6 +432,51 @@ pub fn decoded(screen: &str, drawn_is_dark: bool) -> String {
     grids[0].decode().expect("it can be read").1
 }
 
+/// A text without a terminal's colours.
+pub fn plain(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
+/// The codes that a phone's camera reads off a terminal with this background, which shows this text.
+pub fn seen_on(text: &str, light: bool) -> Vec<String> {
+    const PIXELS: usize = 4; // a module's
+    const MARGIN: usize = 8; // modules of the terminal's own around the text
+    let own = if light { (0, 255) } else { (255, 0) };
+    let lines: Vec<Vec<[u8; 2]>> = text.lines().map(|line| cells(line, own)).collect();
+    let width = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let at = |x: usize, y: usize| {
+        let (x, y) = (x.checked_sub(MARGIN)?, y.checked_sub(MARGIN)?);
+        lines.get(y / 2)?.get(x).map(|halves| halves[y % 2])
+    };
+    let side = |modules: usize| (modules + 2 * MARGIN) * PIXELS;
+    let pixel = |x: usize, y: usize| at(x / PIXELS, y / PIXELS).unwrap_or(own.1);
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(side(width), side(2 * lines.len()), pixel);
+    image.detect_grids().iter().flat_map(|grid| grid.decode()).map(|(_, text)| text).collect()
+}
+
+/// The upper and the lower half of each character of a line: how light it is in these colours of the terminal's own.
+fn cells(line: &str, own: (u8, u8)) -> Vec<[u8; 2]> {
+    let (mut cells, mut now, mut rest) = (Vec::new(), own, line);
+    while let Some(c) = rest.chars().next() {
+        if let Some((colour, behind)) = rest.strip_prefix("\x1b[").and_then(|escape| escape.split_once('m')) {
+            now = if colour == "30;107" { (0, 255) } else { own };
+            rest = behind;
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
+        let (fore, back) = now;
+        cells.push(match c {
+            '█' => [fore, fore],
+            '▀' => [fore, back],
+            '▄' => [back, fore],
+            _ => [back, back],
+        });
+    }
+    cells
+}
+
 /// Waits until something is so, by looking again; for ends of processes that are nobody's children.
 #[track_caller]
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -71,19 +71,28 @@ fn a_code_is_read_off_the_screen() {
     let sandbox = Sandbox::with_command("true");
     let base = "http://192.168.1.20:10765";
     crate::workbench::remotetask(&sandbox, &["url", "--at", base]).ok();
-    let expected = format!("{base}/{MAGIC}/{TASK}");
+    let expected = format!("{base}/{MAGIC}/{TASK}?ask");
     let terminal = Terminal::running(&sandbox, "$P url");
     let screen = terminal.showing("[0]");
     assert_eq!(decoded(&screen, true), expected);
     // Black on white, whatever the terminal's own colours are.
     assert!(terminal.coloured().contains("\x1b[30m\x1b[107m"), "{}", terminal.coloured());
     // A line that is wider than the terminal would have become two.
-    assert!(screen
-        .contains("\nWhoever has such a URL can start its task: do not send it by chat or mail, where\na preview would open it.\n"));
+    assert!(screen.contains("\nWhoever has such a link can start what stands there: give it to its person\nalone. "));
 
+    // Without the colours it could be read on a dark terminal alone: they are no ornament.
     let terminal = Terminal::running(&sandbox, "NO_COLOR=1 $P url");
-    assert_eq!(decoded(&terminal.showing("[0]"), false), expected);
-    assert!(!terminal.coloured().contains('\x1b'), "{}", terminal.coloured());
+    assert_eq!(decoded(&terminal.showing("[0]"), true), expected);
+    let coloured = terminal.coloured();
+    assert!(coloured.contains("\x1b[30m\x1b[107m") && !coloured.contains("\x1b[1m"), "{coloured}");
+    // A terminal that knows no colours gets one for each background.
+    let terminal = Terminal::running(&sandbox, "TERM=dumb $P url");
+    terminal.showing("[0]");
+    let shown = terminal.coloured();
+    assert!(!shown.contains('\x1b'), "{shown}");
+    for light in [true, false] {
+        assert!(seen_on(&shown, light).contains(&expected), "{light}: {shown}");
+    }
     let terminal = Terminal::running(&sandbox, "$P url | cat");
     assert!(!terminal.showing("[0]").contains('█'));
     // No phone finds this machine by the name that it has for itself.
@@ -124,7 +133,7 @@ fn a_change_while_a_question_stands_open() {
     terminal.showing("[0]");
     let config = sandbox.read("config.json");
     assert!(
-        config.contains("/bin/false") && config.contains("\"x\"") && config.matches("sha256:").count() == 3,
+        config.contains("/bin/false") && config.contains("\"x\"") && config.matches("sha256:").count() == 4,
         "{config}"
     );
 }

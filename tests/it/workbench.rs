@@ -28,10 +28,10 @@ impl Said {
         self.err.trim_end().replace('\n', " ")
     }
 
-    /// The URLs that it showed, as paths.
+    /// The links that it showed, as paths; those of pages with a button without their query.
     pub fn paths(&self) -> Vec<String> {
         let urls = self.out.lines().filter_map(|line| line.strip_prefix("  http://127.0.0.1:10765"));
-        urls.map(str::to_owned).collect()
+        urls.map(|url| url.trim_end_matches("?ask").to_owned()).collect()
     }
 }
 
@@ -39,7 +39,7 @@ pub fn remotetask(sandbox: &Sandbox, arguments: &[&str]) -> Said {
     fed(sandbox, arguments, "")
 }
 
-fn fed(sandbox: &Sandbox, arguments: &[&str], input: &str) -> Said {
+pub fn fed(sandbox: &Sandbox, arguments: &[&str], input: &str) -> Said {
     said(Command::new(sandbox.path("remotetask")).args(arguments), input)
 }
 
@@ -57,9 +57,14 @@ fn json(sandbox: &Sandbox, name: &str) -> serde_json::Value {
     serde_json::from_str(&sandbox.read(name)).expect("JSON")
 }
 
-/// A request of this URL as the web server hands it on.
+/// A POST to this URL as the web server hands it on: a new task answers a GET with a page.
 fn request(sandbox: &Sandbox, path: &str) -> Answer {
-    sandbox.get(path).send()
+    sandbox.call("POST", path).send()
+}
+
+/// The address of the task `t` for this person.
+fn path_of(sandbox: &Sandbox, who: &str) -> String {
+    remotetask(sandbox, &["url", "t", "--who", who]).paths().remove(0)
 }
 
 #[test]
@@ -68,12 +73,15 @@ fn a_person_gets_a_key_uses_it_and_loses_it() {
     let config = sandbox.read("config.json");
     let made =
         remotetask(&sandbox, &["key", "new", "--label", "Anna's phone", "--tasks", "t", "--from", "192.168.1.0/24"]);
-    assert!(
-        made.ok().starts_with("Anna's phone has a key now.\n\nAnna's phone: t\n  http://127.0.0.1:10765/"),
-        "{}",
-        made.out
-    );
-    let [path] = &made.paths()[..] else { panic!("one URL: {}", made.out) };
+    let begins = "Anna's phone has a key now.\nThere is a panel now, a page with a button for each task that its caller may\nstart.\n\n\
+        Anna's phone: the panel\n  http://127.0.0.1:10765/";
+    assert!(made.ok().starts_with(begins), "{}", made.out);
+    // One link, the panel, whose page shows what she may start.
+    let [panel] = &made.paths()[..] else { panic!("one URL: {}", made.out) };
+    assert_eq!(panel.split('/').map(str::len).collect::<Vec<_>>(), [0, 26, 26]);
+    let shown = sandbox.get(panel).accept("text/html").send();
+    assert!(shown.status() == "200 OK" && shown.body().contains("<button"), "{}", shown.text());
+    let path = &path_of(&sandbox, "Anna's phone");
     assert_eq!(path.split('/').map(str::len).collect::<Vec<_>>(), [0, 26, 16]);
     assert!(!sandbox.read("config.json").contains(path.split('/').nth(1).expect("a key")), "it is sealed at once");
 
@@ -101,6 +109,7 @@ fn a_person_gets_a_key_uses_it_and_loses_it() {
     assert_eq!(gone.ok(), "The key of Anna's phone is refused from the next request on.\n");
     request(&sandbox, path).is_refusal();
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
+    remotetask(&sandbox, &["set", "panel", "off"]).ok();
     assert_eq!(json(&sandbox, "keys.json"), serde_json::json!({ "keys": {} }));
     // But for the layout the file is what it was; a key without brackets stands in some now.
     let before = config.replace(&format!("\"magickey\": \"{MAGIC}\""), &format!("\"magickey\": [\"{MAGIC}\"]"));
@@ -120,11 +129,15 @@ fn what_key_refuses() {
         (new(&["--expires", "2020-01-31"]), "2020-01-31 is over; today is *."),
         (
             new(&["--from", "192.168.1.7/24"]),
-            "config.json stays as it is, for it would be refused: server.magickey[1].from[0]: this network has bits set behind its prefix; write \"192.168.1.0/24\".",
+            "--from 192.168.1.7/24: this network has bits set behind its prefix; write \"192.168.1.0/24\".",
         ),
         (
             new(&["--from", "nas"]),
-            "config.json stays as it is, for it would be refused: server.magickey[1].from[0]: write an address or a network, such as \"192.168.1.7\" or \"192.168.1.0/24\".",
+            "--from nas: write an address or a network, such as \"192.168.1.7\" or \"192.168.1.0/24\".",
+        ),
+        (
+            new(&["--from", "192.168.1"]),
+            "--from 192.168.1: write an address or a network, such as \"192.168.1.7\" or \"192.168.1.0/24\".",
         ),
         (new(&["--tasks", "t,7"]), "there is no task \"7\" here; there are: t. remotetask tasks add makes another reachable."),
         (vec!["key", "revoke", "nobody"], "there is no key of nobody; there are: #1."),
@@ -151,14 +164,16 @@ fn what_key_refuses() {
 #[test]
 fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
     let sandbox = Sandbox::with_command("true");
-    let old = remotetask(&sandbox, &["key", "new", "--label", "phone", "--tasks", "t"]).paths().remove(0);
+    remotetask(&sandbox, &["key", "new", "--label", "phone", "--tasks", "t"]).ok();
+    let old = path_of(&sandbox, "phone");
     let new = remotetask(&sandbox, &["key", "rotate", "phone"]);
     assert!(
-        new.ok().starts_with("phone has a new key; the old one is refused from the next request on.\n\nphone: t\n"),
+        new.ok()
+            .starts_with("phone has a new key; the old one is refused from the next request on.\n\nphone: the panel\n"),
         "{}",
         new.out
     );
-    let new = new.paths().remove(0);
+    let new = path_of(&sandbox, "phone");
     request(&sandbox, &old).is_refusal();
     request(&sandbox, &new).is_like("200 OK", "Task finished: t (* s)\n");
 
@@ -169,7 +184,7 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
         "{}",
         newer.out
     );
-    let newer = newer.paths().remove(0);
+    let newer = path_of(&sandbox, "phone");
     for path in [&new, &newer] {
         request(&sandbox, path).is_like("200 OK", "Task finished: t (* s)\n");
     }
@@ -180,7 +195,8 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
         (&"phone (old, until 2999-01-31)".into(), &day.into(), &"t".into())
     );
     // The next rotation ends what the last one left.
-    let newest = remotetask(&sandbox, &["key", "rotate", "phone", "--old-until", day]).paths().remove(0);
+    remotetask(&sandbox, &["key", "rotate", "phone", "--old-until", day]).ok();
+    let newest = path_of(&sandbox, "phone");
     request(&sandbox, &new).is_refusal();
     for path in [&newer, &newest] {
         request(&sandbox, path).is_like("200 OK", "Task finished: t (* s)\n");
@@ -188,11 +204,11 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
     // A key without a label, and without an object.
     let own = remotetask(&sandbox, &["key", "rotate", "#1", "--old-until", day]);
     assert!(
-        own.ok().starts_with("#1 has a new key; the old one is valid until the end of 2999-01-31.\n\n#1: t\n"),
+        own.ok().starts_with("#1 has a new key; the old one is valid until the end of 2999-01-31.\n\n#1: the panel\n"),
         "{}",
         own.out
     );
-    request(&sandbox, &own.paths().remove(0)).is_like("200 OK", "Task finished: t (* s)\n");
+    request(&sandbox, &path_of(&sandbox, "#1")).is_like("200 OK", "Task finished: t (* s)\n");
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
 }
 
@@ -201,9 +217,12 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
 fn what_a_rotation_left_is_taken_back_with_the_rest() {
     let sandbox = Sandbox::with_command("true");
     let day = "2999-01-31";
-    let old = remotetask(&sandbox, &["key", "new", "--label", "Anna"]).paths().remove(0);
-    let own = remotetask(&sandbox, &["key", "new", "--label", "Anna (old)"]).paths().remove(0);
-    let new = remotetask(&sandbox, &["key", "rotate", "Anna", "--old-until", day]).paths().remove(0);
+    remotetask(&sandbox, &["key", "new", "--label", "Anna"]).ok();
+    let old = path_of(&sandbox, "Anna");
+    remotetask(&sandbox, &["key", "new", "--label", "Anna (old)"]).ok();
+    let own = path_of(&sandbox, "Anna (old)");
+    remotetask(&sandbox, &["key", "rotate", "Anna", "--old-until", day]).ok();
+    let new = path_of(&sandbox, "Anna");
     let revoked = remotetask(&sandbox, &["key", "revoke", "Anna"]);
     assert_eq!(
         revoked.ok(),
@@ -241,8 +260,12 @@ fn a_task_is_added_used_rotated_and_removed() {
     let program = program.display().to_string();
     let added =
         remotetask(&sandbox, &["tasks", "add", "hello", "--name", "Say hello", "--", &program, "one two", "--now"]);
-    assert!(added.ok().starts_with("Task hello has a URL now.\n\n#1: Say hello\n"), "{}", added.out);
+    assert!(added.ok().starts_with("Task hello has a URL now.\n\n#1: Say hello (hello)\n"), "{}", added.out);
+    assert!(added.out.lines().any(|line| line.ends_with("?ask")), "{}", added.out);
     let first = added.paths().remove(0);
+    // Opened by a GET it asks first.
+    let page = sandbox.get(&first).send();
+    assert!(page.status() == "200 OK" && page.body().contains("<button") && !sandbox.path("said").exists());
     request(&sandbox, &first).is_like("200 OK", "Task finished: Say hello (* s)\n");
     assert_eq!(sandbox.read("said"), "one two --now\n");
 
@@ -270,6 +293,7 @@ fn a_task_is_added_used_rotated_and_removed() {
     let removed = remotetask(&sandbox, &["tasks", "remove", "hello"]);
     assert_eq!(removed.ok(), "The URLs of task hello are refused from the next request on.\n");
     request(&sandbox, &third).is_refusal();
+    remotetask(&sandbox, &["set", "panel", "off"]).ok();
     assert_eq!(json(&sandbox, "keys.json"), serde_json::json!({ "keys": {} }));
 }
 
@@ -287,7 +311,7 @@ fn what_tasks_refuses() {
         ),
         (
             vec!["tasks", "add", "7"],
-            "/usr/syno/bin/synoschedtask: *. Without the Task Scheduler a task needs a command: remotetask tasks add NAME -- /the/program WORDS.".into(),
+            "This machine is no Synology NAS. Without the Task Scheduler a task needs a command: remotetask tasks add NAME -- /the/program WORDS.".into(),
         ),
         (
             vec!["tasks", "add", "x", "--", "echo hi", ">/tmp/x"],
@@ -387,8 +411,9 @@ fn urls_as_others_want_them() {
     assert_eq!(
         urls.ok(),
         format!(
-            "\n#1: Say hello\n  {base}/{MAGIC}/{TASK}\n\n\
-             Whoever has such a URL can start its task: do not send it by chat or mail, where\na preview would open it.\n"
+            "\n#1: Say hello (t)\n  {base}/{MAGIC}/{TASK}?ask\n\n\
+             Whoever has such a link can start what stands there: give it to its person\nalone. Opening it starts nothing, \
+             so it may be a bookmark, on the home screen,\nor sent to that person.\n"
         )
     );
     let curl = remotetask(&sandbox, &["url", "t", "--for", "curl"]);
@@ -412,7 +437,7 @@ fn urls_as_others_want_them() {
         ios.out
     );
     remotetask(&sandbox, &["key", "new", "--label", "Anna"]).ok();
-    let refused = remotetask(&sandbox, &["url", "t", "--for", "curl"]).refused();
+    let refused = remotetask(&sandbox, &["url", "Say hello", "--for", "curl"]).refused();
     let which = "remotetask: this text is for one task and one key; say which, such as remotetask url t --who '#1'.";
     assert_eq!(refused, which);
 }
@@ -424,12 +449,12 @@ fn a_phone_reads_the_codes() {
     sandbox.config("", &format!("\"t\": {{\"identifier\": \"{long}\", \"command\": [\"/bin/true\"]}}"));
     for base in ["http://192.168.1.20:10765".to_owned(), format!("https://{}.example.org:8443/tasks", "n".repeat(50))] {
         let drawn = remotetask(&sandbox, &["url", "--qr", "--at", &base]);
-        assert!(
-            drawn.ok().lines().all(|line| line.starts_with("  http") || line.chars().count() <= 80),
-            "{}",
-            drawn.out
-        );
-        assert_eq!(decoded(&drawn.out, false), format!("{base}/{MAGIC}/{long}"));
+        let text = plain(drawn.ok());
+        assert!(text.lines().all(|line| line.starts_with("  http") || line.chars().count() <= 80), "{text}");
+        // As a terminal shows it, whatever its own colours are.
+        for light in [true, false] {
+            assert_eq!(seen_on(&drawn.out, light), [format!("{base}/{MAGIC}/{long}?ask")]);
+        }
     }
     let base = format!("https://{}.example.org", "n".repeat(900));
     let drawn = remotetask(&sandbox, &["url", "--qr", "--at", &base]);
@@ -599,12 +624,18 @@ fn from_nothing_to_a_url_in_one_command() {
     if !config.contains("elevate") {
         sandbox.raw_config(&config.replacen("\"magickey\"", "\"elevate\": [], \"magickey\"", 1));
     }
-    request(&sandbox, &added.paths()[0]).is_like("200 OK", "Task finished: hello (* s)\n");
+    // One link, the panel: its page has the button.
+    let [panel] = &added.paths()[..] else { panic!("one link: {}", added.out) };
+    assert!(added.out.contains("\nme: the panel\n"), "{}", added.out);
+    let page = sandbox.get(panel).accept("text/html").send();
+    assert!(page.body().contains("<button") && page.body().contains("hello"), "{}", page.body());
+    let path = remotetask(&sandbox, &["url", "hello"]).paths().remove(0);
+    request(&sandbox, &path).is_like("200 OK", "Task finished: hello (* s)\n");
     use std::os::unix::fs::PermissionsExt;
     let mode = |name: &str| std::fs::metadata(sandbox.path(name)).expect(name).permissions().mode() & 0o777;
     assert_eq!((mode("config.json"), mode("keys.json"), mode("state")), (0o640, 0o600, 0o700));
     let kept = json(&sandbox, "keys.json");
-    assert_eq!(kept["keys"].as_object().map(|keys| keys.len()), Some(2));
+    assert_eq!(kept["keys"].as_object().map(|keys| keys.len()), Some(3), "me, the task, the panel");
 }
 
 #[test]
@@ -620,7 +651,8 @@ fn many_at_once_all_count() {
         let done = child.wait_with_output().expect("its end");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
-    let urls = remotetask(&sandbox, &["url"]).paths();
+    assert_eq!(remotetask(&sandbox, &["url"]).paths().len(), 9, "a panel each");
+    let urls = remotetask(&sandbox, &["url", "t"]).paths();
     assert_eq!(urls.len(), 9);
     for path in &urls {
         request(&sandbox, path).is_like("200 OK", "Task finished: t (* s)\n");
@@ -708,7 +740,8 @@ fn a_keys_json_that_others_could_write_is_not_read() {
 #[test]
 fn what_is_taken_back_is_so_whatever_keys_json_is() {
     let sandbox = Sandbox::with_command("true");
-    let made = remotetask(&sandbox, &["key", "new", "--label", "lost phone"]).paths().remove(0);
+    remotetask(&sandbox, &["key", "new", "--label", "lost phone"]).ok();
+    let made = path_of(&sandbox, "lost phone");
     let added = remotetask(&sandbox, &["tasks", "add", "x", "--", "/bin/true"]).paths().remove(0);
     sandbox.write("keys.json", "{\"keys\": {");
     for (arguments, path, expected) in [
@@ -792,9 +825,14 @@ fn help_version_and_what_there_is_not() {
     }
     let version = format!("remotetask {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(remotetask(&sandbox, &["--version"]).ok(), version);
-    for arguments in
-        [&["nonsense"][..], &["check", "a", "b"], &["--nonsense"], &["key"], &["key", "new"], &["tasks", "add"]]
-    {
+    for arguments in [
+        &["nonsense"][..],
+        &["check", "a", "b"],
+        &["--nonsense"],
+        &["key", "nonsense"],
+        &["key", "new"],
+        &["tasks", "add"],
+    ] {
         let said = remotetask(&sandbox, arguments);
         assert!(
             said.code == Some(2) && said.out.is_empty() && said.err.contains("Usage"),

@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::commands::recipes::Recipe;
+use crate::install::phone::Phones;
 use crate::owner::screen::WIDTH;
 use crate::owner::urls::Codes;
 use crate::parts::job::EntryPointKind;
@@ -17,6 +19,24 @@ pub struct Cli {
     /// The command, if there is one.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// An error of the parser without suggestions that are for programs alone.
+pub fn without_hidden(mut error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let hidden =
+        |name: &String| Cli::command().get_subcommands().any(|one| one.get_name() == name && one.is_hide_set());
+    let suggested = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(one)) => vec![one.clone()],
+        Some(ContextValue::Strings(several)) => several.clone(),
+        _ => return error,
+    };
+    let shown: Vec<String> = suggested.into_iter().filter(|name| !hidden(name)).collect();
+    error.remove(ContextKind::SuggestedSubcommand);
+    if !shown.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(shown));
+    }
+    error
 }
 
 #[derive(Subcommand)]
@@ -49,6 +69,7 @@ pub enum Command {
         since: Option<String>,
     },
     /// Lists the Task Scheduler's tasks, and those with a URL
+    #[command(alias = "list", alias = "task")]
     Tasks {
         #[command(subcommand)]
         command: Option<Tasks>,
@@ -78,14 +99,16 @@ pub enum Command {
         #[command(flatten)]
         codes: Drawn,
     },
-    /// People and devices: a key for each
+    /// People and devices: a key for each; alone it lists them
+    #[command(alias = "keys")]
     Key {
         #[command(subcommand)]
-        command: Key,
+        command: Option<Key>,
     },
-    /// URLs, as codes for phones, and as text for curl, Home Assistant and iOS
+    /// URLs, as codes for phones, and as text for curl, Home Assistant and other callers
+    #[command(alias = "urls")]
     Url {
-        /// The task [default: all]
+        /// The task, by id or name [default: all]
         task: Option<String>,
         /// Whose URLs [default: everybody's]
         #[arg(long)]
@@ -93,18 +116,36 @@ pub enum Command {
         /// Remembers that this NAS is reached there, such as https://nas.example.org
         #[arg(long, value_name = "URL")]
         at: Option<String>,
-        /// Text to copy, for one task and one key
-        #[arg(long = "for")]
-        recipe: Option<For>,
+        /// Text to copy for a caller, for one task and one key
+        #[arg(long = "for", value_name = "CALLER")]
+        recipe: Option<Recipe>,
         /// Writes a page with them beside this file, for its owner; a minute after it was opened it is gone
-        #[arg(long, value_name = "FILE", conflicts_with = "recipe")]
+        #[arg(long, value_name = "FILE")]
         page: Option<PathBuf>,
-        /// The panel's URLs: a page with a button for each task
+        /// The panel's links alone: a page with a button for each task
         #[arg(long, conflicts_with_all = ["task", "recipe", "page"])]
         panel: bool,
         /// Shows the address that --at has noted, and nothing else
         #[arg(long, exclusive = true)]
         noted: bool,
+        #[command(flatten)]
+        codes: Drawn,
+    },
+    /// Lets phones reach this NAS, and shows the code to scan; asks how, unless that is said
+    #[command(after_help = "Examples:\n  remotetask phone\n  remotetask phone home\n  \
+        remotetask phone proxy --url https://tasks.example.org")]
+    Phone {
+        /// How phones reach this NAS
+        phones: Option<Phones>,
+        /// The address that phones will use, such as https://tasks.example.org
+        #[arg(long)]
+        url: Option<String>,
+        /// The person whose code is shown [default: the first]
+        #[arg(long)]
+        who: Option<String>,
+        /// Waits for nobody who clicks in DSM
+        #[arg(long)]
+        no_wait: bool,
         #[command(flatten)]
         codes: Drawn,
     },
@@ -122,8 +163,8 @@ pub enum Command {
     },
     /// Finds the method that starts a scheduled task on this NAS, with a harmless one, and remembers it
     Probe {
-        /// The harmless task's number; without one it says how to make one
-        task: Option<u32>,
+        /// The harmless task's number or name; without one it says how to make one
+        task: Option<String>,
         /// The name of a harmless triggered task, in place of a number
         #[arg(long, value_name = "NAME", conflicts_with = "task")]
         event: Option<String>,
@@ -212,7 +253,9 @@ pub enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
         #[arg(long)]
-        probe: Option<u32>,
+        phones: Option<Phones>,
+        #[arg(long)]
+        probe: Option<String>,
         #[arg(long)]
         dry_run: bool,
     },
@@ -257,6 +300,9 @@ impl EntryPoint {
 
 #[derive(Subcommand)]
 pub enum Tasks {
+    /// Lists the Task Scheduler's tasks, and those with a URL
+    #[command(alias = "ls", alias = "show")]
+    List,
     /// Makes a task reachable: its number in the Task Scheduler, or a name and a command
     #[command(after_help = "Examples:\n  remotetask tasks add 7\n  \
         remotetask tasks add backup -- /volume1/scripts/backup.sh --now\n  \
@@ -270,6 +316,10 @@ pub enum Tasks {
         /// The name of a triggered task
         #[arg(long)]
         event: Option<String>,
+        /// What a GET does: "run" starts it at once, for NFC tags and devices that cannot POST [default: confirm, a page with
+        /// a button]
+        #[arg(long)]
+        get: Option<Get>,
         /// The command, word by word, behind --
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
@@ -280,17 +330,21 @@ pub enum Tasks {
     Give {
         /// Numbers or names, such as "7,Check off"
         list: String,
+        /// Shows no link
+        #[arg(long, hide = true)]
+        no_links: bool,
         #[command(flatten)]
         codes: Drawn,
     },
     /// Takes a task's URLs back; the task itself stays
+    #[command(alias = "revoke", alias = "delete", alias = "rm")]
     Remove {
-        /// Its name here
+        /// Its id or name
         task: String,
     },
     /// Gives a task a new key, and so new URLs
     Rotate {
-        /// Its name here
+        /// Its id or name
         task: String,
         /// Lets the URLs of just before go on working until the next rotation
         #[arg(long)]
@@ -302,7 +356,8 @@ pub enum Tasks {
 
 #[derive(Subcommand)]
 pub enum Key {
-    /// Makes one, and shows its URLs
+    /// Makes one, and shows its panel: one link, a button for each of its tasks
+    #[command(alias = "add", alias = "create")]
     New {
         /// Whose it is, such as "Anna's phone"
         #[arg(long)]
@@ -313,15 +368,17 @@ pub enum Key {
         /// Only from these addresses or networks, such as 192.168.1.0/24
         #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
         from: Vec<String>,
-        /// Only for these tasks, such as 7,garage
+        /// Only for these tasks, by id or name, such as "7,Check off"
         #[arg(long, value_name = "TASK", value_delimiter = ',', num_args = 1..)]
         tasks: Vec<String>,
         #[command(flatten)]
         codes: Drawn,
     },
     /// Lists the keys' labels, limits and last use; never a key
+    #[command(alias = "ls", alias = "show")]
     List,
     /// Takes a key back
+    #[command(alias = "remove", alias = "delete", alias = "rm")]
     Revoke {
         /// Its label, or its number such as '#2'
         who: String,
@@ -360,11 +417,9 @@ impl Drawn {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub enum For {
-    /// curl, in three ways
-    Curl,
-    /// Home Assistant's rest_command
-    HomeAssistant,
-    /// Shortcuts on iOS
-    Ios,
+pub enum Get {
+    /// Starts it
+    Run,
+    /// Shows a page with a button
+    Confirm,
 }

@@ -20,26 +20,28 @@ use clap::Parser;
 use remotetask::files::{Regular, CONFIG_MAX};
 use remotetask::streams;
 
-use cli::{Cli, Command, For, Key, Tasks};
+use cli::{Cli, Command, Get, Key, Tasks};
 use commands::key::NewKey;
 use commands::log::LogArgs;
 use commands::probe::ProbeArgs;
-use commands::recipes::Recipe;
 use commands::set::{Done, SetArgs};
 use commands::tasks::NewTask;
 use commands::url::UrlArgs;
 use commands::{key, log, overview, page, probe, prove, report, seal, set, status, tasks, try_request, url};
 use install::here::HereArgs;
+use install::phone::{PhoneArgs, Phones};
 use install::setup::SetupArgs;
-use install::{here, repair, setup, uninstall};
+use install::{here, phone, repair, setup, uninstall};
 use owner::edit;
 use owner::fault::Fault;
 use owner::screen::{width, wrapped, Screen};
+use owner::typed;
 use owner::view::{is_published, published_key};
 use owner::workbench::Workbench;
+use parts::job::EntryPointKind;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match parsed().and_then(run) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Fault(why)) => {
@@ -49,6 +51,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The words that were typed, unless a secret is among them: neither this program nor the parser's errors repeat one.
+fn parsed() -> Result<Cli, Fault> {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let folder = Workbench::own().ok().map(|bench| bench.folder);
+    if let Some(fault) = typed::secret(&words, folder.as_deref()) {
+        return Err(fault);
+    }
+    Ok(Cli::try_parse().unwrap_or_else(|error| cli::without_hidden(error).exit()))
 }
 
 /// Does what is asked; whether it is as the owner would have it.
@@ -64,12 +76,13 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             let (reference, task, who) = (reference.as_deref(), task.as_deref(), who.as_deref());
             log::run(bench, &LogArgs { reference, follow, task, who, since: since.as_deref() })
         }
-        Command::Tasks { command: None } => tasks::show(bench),
-        Command::Tasks { command: Some(Tasks::Add { task, name, event, command, codes }) } => {
-            tasks::add(bench, NewTask { id: task, name, event, command }, codes.codes())
+        Command::Tasks { command: None | Some(Tasks::List) } => tasks::show(bench),
+        Command::Tasks { command: Some(Tasks::Add { task, name, event, get, command, codes }) } => {
+            let get_runs = matches!(get, Some(Get::Run));
+            tasks::add(bench, NewTask { id: task, name, event, command, get_runs }, codes.codes())
         }
-        Command::Tasks { command: Some(Tasks::Give { list, codes }) } => {
-            return tasks::give_and_show(bench, &list, codes.codes())
+        Command::Tasks { command: Some(Tasks::Give { list, no_links, codes }) } => {
+            return tasks::give_and_show(bench, &list, (!no_links).then(|| codes.codes()))
         }
         Command::Tasks { command: Some(Tasks::Remove { task }) } => return tasks::remove(bench, &task),
         Command::Tasks { command: Some(Tasks::Rotate { task, keep_old, codes }) } => {
@@ -81,23 +94,22 @@ fn run(cli: Cli) -> Result<bool, Fault> {
                 done => Ok(done == Done::All),
             }
         }
-        Command::Key { command: Key::New { label, expires, from, tasks, codes } } => {
+        Command::Key { command: Some(Key::New { label, expires, from, tasks, codes }) } => {
             key::new(bench, NewKey { label, expires, from, tasks }, codes.codes())
         }
-        Command::Key { command: Key::List } => key::list(bench),
-        Command::Key { command: Key::Revoke { who } } => return key::revoke(bench, &who),
-        Command::Key { command: Key::Rotate { who, old_until, codes } } => {
+        Command::Key { command: None | Some(Key::List) } => key::list(bench),
+        Command::Key { command: Some(Key::Revoke { who }) } => return key::revoke(bench, &who),
+        Command::Key { command: Some(Key::Rotate { who, old_until, codes }) } => {
             return key::rotate(bench, &who, old_until.as_deref(), codes.codes())
         }
         Command::Url { noted: true, .. } => url::show_noted(bench),
         Command::Url { task, who, at, recipe, page, panel, codes, .. } => {
-            let recipe = recipe.map(|wanted| match wanted {
-                For::Curl => Recipe::Curl,
-                For::HomeAssistant => Recipe::HomeAssistant,
-                For::Ios => Recipe::Ios,
-            });
             let (task, who, at, page) = (task.as_deref(), who.as_deref(), at.as_deref(), page.as_deref());
             url::run(bench, &UrlArgs { task, who, at, recipe, codes: codes.codes(), page, panel })
+        }
+        Command::Phone { phones, url, who, no_wait, codes } => {
+            let (url, who, codes) = (url.as_deref(), who.as_deref(), codes.codes());
+            return phone::run(bench, &PhoneArgs { phones, url, who, codes, no_wait });
         }
         Command::Seal { renew } => return seal::run(bench, renew),
         Command::Try { from } => return try_request::run(bench, from),
@@ -114,9 +126,12 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Repair { boot, dry_run } => return repair::run(bench, boot, dry_run),
         Command::Apply { dry_run } => return repair::run(bench, false, dry_run),
         Command::Uninstall { keep_config, dry_run } => return uninstall::run(bench, keep_config, dry_run),
-        Command::Here { file, entry_point, tasks, url, config, probe, dry_run } => {
-            let setup = SetupArgs { entry_point: entry_point.kind(), config, config_name: None, dry_run };
-            return here::run(HereArgs { file, setup, tasks, url, probe });
+        Command::Here { file, entry_point, tasks, url, config, phones, probe, dry_run } => {
+            // A virtual host is an entry point of its own.
+            let by_host = (phones == Some(Phones::Vhost)).then_some(EntryPointKind::Vhost);
+            let entry_point = entry_point.kind().or(by_host);
+            let setup = SetupArgs { entry_point, config, config_name: None, dry_run };
+            return here::run(HereArgs { file, setup, tasks, url, phones, probe });
         }
         Command::Page { unread, read } => page::keep(bench, Duration::from_secs(unread), Duration::from_secs(read)),
         Command::Become { uid, gid, words } => Err(check::sudo_path::go_on(uid, gid, &words)),

@@ -375,6 +375,27 @@ const ROWS: &[Row<Nas>] = &[
         along: &[],
         cured: false,
     },
+    Row {
+        code: "sudoers-intercept",
+        plant: |_| sudoers("zz", "Defaults intercept\n"),
+        says: "sudo is told to judge each program that remotetask-run starts (intercept), and no rule lets it start one: nothing can be started.",
+        cure: "Find that line, and take the word out: `sudo grep -rnw intercept /etc/sudoers /etc/sudoers.d`",
+        along: &[],
+        cured: false,
+    },
+    // A program on a volume that nothing may be started from, as late versions of DSM mount /tmp.
+    Row {
+        code: "command-noexec",
+        plant: |nas| {
+            volume("noexec");
+            script(Path::new(&at("state/own")), "true");
+            with_command(nas, &at("state/own"));
+        },
+        says: "Task t: /usr/local/remotetask/state/own lies on a file system that is mounted with noexec (/usr/local/remotetask/state), so nothing there can be started.",
+        cure: "Put it where programs may lie, such as /usr/local/bin, and name it there at the task's \"command\" in config.json; or start a script by its interpreter there, such as [\"/bin/sh\", \"/the/script\"]: `sudo cp /usr/local/remotetask/state/own /usr/local/bin/` `sudo vi /usr/local/remotetask/config.json`",
+        along: &[],
+        cured: false,
+    },
     // A sudo that lists nothing, and lets everything through that it should.
     Row {
         code: "sudo-unknown",

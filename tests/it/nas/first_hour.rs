@@ -33,11 +33,14 @@ fn the_first_hour() {
     let tasks = bench(&["tasks"]);
     assert!(tasks.ok().contains("     7  Task 7\n        enabled, of root"), "{}", tasks.out);
     assert!(tasks.out.contains("     8  Task 8\n        disabled, of root"), "{}", tasks.out);
-    let added = bench(&["tasks", "add", "7"]);
-    let seven = added.paths().remove(0);
+    let added = bench(&["tasks", "add", "7", "--get", "run"]);
+    // One link, whose page has a button.
+    assert!(added.out.contains("\nme: the panel\n"), "{}", added.out);
+    assert!(web.get(&added.paths()[0]).body.contains("<button"), "{}", added.out);
+    let seven = bench(&["url", "7"]).paths().remove(0);
     assert_eq!(web.get(&seven).body, "Task started: Task 7 (handed to DSM)\n", "{}", added.out);
     assert_eq!(nas.effect_awaited("seven"), "ran\n");
-    let backup = bench(&["tasks", "add", "backup", "--", "/volume1/scripts/backup.sh", "--now"]);
+    let backup = bench(&["tasks", "add", "backup", "--get", "run", "--", "/volume1/scripts/backup.sh", "--now"]);
     assert!(like(&web.get(&backup.paths()[0]).body, "Task finished: backup (* s)\n"));
     assert_eq!(nas.effect("backup"), "--now\n");
     // What is in config.json tells whoever runs as the web server nothing.
@@ -48,8 +51,10 @@ fn the_first_hour() {
     // A phone for one of them, until Sunday.
     let sunday = date("next sunday");
     let phone = bench(&["key", "new", "--label", "Anna's phone", "--tasks", "backup", "--expires", &sunday]);
-    let path = phone.paths().remove(0);
     assert_eq!(phone.paths().len(), 1, "{}", phone.out);
+    let shown = web.get(&phone.paths()[0]).body;
+    assert!(shown.contains("backup") && !shown.contains("Task 7"), "{shown}");
+    let path = bench(&["url", "backup", "--who", "Anna's phone"]).paths().remove(0);
     let list = bench(&["key", "list"]);
     let anna = |last: &str| {
         format!("Anna's phone\n  made 20*; last start {last}\n  until the end of {sunday}; tasks: backup\n")
@@ -121,6 +126,7 @@ fn who_is_not_root_is_told_how() {
         "set port 1",
         "report",
         "prove",
+        "phone",
         "apply",
     ] {
         let told = nas.http(&format!("{} {command}", at("remotetask")), &[]);

@@ -150,7 +150,8 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
             assert_eq!(who_and_mode(name), expected, "{name}");
         }
         bare.nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
-        let seven = bench(&["tasks", "add", "7"]).paths().remove(0);
+        bench(&["tasks", "add", "7", "--get", "run"]).ok();
+        let seven = bench(&["url", "7"]).paths().remove(0);
         assert_eq!(who_and_mode("config.json"), (0, HTTP, 0o640));
         assert_eq!(status(&seven), 202);
         assert_eq!(bare.nas.effect_awaited("seven"), "ran\n");

@@ -14,7 +14,8 @@ fn with_tasks(state: &str) -> (Nas, String) {
     let session = "read -r _ _ _ _ _ session _ </proc/$$/stat; echo $session >/run/effects/session";
     nas.scheduled(3, state, &format!("date >>/usr/local/remotetask/state/probe; {session}"));
     nas.scheduled(7, state, "echo ran >>/run/effects/seven");
-    let path = bench(&["tasks", "add", "7"]).paths().remove(0);
+    bench(&["tasks", "add", "7", "--get", "run"]).ok();
+    let path = bench(&["url", "7"]).paths().remove(0);
     (nas, path)
 }
 

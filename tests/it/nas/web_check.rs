@@ -337,7 +337,7 @@ const PORT_ROWS: &[Row<Nas>] = &[
         code: "web-other-port",
         plant: |nas| nas.raw_config(&fs::read_to_string(at("config.json")).expect("config").replacen("\"server\": {", "\"server\": {\"port\": 8080, ", 1)),
         says: "Apache is told to listen on 127.0.0.1:10765, config.json says 127.0.0.1:8080.",
-        cure: "This makes it again what the installation sets up: `sudo remotetask repair`",
+        cure: "Let Apache follow config.json: `sudo remotetask apply`",
         along: &[],
         cured: true,
     },
@@ -788,9 +788,15 @@ const PROXIES: &[(&str, &str, &str)] = &[
     ("live-elsewhere", "return 401;", "Something else answers at http://192.168.1.20:10766: status 401 to a request of /, not the start page."),
     ("live-back-end", "location / { proxy_pass http://127.0.0.1:10799; }", "A proxy answers, but the web server behind it does not: status 502 to a request of /."),
     ("live-failed", "return 444;", "The request to http://192.168.1.20:10766 failed: (52) Empty reply from server."),
+    // As Web Station does it by default: the rest is looked at all the same.
+    (
+        "live-pages-replaced",
+        "proxy_intercept_errors on; error_page 404 = @own; location @own { return 404 'gone'; } location / { PASS }",
+        "A request with a wrong pair of keys arrives, is refused with status 404, and the web server puts a page of its own in the place of ours. *",
+    ),
     (
         "live-other-page",
-        "proxy_intercept_errors on; error_page 404 = @own; location @own { return 404 'gone'; } location / { PASS }",
+        "location ~ ... { return 404 'gone'; } location / { PASS }",
         "A request with a wrong pair of keys gets a different page than the start page (status 404): a proxy or DSM puts its own error page in the place of ours, so a stranger sees that there is something.",
     ),
     (

@@ -7,6 +7,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{statvfs, StatVfsMountFlags};
+
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
 use crate::owner::names::shown_mode;
@@ -32,6 +34,23 @@ findings! {
     NoFirstLine { task, program }: "script-first-line", Fault,
         "Task <task>: <program> does not begin with #!, so the system does not know what to start it with.",
         "If it is a shell script, put that in front of its first line: `sudo sed -i '1i #!/bin/sh' <program>`";
+    Empty { task, program }: "script-empty", Fault,
+        "Task <task>: <program> is empty, so the system does not know what to start it with.",
+        "Put the script there again. If it is to do nothing, this makes it a script that does: `sudo sh -c 'echo \"#!/bin/sh\" \
+         >\"$0\"' <program>`";
+    ByteOrderMark { task, program }: "script-byte-order-mark", Fault,
+        "Task <task>: <program> begins with a byte order mark, which some editors put there unseen, so the system does not \
+         know what to start it with.",
+        "Take the mark out, and save the file as UTF-8 without it from now on: `sudo sh -c 'tail -c +4 \"$0\" >\"$0\".new && \
+         cat \"$0\".new >\"$0\" && rm \"$0\".new' <program>`";
+    Swapped { task, program }: "script-first-line-swapped", Fault,
+        "Task <task>: <program> begins with !#, where #! is meant, so the system does not know what to start it with.",
+        "Swap the two: `sudo sed -i '1s/^!#/#!/' <program>`";
+    NoExec { task, program, place, config }: "command-noexec", Fault,
+        "Task <task>: <program> lies on a file system that is mounted with noexec (<place>), so nothing there can be started.",
+        "Put it where programs may lie, such as /usr/local/bin, and name it there at the task's \"command\" in config.json; or \
+         start a script by its interpreter there, such as [\"/bin/sh\", \"/the/script\"]: `sudo cp <program> /usr/local/bin/` \
+         `sudo vi <config>`";
     WindowsLines { task, program }: "script-windows-lines", Fault,
         "Task <task>: the lines of <program> end as on Windows, so the system looks for a program whose name ends in a \
          carriage return.",
@@ -92,7 +111,13 @@ fn cannot_start(task: &dyn Display, argv: &[&str], config: &dyn Display) -> Opti
     if meta.permissions().mode() & 0o111 == 0 {
         return Some(NotExecutable { task, program, mode: &mode(meta.mode()) }.found());
     }
+    if let Some(place) = noexec(Path::new(name)) {
+        return Some(NoExec { task, program, place: &place.display(), config }.found());
+    }
     match first_line(Path::new(name)) {
+        Some(Beginning::Empty) => Some(Empty { task, program }.found()),
+        Some(Beginning::ByteOrderMark) => Some(ByteOrderMark { task, program }.found()),
+        Some(Beginning::Swapped) => Some(Swapped { task, program }.found()),
         Some(Beginning::Neither) => Some(NoFirstLine { task, program }.found()),
         Some(Beginning::Windows) => Some(WindowsLines { task, program }.found()),
         Some(Beginning::Script(words)) => {
@@ -112,8 +137,26 @@ enum Beginning {
     Script(Vec<String>),
     /// The same, its line ended as on Windows.
     Windows,
+    /// Nothing at all.
+    Empty,
+    /// The mark of an editor, unseen.
+    ByteOrderMark,
+    /// `!#` for `#!`.
+    Swapped,
     /// Nothing that it knows.
     Neither,
+}
+
+/// The folder of the mount from which nothing can be started, where the program lies on such a one.
+fn noexec(program: &Path) -> Option<PathBuf> {
+    let real = fs::canonicalize(program).ok()?;
+    let flags = statvfs(&real).ok()?.f_flag;
+    if !flags.contains(StatVfsMountFlags::NOEXEC) {
+        return None;
+    }
+    let device = fs::metadata(&real).ok()?.dev();
+    let same = |folder: &&Path| fs::metadata(folder).is_ok_and(|meta| meta.dev() == device);
+    real.ancestors().skip(1).take_while(same).last().map(Path::to_owned)
 }
 
 fn first_line(program: &Path) -> Option<Beginning> {
@@ -126,7 +169,14 @@ fn beginning(bytes: &[u8]) -> Beginning {
     if bytes.starts_with(b"\x7fELF") {
         return Beginning::Binary;
     }
-    let Some(rest) = bytes.strip_prefix(b"#!") else { return Beginning::Neither };
+    let Some(rest) = bytes.strip_prefix(b"#!") else {
+        return match bytes {
+            b"" => Beginning::Empty,
+            _ if bytes.starts_with(b"\xef\xbb\xbf") => Beginning::ByteOrderMark,
+            _ if bytes.starts_with(b"!#") => Beginning::Swapped,
+            _ => Beginning::Neither,
+        };
+    };
     let line = rest.split(|&b| b == b'\n').next().unwrap_or_default();
     if line.ends_with(b"\r") {
         return Beginning::Windows;
@@ -211,8 +261,9 @@ mod tests {
             (b"#!\n", Beginning::Neither),
             (b"echo\n", Beginning::Neither),
             (b" #!/bin/sh\n", Beginning::Neither),
-            (b"\xef\xbb\xbf#!/bin/sh\n", Beginning::Neither),
-            (b"", Beginning::Neither),
+            (b"\xef\xbb\xbf#!/bin/sh\n", Beginning::ByteOrderMark),
+            (b"!#/bin/sh\n", Beginning::Swapped),
+            (b"", Beginning::Empty),
         ] {
             assert_eq!(beginning(bytes), expected, "{bytes:?}");
         }

@@ -75,6 +75,12 @@ findings! {
          own error page in the place of ours, so a stranger sees that there is something.",
         "Take its own error pages out: in Web Station's page for error pages none for this host; in nginx \
          proxy_intercept_errors off and no error_page.";
+    PagesReplaced { what }: "live-pages-replaced", Advice,
+        "<what> arrives, is refused with status 404, and the web server puts a page of its own in the place of ours. Web Station \
+         does that for a virtual host from status 400 on, unless it is told otherwise. The statuses arrive, and people's pages \
+         have the status 200, so only a program that reads why something failed misses it.",
+        "Leave it, if no program has to know; or take the way by a port of its own, where DSM's reverse proxy hands everything \
+         on, as docs/web.md says.";
     OtherToMethod { what, status }: "live-method", Fault,
         "To <what> something else answers (status <status>), so those who send one start nothing.",
         "Let the web server and what stands in front of it hand on GET, HEAD and POST: look for Limit, LimitExcept or \
@@ -144,7 +150,7 @@ pub fn look(nas: &Installation<'_>, url: &str) -> Result<Vec<Found>, Fault> {
     let url = address(url)?;
     without_keys(nas, &url)?;
     let page = start_page(Some(nas.folder));
-    let mut live = Live { url: &url, log: nas.path("log.txt"), page, careless: false };
+    let mut live = Live { url: &url, log: nas.path("log.txt"), page, careless: false, replaced: None };
     let mut found = Vec::new();
     let mut doorstep = live.send(&[], "/");
     // Other faults can be seen all the same: no key of anybody's is sent.
@@ -201,6 +207,8 @@ pub struct Live<'u> {
     page: Vec<u8>,
     /// Whatever the certificate says.
     careless: bool,
+    /// The page that the web server shows in place of ours.
+    replaced: Option<Vec<u8>>,
 }
 
 /// A request that must be refused, and what the log must say of it.
@@ -222,7 +230,7 @@ impl<'u> Live<'u> {
     pub fn of(folder: &Path, url: &'u str) -> Result<Live<'u>, Fault> {
         address(url)?;
         let (url, page) = (url.trim_end_matches('/'), start_page(Some(folder)));
-        Ok(Live { url, log: folder.join("log.txt"), page, careless: false })
+        Ok(Live { url, log: folder.join("log.txt"), page, careless: false, replaced: None })
     }
 
     /// A request of `/` without keys: the start page comes.
@@ -232,6 +240,13 @@ impl<'u> Live<'u> {
             Some(other) => Err(other),
             None => Ok(answer),
         }
+    }
+
+    /// Returns true if this machine itself answers at that name with the start page: what stands in between leads nobody
+    /// back here then.
+    pub fn answers_on_this_nas(&self) -> bool {
+        let answer = self.send(&["--insecure", "--connect-to", "::127.0.0.1:"], "/");
+        answer.is_ok_and(|answer| self.not_ours(&answer).is_none())
     }
 
     /// Returns true if this is the answer that a stranger gets.
@@ -282,7 +297,7 @@ impl<'u> Live<'u> {
     }
 
     /// Sends each kind of a wrong request: all must get the same answer, and each its own reason in the log.
-    fn refusals(&self, nas: &Installation<'_>, found: &mut Vec<Found>) -> Result<(), Fault> {
+    fn refusals(&mut self, nas: &Installation<'_>, found: &mut Vec<Found>) -> Result<(), Fault> {
         // As long as a key can be, with each of its special characters.
         let one = format!("{}-._~", new_key()?);
         let other: String = (0..5).map(|_| new_key()).collect::<Result<String, Fault>>()?.chars().take(128).collect();
@@ -312,6 +327,11 @@ impl<'u> Live<'u> {
                 }
             };
             let lines = self.lines(before, wrong.why);
+            let came = answer.status == 404 && lines.iter().any(|line| line.why == wrong.why);
+            if came && self.replaced.is_none() && wrong.what != "a HEAD" && answer.body != self.page {
+                found.push(PagesReplaced { what: &format!("A request with {}", wrong.what) }.found());
+                self.replaced = Some(answer.body.clone());
+            }
             if let Some(fault) = self.judge(wrong, &answer, &lines) {
                 let goes_on = fault.level == Level::Advice;
                 found.push(fault);
@@ -320,7 +340,9 @@ impl<'u> Live<'u> {
                 }
                 break;
             }
-            headers(&answer, found);
+            if self.replaced.is_none() {
+                headers(&answer, found);
+            }
             own = own.or(answer.own);
             let callers = lines.into_iter().filter(|line| line.why == wrong.why).map(|line| line.from).collect();
             from = Some(from.map_or_else(|| BTreeSet::clone(&callers), |from| &from & &callers));
@@ -338,7 +360,8 @@ impl<'u> Live<'u> {
         let line = lines.iter().find(|line| line.why == wrong.why).or(lines.last());
         let (what, status) = (&wrong.what, &answer.status);
         let why = &line.map_or("nothing", |line| &line.why);
-        let page = answer.body == self.page || wrong.what == "a HEAD";
+        let replaced = answer.status == 404 && self.replaced.as_ref() == Some(&answer.body);
+        let page = answer.body == self.page || replaced || wrong.what == "a HEAD";
         let method = matches!(wrong.what, "a POST" | "a HEAD");
         Some(match (answer.status, line) {
             // As at the doorstep.
@@ -376,7 +399,9 @@ impl<'u> Live<'u> {
             _ => {}
         }
         match self.send(&[], &long) {
-            Ok(answer) if answer.body != self.page => found.push(LongPath { status: &answer.status }.found()),
+            Ok(answer) if answer.body != self.page && self.replaced.as_ref() != Some(&answer.body) => {
+                found.push(LongPath { status: &answer.status }.found())
+            }
             _ => {}
         }
         Ok(found)

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use crate::nas::installation::Installation;
 use crate::owner::finding::{findings, Found};
 use crate::owner::names::nearest;
+use remotetask::accounts::Accounts;
 use remotetask::config::{Events, Scheduler, Server, Starts, Task, ESYNOSCHEDULER, SYNOSCHEDTASK, SYNOWEBAPI};
 use remotetask::outcome::Outcome;
-use remotetask::start::{self, esynoscheduler};
+use remotetask::start::{self, esynoscheduler, store};
 
 findings! {
     Missing { program, tasks, name, usual }: "scheduler-missing", Fault,
@@ -40,6 +41,15 @@ findings! {
         "Nobody can be asked whether DSM has the triggered tasks of <tasks>: <why>. DSM's web API says yes to any name, and \
          then nothing runs.",
         "Compare each name in config.json with DSM's Task Scheduler, letter by letter, and start each task once by its URL.";
+    WindowsScript { number }: "task-windows-lines", Fault,
+        "The lines of the script of task <number> end as on Windows, and \"scheduler\": \"direct\" hands it to its program as \
+         it is, which looks for names that end in a carriage return.",
+        "Open the task in DSM's Task Scheduler, take its script out, paste it from an editor that ends lines as Linux does \
+         (in Notepad++: Edit, EOL Conversion, Unix), and save.";
+    NoOwner { number, uid }: "task-no-owner", Fault,
+        "Task <number> runs as the user with the number <uid>, who does not exist any more, so its script cannot be started \
+         without DSM.",
+        "Open the task in DSM's Task Scheduler, choose another user, and save.";
     NoScript { number, why }: "task-script", Fault,
         "The script of task <number> cannot be started without DSM, as \"scheduler\": \"direct\" demands: <why>.",
         "Look at the task in DSM's Task Scheduler and save it there once more; or let remotetask probe find another \
@@ -74,7 +84,9 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
     found.extend(named(&events, &server.esynoscheduler, deadline));
     for task in theirs {
         match (&task.starts, server.scheduler) {
-            (Starts::Scheduled(number), Scheduler::Direct) => found.extend(script(task, *number, server)),
+            (Starts::Scheduled(number), Scheduler::Direct) => {
+                found.extend(script(task, *number, server, &nas.accounts))
+            }
             (Starts::Scheduled(number), _) if lacking(task).is_none() => {
                 found.extend(known(task, *number, &server.synoschedtask, deadline));
             }
@@ -147,11 +159,21 @@ fn known(task: &Task<'_>, number: u32, program: &str, deadline: Instant) -> Opti
     }
 }
 
-fn script(task: &Task<'_>, number: u32, server: &Server<'_>) -> Option<Found> {
-    match start::find(&task.starts, server) {
-        Err(Outcome::NotStarted { reason, .. }) => Some(NoScript { number: &number, why: &reason }.found()),
+fn script(task: &Task<'_>, number: u32, server: &Server<'_>, accounts: &Accounts) -> Option<Found> {
+    let script = store::find(Path::new(&*server.synoschedule), number).ok();
+    let refused = match start::find(&task.starts, server) {
+        Err(Outcome::NotStarted { reason, .. }) => Some(reason),
         _ => None,
+    };
+    // A domain's users stand in no file; one of theirs is refused for other reasons, if at all.
+    let uid = script.as_ref().map(|script| script.owner).filter(|uid| accounts.user(*uid) == uid.to_string());
+    if let (Some(_), Some(uid)) = (&refused, uid) {
+        return Some(NoOwner { number: &number, uid: &uid }.found());
     }
+    if script.is_some_and(|script| script.bytes.windows(2).any(|two| two == b"\r\n")) {
+        return Some(WindowsScript { number: &number }.found());
+    }
+    refused.map(|why| NoScript { number: &number, why: &why }.found())
 }
 
 fn ids(tasks: &[&Task<'_>]) -> String {

@@ -1,6 +1,6 @@
 //! People and devices: a magic key for each, so that one can be taken back alone.
 
-use crate::owner::names::{find_or_say, labelled, name, no_task, quoted, who};
+use crate::owner::names::{both, called, find_or_say, labelled, name, quoted, task_id, who};
 use crate::owner::urls::{show_urls, Codes};
 use chrono::{Local, NaiveDate};
 use serde_json::{Map, Value};
@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 use crate::owner::edit::Edit;
 use crate::owner::fault::Fault;
 use crate::owner::known_keys::{forget, keep};
+use crate::owner::panel;
 use crate::owner::secrets::new_key;
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
+use remotetask::config::network as network_of;
 use remotetask::key::{Digest, Key};
 use remotetask::record;
 
@@ -44,19 +46,35 @@ pub fn new(bench: &Workbench, new: NewKey, codes: Codes) -> Result<(), Fault> {
     if let Some(day) = &new.expires {
         entry.insert("expires".into(), day_to_come(day)?.into());
     }
+    for network in &new.from {
+        network_of(network.trim().into()).map_err(|why| Fault(format!("--from {network}: {why}")))?;
+    }
     if !new.from.is_empty() {
-        entry.insert("from".into(), new.from.into());
+        let networks: Vec<&str> = new.from.iter().map(|network| network.trim()).collect();
+        entry.insert("from".into(), networks.into());
     }
     if !new.tasks.is_empty() {
-        known(edit.tasks(), &new.tasks)?;
-        entry.insert("tasks".into(), new.tasks.into());
+        let there = called(edit.tasks());
+        let wanted = new.tasks.iter().filter(|task| !task.trim().is_empty());
+        let mut ids = wanted.map(|task| task_id(&there, task)).collect::<Result<Vec<String>, Fault>>()?;
+        let mut seen = std::collections::HashSet::new();
+        ids.retain(|id| seen.insert(id.clone()));
+        entry.insert("tasks".into(), ids.into());
     }
     edit.magic_keys().push(entry.into());
-    keep(bench, &[&key])?;
+    let panel = panel::begin(&mut edit)?;
+    keep(bench, &[&*key].into_iter().chain(panel.as_deref()).collect::<Vec<_>>())?;
     drop(edit.commit()?);
 
-    bench.screen.say(format_args!("{label} has a key now."));
-    show_urls(bench, Some(label), None, codes)
+    let screen = &bench.screen;
+    screen.say(format_args!("{label} has a key now."));
+    if panel.is_some() {
+        screen.say("There is a panel now, a page with a button for each task that its caller may start.");
+    }
+    show_urls(bench, Some(label), None, codes)?;
+    screen.say("One task alone, or text for a program:");
+    screen.literal(format_args!("  {} url TASK --who {} --for curl", bench.typed(), quoted(label)));
+    Ok(())
 }
 
 /// `key list`: whose keys there are; never a key.
@@ -83,7 +101,12 @@ pub fn list(bench: &Workbench) -> Result<(), Fault> {
             limits.push(format!("from {} alone", networks.join(", ")));
         }
         match &entry.tasks {
-            Some(tasks) => limits.push(format!("tasks: {}", tasks.join(", "))),
+            Some(tasks) => {
+                let name =
+                    |id: &str| config.tasks.iter().find(|task| task.id == id).and_then(|task| task.name.as_deref());
+                let tasks: Vec<String> = tasks.iter().map(|id| both(id, name(id))).collect();
+                limits.push(format!("tasks: {}", tasks.join(", ")));
+            }
             None => limits.push("every task".into()),
         }
         bench.screen.say(format_args!("  {}", limits.join("; ")));
@@ -217,12 +240,5 @@ fn day_to_come(text: &str) -> Result<String, Fault> {
         Ok(day) if day >= today => Ok(day.to_string()),
         Ok(day) => Err(Fault(format!("{day} is over; today is {today}"))),
         Err(_) => Err(Fault(format!("\"{text}\" is no day; write year, month and day such as {today}"))),
-    }
-}
-
-fn known(tasks: &Map<String, Value>, wanted: &[String]) -> Result<(), Fault> {
-    match wanted.iter().find(|id| !tasks.contains_key(*id)) {
-        Some(id) => Err(no_task(tasks, id)),
-        None => Ok(()),
     }
 }

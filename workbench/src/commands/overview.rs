@@ -1,17 +1,25 @@
 //! `remotetask` alone: where things stand, and what to do next.
 
-use crate::owner::names::who;
 use std::path::Path;
 
 use chrono::Local;
 
+use super::prove;
 use crate::check;
+use crate::nas::installation::Installation;
+use crate::owner::addresses::is_own;
 use crate::owner::fault::Fault;
+use crate::owner::names::{both, who};
+use crate::owner::request_log::{lines_since, Event};
 use crate::owner::screen::Tone;
 use crate::owner::view::View;
-use crate::owner::workbench::Workbench;
+use crate::owner::workbench::{Workbench, INSTALLED};
+use crate::parts::entry_point::pending;
 use remotetask::config::Starts;
 use remotetask::record::Runs;
+
+/// The log's words for a request that started something.
+const STARTS: [&str; 5] = ["started", "finished", "failed", "timed_out", "stopped"];
 
 /// Shows it. The first thing that is missing is what comes next.
 pub fn run(bench: &Workbench) -> Result<(), Fault> {
@@ -51,7 +59,7 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
         let last = Runs::of(&bench.path("state"), &task.id).last();
         let last =
             last.map_or_else(|| "never started by URL".into(), |run| remotetask::response::summary(&(&run).into()));
-        screen.say(format_args!("Task {}: {last}", task.id));
+        screen.say(format_args!("Task {}: {last}", both(&task.id, task.name.as_deref())));
     }
 
     let plain = config.server.magic_keys.iter().any(|key| !key.key.sealed)
@@ -59,9 +67,14 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
         || config.tasks.iter().any(|task| task.identifiers.iter().any(|key| !key.sealed));
     let has_scheduler = Path::new(&*config.server.synoschedtask).exists();
     let scheduled = config.tasks.iter().any(|task| matches!(task.starts, Starts::Scheduled(_)));
+    let nas = Installation::new(&bench.folder, &view.content, Some(&config));
+    let pending = pending(&nas).filter(|_| nas.is_on_dsm());
     match () {
         () if faults > 0 => {
             next(bench, "Something would not work, or others could start something. See what:", &["check"])
+        }
+        () if pending.is_some() => {
+            next(bench, "listen or port in config.json has changed, and Apache does not know of it yet:", &["apply"])
         }
         () if config.tasks.is_empty() => next(
             bench,
@@ -78,6 +91,16 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
             "Which way starts a scheduled task on this NAS has not been tried yet. With a harmless one:",
             &["probe"],
         ),
+        () if bench.folder == Path::new(INSTALLED) && is_own(&view.base(&config)) => next(
+            bench,
+            "No phone finds this NAS yet. Choose how phones shall reach it; at the end stands the code to scan:",
+            &["phone"],
+        ),
+        () if view.secrets.url().is_some() && !has_started(&bench.path("log.txt")) => next(
+            bench,
+            "No phone has started anything yet. Scan the code with one, and press a button:",
+            &["url", "try"],
+        ),
         () if view.secrets.url().is_none() => next(
             bench,
             "Say once by which name this NAS is reached, so that URLs are shown as they are used:",
@@ -90,6 +113,15 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
         ),
     }
     Ok(())
+}
+
+/// Returns true if the log tells of a start by somebody's URL; a proof's canary is nobody.
+fn has_started(log: &Path) -> bool {
+    let is_start = |event: &Event| {
+        let who = event.field("who").unwrap_or_default();
+        STARTS.contains(&&*event.what) && !who.contains(prove::NAME)
+    };
+    lines_since(log, 0).iter().any(|line| line.event.as_ref().is_some_and(is_start))
 }
 
 fn next(bench: &Workbench, why: &str, commands: &[&str]) {

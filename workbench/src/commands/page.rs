@@ -44,8 +44,24 @@ const READ: u64 = 60;
 /// state/pages may be this large, in bytes.
 const NOTES_MAX: usize = 1 << 20;
 
+/// A page with the links of this person, or of each.
+pub fn with_links(bench: &Workbench, who: Option<&str>, task: Option<&str>) -> Result<String, Fault> {
+    let view = View::read(&bench.folder)?;
+    let config = view.config()?;
+    let shown = urls(&view, &config, who, task)?;
+    match shown.is_empty() {
+        true => Err(Fault::new("there is no URL to be shown yet; remotetask tasks add makes one")),
+        false => Ok(page(&shown, &view.base(&config))),
+    }
+}
+
+/// A page with ready text, to be copied where it is read.
+pub fn with_text(text: &str) -> String {
+    filled(&format!("<pre>{}</pre>\n", Html(text)), "")
+}
+
 /// Writes the page beside a file, for that file's owner alone.
-pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&str>) -> Result<PathBuf, Fault> {
+pub fn write(bench: &Workbench, beside: &Path, text: &str) -> Result<PathBuf, Fault> {
     let (folder, mut name, owner) = owned(beside)?;
     name.push(".html");
     let path = folder.path.join(&name);
@@ -55,14 +71,6 @@ pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&
             path.display()
         )));
     };
-
-    let view = View::read(&bench.folder)?;
-    let config = view.config()?;
-    let shown = urls(&view, &config, who, task)?;
-    if shown.is_empty() {
-        return Err(Fault::new("there is no URL to be shown yet; remotetask tasks add makes one"));
-    }
-    let text = page(&shown, &view.base(&config));
 
     // One page comes and goes at a time.
     let _held = lock_config(&bench.folder)?;
@@ -89,7 +97,7 @@ pub fn write(bench: &Workbench, beside: &Path, who: Option<&str>, task: Option<&
     Ok(path)
 }
 
-/// The folder that this file lies in, the file's name there, and whose it is.
+/// The folder that this file lies in, the file's name there, and its owner: where there is no such file, the folder's.
 fn owned(file: &Path) -> Result<(SharedFolder, OsString, Stat), Fault> {
     let fault = |e: io::Error| Fault::of(file, &e);
     let Some(name) = file.file_name() else {
@@ -97,8 +105,13 @@ fn owned(file: &Path) -> Result<(SharedFolder, OsString, Stat), Fault> {
     };
     let above = file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = SharedFolder::open(&above.canonicalize().map_err(fault)?).map_err(fault)?;
-    let there = folder.look(name).map_err(fault)?.ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
-    if FileType::from_raw_mode(there.st_mode) != FileType::RegularFile {
+    let seen = folder.look(name).map_err(fault)?;
+    // A name that nothing has yet: the page is for whoever the folder belongs to.
+    let there = match seen {
+        Some(there) => there,
+        None => fstat(&folder.fd).map_err(|e| fault(e.into()))?,
+    };
+    if seen.is_some() && FileType::from_raw_mode(there.st_mode) != FileType::RegularFile {
         return Err(Fault(format!("{} is no regular file; name one that the page is to lie beside", file.display())));
     }
     if Accounts::read().http().is_some_and(|http| http.uid == there.st_uid) {
@@ -231,12 +244,16 @@ fn page(shown: &[Shown], base: &str) -> String {
         ),
         false => String::new(),
     };
+    filled(&list, &more)
+}
+
+fn filled(list: &str, more: &str) -> String {
     PAGE.replace(
         "{gone}",
         "The NAS deletes this file a minute after it was first opened. If your browser has stored a copy, delete that as well.",
     )
-    .replace("{more}", &more)
-    .replace("{urls}", &list)
+    .replace("{more}", more)
+    .replace("{urls}", list)
 }
 
 /// The code that a phone reads; nothing where the URL is too long for one.

@@ -17,6 +17,7 @@ use super::probe_event;
 use crate::nas::box_row;
 use crate::owner::edit::{lock_config, Edit};
 use crate::owner::fault::Fault;
+use crate::owner::names::quoted;
 use crate::owner::screen::{Screen, Tone};
 use crate::owner::view::View;
 use crate::owner::workbench::Workbench;
@@ -27,8 +28,8 @@ use remotetask::trust;
 
 /// What `probe` is asked for.
 pub struct ProbeArgs {
-    /// The harmless task's number.
-    pub task: Option<u32>,
+    /// The harmless task's number or name.
+    pub task: Option<String>,
     /// Or the name of a harmless triggered task.
     pub event: Option<String>,
     /// Asks nothing.
@@ -87,7 +88,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     if let Some(event) = &wanted.event {
         return probe_event::run(bench, wanted, event, &marker);
     }
-    let Some(number) = wanted.task else {
+    let Some(named) = &wanted.task else {
         drop(lock_config(&bench.folder)?); // which makes state/, for the marker
         how_to(bench, &marker);
         return Ok(true);
@@ -95,6 +96,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
     let server = &config.server;
+    let number = numbered(server, named)?;
     let task = known(server, number)?;
     screen.say(format_args!(
         "Task {number} ({}) will be started up to {} times, each known way once, and watched for {} s at most each time. It \
@@ -174,6 +176,26 @@ fn how_to(bench: &Workbench, marker: &Path) {
     screen.literal(format_args!("  {} probe NUMBER", bench.typed()));
 }
 
+/// The number of the scheduler's task that this number or name means.
+fn numbered(server: &Server<'_>, wanted: &str) -> Result<u32, Fault> {
+    if let Ok(number) = wanted.parse() {
+        return Ok(number);
+    }
+    let store = Path::new(&*server.synoschedule);
+    let (there, _) = start::list(&server.synoschedtask, store, Instant::now() + DSM_TIME).map_err(Fault)?;
+    let numbers: Vec<String> =
+        there.iter().filter(|task| task.name == wanted).map(|task| task.id.to_string()).collect();
+    match &numbers[..] {
+        [one] => one.parse().map_err(Fault::new),
+        [] => Err(Fault(format!(
+            "the Task Scheduler has no task \"{wanted}\"; remotetask tasks shows what it has. A triggered task is probed by \
+             remotetask probe --event {}",
+            quoted(wanted)
+        ))),
+        _ => Err(Fault(format!("several tasks have this name: {}; give the number", numbers.join(", ")))),
+    }
+}
+
 fn known(server: &Server<'_>, number: u32) -> Result<Listed, Fault> {
     let found = start::get(&server.synoschedtask, number, Instant::now() + DSM_TIME).map_err(Fault)?;
     found.ok_or_else(|| {
@@ -224,7 +246,7 @@ fn probe(
     let (before, before_in_history) = (Traces::of(server, task.id, marker)?, history());
     let owner = fs::metadata(&bench.folder).map_or(0, |meta| meta.uid());
     let mut own_run = false;
-    match trust::home(owner).and_then(|home| way.run(server, task, &home, "probe")) {
+    match trust::at(&bench.folder, owner).and_then(|home| way.run(server, task, &home, "probe")) {
         Ok(()) => own_run = way == StartMethod::Script,
         Err(Outcome::NotStarted { reason, .. }) => return Ok(refusal(reason)),
         // It may have been started all the same: it is watched like the others.

@@ -49,7 +49,7 @@ findings! {
 }
 
 /// The names that canaries have, and nobody else should.
-const NAME: &str = "canary-";
+pub const NAME: &str = "canary-";
 /// Characters of a name behind that: half a key's.
 const DIGITS: usize = 13;
 

@@ -5,7 +5,7 @@ use serde_json::{json, Map, Value};
 use crate::owner::edit::Edit;
 use crate::owner::fault::Fault;
 use crate::owner::known_keys::{forget, keep};
-use crate::owner::names::{no_task, quoted};
+use crate::owner::names::{called, quoted, task_id};
 use crate::owner::secrets::new_key;
 use crate::owner::urls::{show_panel, Codes};
 use crate::owner::workbench::{Workbench, INSTALLED};
@@ -108,7 +108,7 @@ fn of_task(
     value: Option<&str>,
 ) -> Result<Done, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
-    let id = task_id(edit.tasks(), task)?;
+    let id = task_id(&called(edit.tasks()), task)?;
     let Some(setting) = TASK.iter().find(|(known, ..)| *known == name) else {
         return Err(no_setting(name, "a task", &TASK, false));
     };
@@ -260,22 +260,6 @@ fn shown((_, form, default): &Setting, value: Option<&Value>) -> String {
         (Value::String(text), _) => format!("\"{text}\""),
         (other, Form::Seconds) => format!("{other} s"),
         (other, _) => other.to_string(),
-    }
-}
-
-/// The id of the task of this id, or of the only one of this name.
-fn task_id(tasks: &Map<String, Value>, wanted: &str) -> Result<String, Fault> {
-    if tasks.contains_key(wanted) {
-        return Ok(wanted.to_owned());
-    }
-    let named: Vec<&String> = tasks.iter().filter(|(_, task)| task["name"] == *wanted).map(|(id, _)| id).collect();
-    match named[..] {
-        [id] => Ok(id.clone()),
-        [] => Err(no_task(tasks, wanted)),
-        _ => {
-            let ids: Vec<String> = named.iter().map(|id| quoted(id)).collect();
-            Err(Fault(format!("several tasks have the name {wanted}; write the id of one: {}", ids.join(", "))))
-        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! `tasks`: what can be started, and making it so.
 
 use crate::owner::known_keys::{first, forget, keep};
-use crate::owner::names::{no_event, no_task, quoted, shortened, who};
+use crate::owner::names::{called, no_event, quoted, shortened, task_id, who};
 use crate::owner::urls::{show_urls, Codes};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{json, Map, Value};
 
+use crate::nas::installation::VERSION;
 use crate::owner::edit::{list, Edit};
 use crate::owner::fault::{plainly, Fault};
+use crate::owner::panel;
 use crate::owner::screen::{Screen, Tone};
 use crate::owner::secrets::new_key;
 use crate::owner::view::View;
@@ -35,6 +37,8 @@ pub struct NewTask {
     pub event: Option<String>,
     /// A command, word by word.
     pub command: Vec<String>,
+    /// A GET starts it at once, for devices that cannot POST; otherwise it shows the page with the button.
+    pub get_runs: bool,
 }
 
 /// `tasks`: those of the scheduler, and those of config.json.
@@ -58,6 +62,7 @@ pub fn show(bench: &Workbench) -> Result<(), Fault> {
                 screen.say(format_args!("  {}", not_asked(left)));
             }
         }
+        Err(_) if !is_a_nas(program) => screen.say(format_args!("  {NO_NAS}: it has no Task Scheduler.")),
         Err(why) => screen.say(format_args!("  cannot be shown: {why}")),
     }
     let events = server.map_or(ESYNOSCHEDULER, |server| &server.esynoscheduler);
@@ -83,6 +88,13 @@ pub fn show(bench: &Workbench) -> Result<(), Fault> {
         }),
     }
     Ok(())
+}
+
+const NO_NAS: &str = "This machine is no Synology NAS";
+
+/// Returns false on a machine that has neither DSM nor the scheduler's program.
+fn is_a_nas(program: &str) -> bool {
+    Path::new(program).exists() || Path::new(VERSION).exists()
 }
 
 /// A task of the scheduler's, and whether it has a URL.
@@ -157,18 +169,32 @@ pub fn add(bench: &Workbench, new: NewTask, codes: Codes) -> Result<(), Fault> {
     if let Some(doubt) = doubt {
         screen.mark(Tone::Advice, "advice", doubt);
     }
+    if begins {
+        // The one that is kept.
+        return show_urls(bench, None, None, codes);
+    }
+    on_panels(bench)?;
     show_urls(bench, None, Some(&id), codes)
 }
 
-/// `tasks give`: gives each of these tasks of the scheduler a URL, and shows it; a task that has one keeps it. Returns
-/// true if each has one.
-pub fn give_and_show(bench: &Workbench, list: &str, codes: Codes) -> Result<bool, Fault> {
-    let mut good = true;
+/// Says that whoever has a link of the panel has the new button already.
+fn on_panels(bench: &Workbench) -> Result<(), Fault> {
+    let view = View::read(&bench.folder)?;
+    if view.config()?.server.panel.is_some() {
+        bench.screen.say("It stands on the panel of each person below; its own page is there:");
+    }
+    Ok(())
+}
+
+/// `tasks give`: gives each of these tasks of the scheduler a URL; a task that has one keeps it. Then shows the links, with
+/// these codes. Returns true if each has one.
+pub fn give_and_show(bench: &Workbench, list: &str, links: Option<Codes>) -> Result<bool, Fault> {
+    let (mut good, mut any) = (true, false);
     for (task, result) in give(bench, list) {
         match result {
             Ok(true) => {
+                any = true;
                 bench.screen.say(format_args!("Task {task} has a URL now."));
-                show_urls(bench, None, Some(&task), codes)?;
             }
             Ok(false) => bench.screen.say(format_args!(
                 "Task {task} has its URL already: {} url {}",
@@ -180,6 +206,9 @@ pub fn give_and_show(bench: &Workbench, list: &str, codes: Codes) -> Result<bool
                 bench.screen.mark(Tone::Fault, "  fault ", why);
             }
         }
+    }
+    if let Some(codes) = links.filter(|_| any) {
+        show_urls(bench, None, None, codes)?;
     }
     Ok(good)
 }
@@ -196,7 +225,7 @@ pub fn give(bench: &Workbench, list: &str) -> Vec<(String, Result<bool, Fault>)>
                 format!("{task} has curly quotes in it, which a shell does not know: type straight ones, \" or '");
             return (task.to_owned(), Err(Fault(why)));
         }
-        let new = NewTask { id: task.to_owned(), name: None, event: None, command: Vec::new() };
+        let new = NewTask { id: task.to_owned(), name: None, event: None, command: Vec::new(), get_runs: false };
         match add_to_config(bench, new) {
             Ok(Added::New { id, .. }) => (id, Ok(true)),
             Ok(Added::IsThere { id } | Added::Renamed { id, .. }) => (id, Ok(false)),
@@ -219,7 +248,7 @@ enum Added {
 fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     let (first_key, key) = (new_key()?, new_key()?);
     let mut edit = Edit::begin_or_new(&bench.folder, || Ok(first(&first_key)))?;
-    let begins = edit.is_new();
+    let (begins, get_runs) = (edit.is_new(), new.get_runs);
     let Described { id, fields, doubt } = described(&mut edit, new)?;
     if let Some(task) = edit.tasks().get_mut(&id) {
         // A task that was renamed in DSM; a command or an event of this id is another thing.
@@ -233,8 +262,13 @@ fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
     }
     let mut task = Map::from_iter([("identifier".to_owned(), Value::from(Digest::of(key.as_bytes()).sealed()))]);
     task.extend(fields);
+    if !get_runs {
+        task.insert("get".into(), "confirm".into());
+    }
     edit.tasks().insert(id.clone(), task.into());
-    let keys = if begins { vec![&*first_key, &*key] } else { vec![&*key] };
+    let panel = if begins { panel::begin(&mut edit)? } else { None };
+    let mut keys = if begins { vec![&*first_key, &*key] } else { vec![&*key] };
+    keys.extend(panel.as_deref());
     keep(bench, &keys)?;
     drop(edit.commit()?);
     Ok(Added::New { id, begins, doubt })
@@ -300,10 +334,11 @@ fn triggered(program: &str, event: &str) -> Result<Option<String>, Fault> {
 }
 
 /// The scheduler's task of this number, or the only one of this name.
-fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault> {
+pub fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fault> {
     let ask = |e: String| {
+        let why = if is_a_nas(program) { e } else { NO_NAS.to_owned() };
         Fault(format!(
-            "{e}. Without the Task Scheduler a task needs a command: remotetask tasks add NAME -- /the/program WORDS"
+            "{why}. Without the Task Scheduler a task needs a command: remotetask tasks add NAME -- /the/program WORDS"
         ))
     };
     let number =
@@ -373,15 +408,14 @@ fn can_be_started(command: &[String]) -> Result<(), Fault> {
 
 /// `tasks remove`: its URLs are refused from the next request on. The scheduler's task stays. Whether nothing is left
 /// to do.
-pub fn remove(bench: &Workbench, id: &str) -> Result<bool, Fault> {
+pub fn remove(bench: &Workbench, wanted: &str) -> Result<bool, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
-    if edit.tasks().shift_remove(id).is_none() {
-        return Err(no_task(edit.tasks(), id));
-    }
+    let id = task_id(&called(edit.tasks()), wanted)?;
+    edit.tasks().shift_remove(&id);
     for (at, entry) in edit.magic_keys().iter_mut().enumerate() {
         let label = who(at, entry["label"].as_str());
         let Some(only) = entry.get_mut("tasks").and_then(Value::as_array_mut) else { continue };
-        only.retain(|task| task != id);
+        only.retain(|task| *task != id);
         if only.is_empty() {
             return Err(Fault(format!(
                 "the key of {label} is for this task alone, and could start nothing; take it back first: \
@@ -397,11 +431,12 @@ pub fn remove(bench: &Workbench, id: &str) -> Result<bool, Fault> {
 
 /// `tasks rotate`: a new key for the task; the old one goes, or stays beside it until the next time. Whether nothing
 /// is left to do.
-pub fn rotate(bench: &Workbench, id: &str, keep_old: bool, codes: Codes) -> Result<bool, Fault> {
+pub fn rotate(bench: &Workbench, wanted: &str, keep_old: bool, codes: Codes) -> Result<bool, Fault> {
     let mut edit = Edit::begin(&bench.folder)?;
+    let id = task_id(&called(edit.tasks()), wanted)?;
     let key = new_key()?;
     let sealed = Value::from(Digest::of(key.as_bytes()).sealed());
-    let Some(task) = edit.tasks().get_mut(id) else { return Err(no_task(edit.tasks(), id)) };
+    let task = &mut edit.tasks()[&id];
     let mut old = std::mem::take(list(&mut task["identifier"]));
     old.truncate(if keep_old { 1 } else { 0 }); // the newest of the old ones
     task["identifier"] = match old.is_empty() {
@@ -416,6 +451,6 @@ pub fn rotate(bench: &Workbench, id: &str, keep_old: bool, codes: Codes) -> Resu
         true => format!("Task {id} has a new key. The URLs of just before go on working until the next rotation."),
         false => format!("Task {id} has a new key. Its old URLs are refused from the next request on."),
     });
-    show_urls(bench, None, Some(id), codes)?;
+    show_urls(bench, None, Some(&id), codes)?;
     Ok(forgotten)
 }

@@ -1,9 +1,9 @@
-//! `url`: a task's URL as a phone, curl, Home Assistant and iOS want it.
+//! `url`: the links of people, and ready text for other callers.
 
 use std::path::Path;
 
 use super::page;
-use super::recipes::{show_recipe, Recipe};
+use super::recipes::{recipe_text, show_recipe, Recipe};
 use crate::owner::addresses::address;
 use crate::owner::edit::lock_config;
 use crate::owner::fault::Fault;
@@ -35,8 +35,12 @@ pub fn run(bench: &Workbench, wanted: &UrlArgs<'_>) -> Result<(), Fault> {
         note(bench, at)?;
     }
     match (wanted.page, wanted.recipe) {
-        (Some(beside), _) => {
-            let page = page::write(bench, beside, wanted.who, wanted.task)?;
+        (Some(beside), recipe) => {
+            let text = match recipe {
+                Some(recipe) => page::with_text(&recipe_text(bench, wanted.task, wanted.who, recipe)?),
+                None => page::with_links(bench, wanted.who, wanted.task)?,
+            };
+            let page = page::write(bench, beside, &text)?;
             bench.screen.literal(page.display());
             Ok(())
         }

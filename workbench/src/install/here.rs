@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::order::Order;
 use super::package::Package;
+use super::phone::{self, PhoneArgs, Phones};
 use super::setup::{self, SetupArgs};
 use crate::commands::probe::{self, ProbeArgs};
 use crate::commands::{page, prove, tasks, url};
 use crate::owner::addresses::is_own;
 use crate::owner::fault::Fault;
 use crate::owner::screen::{Screen, Tone};
+use crate::owner::urls::Codes;
 use crate::owner::view::View;
 use crate::owner::workbench::{Workbench, INSTALLED};
 use crate::parts::entry_point::noted;
@@ -27,8 +29,10 @@ pub struct HereArgs {
     pub tasks: String,
     /// The address at which the NAS is reached.
     pub url: Option<String>,
+    /// The way on which phones reach this NAS.
+    pub phones: Option<Phones>,
     /// A harmless task, to find out which method starts one here.
-    pub probe: Option<u32>,
+    pub probe: Option<String>,
 }
 
 /// The words that the owner still has to add to the task's line.
@@ -84,17 +88,19 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
         }
     }
     let mut pending = Pending::Nothing;
-    match proof(&bench, args.url.as_deref()) {
+    match proof(&bench, args) {
         Ok(still) => pending = still,
         Err(Fault(why)) => {
             good = false;
             screen.mark(Tone::Fault, "  fault ", why);
         }
     }
-    if let Some(task) = args.probe {
+    if let Some(task) = &args.probe {
         screen.gap();
-        let probed =
-            probe::run(&bench, &ProbeArgs { task: Some(task), event: None, yes: true, watch: Duration::from_secs(15) });
+        let probed = probe::run(
+            &bench,
+            &ProbeArgs { task: Some(task.clone()), event: None, yes: true, watch: Duration::from_secs(15) },
+        );
         if let Err(Fault(why)) = probed.and_then(|found| match found {
             true => Ok(()),
             false => Err(Fault(format!("no method was found that starts task {task}: see above"))),
@@ -112,13 +118,21 @@ fn follow(args: &HereArgs, screen: Screen) -> Result<bool, Fault> {
 }
 
 /// A request all the way, on the NAS itself and by the address that was given; or the words that are missing for it.
-fn proof(bench: &Workbench, url: Option<&str>) -> Result<Pending, Fault> {
+fn proof(bench: &Workbench, args: &HereArgs) -> Result<Pending, Fault> {
     let screen = &bench.screen;
     if noted(&bench.folder) == Some(EntryPointKind::Port) {
         screen.say("The proof, on this NAS itself:");
         if !prove::run(bench, None)? {
             return Err(Fault::new("a request does not come all the way: see above"));
         }
+    }
+    let url = args.url.as_deref();
+    if let Some(phones @ (Phones::Home | Phones::Proxy | Phones::Vhost)) = args.phones {
+        let wanted = PhoneArgs { phones: args.phones, url, who: None, codes: Codes::Never, no_wait: true };
+        return match phone::prepare(bench, phones, &wanted)? {
+            true => Ok(Pending::Nothing),
+            false => Err(Fault::new("a request by that address does not come all the way: see above")),
+        };
     }
     let Some(url) = url else { return Ok(Pending::Url) };
     url::note(bench, url).map_err(|Fault(why)| Fault(format!("--url: {why}")))?;
@@ -155,7 +169,7 @@ fn write_page(bench: &Workbench, args: &HereArgs, pending: &mut Pending) -> Resu
     if matches!(pending, Pending::Url) && !is_own(&view.base(&view.config()?)) {
         *pending = Pending::Nothing;
     }
-    let page = page::write(bench, &args.file, None, None)?;
+    let page = page::write(bench, &args.file, &page::with_links(bench, None, None)?)?;
     screen.say(format_args!("Your URLs stand in {}: open it in File Station.", page.display()));
     screen.say("A minute after that, or in an hour, it is deleted. Have you missed it? Run this task again.");
     Ok(())
@@ -167,8 +181,10 @@ fn say_the_end(screen: &Screen, args: &HereArgs, pending: &Pending, good: bool) 
     match pending {
         Pending::Url => {
             screen.say(
-                "Not done yet: no phone finds these URLs, because no address of this NAS is known. When Web Station or the \
-                 reverse proxy is set up, write --url https://that-name behind the line of this task, and run it again.",
+                "Not done yet: no phone finds these links, because no address of this NAS is known. Write how phones shall reach \
+                 it behind the line of this task, and run it again: --phones home for your home network alone, without https; \
+                 --phones proxy --url https://that-name for DSM's reverse proxy; --phones vhost --url https://that-name for a \
+                 virtual host of Web Station's.",
             );
         }
         Pending::Nothing if good => {

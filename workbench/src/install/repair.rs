@@ -12,8 +12,9 @@ use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
 use crate::owner::workbench::{Workbench, INSTALLED};
 use crate::parts;
+use crate::parts::entry_point::EntryPoint;
 use crate::parts::files::Files;
-use crate::parts::job::Job;
+use crate::parts::job::{EntryPointKind, Job};
 
 /// `repair`. Returns true if nothing is left to do for the owner.
 pub fn run(bench: &Workbench, boot: bool, dry_run: bool) -> Result<bool, Fault> {
@@ -30,6 +31,15 @@ pub fn run(bench: &Workbench, boot: bool, dry_run: bool) -> Result<bool, Fault> 
     afterwards(&mut job)?;
     forget_pages(bench, &job);
     order::end(&job);
+    Ok(job.faults == 0)
+}
+
+/// Puts another entry point in the place of the one that is there. Returns true if it is in place.
+pub fn entry_point(kind: EntryPointKind) -> Result<bool, Fault> {
+    let order = Order::begin(false)?;
+    let mut job = order.job(false);
+    job.wanted = Some(kind);
+    put_part(&mut job, &EntryPoint)?;
     Ok(job.faults == 0)
 }
 

@@ -140,6 +140,14 @@ impl Found {
         self
     }
 
+    /// The same finding where what config.json says has only not been applied yet.
+    pub fn by_apply_if(mut self, is_laid_out: bool) -> Found {
+        if is_laid_out {
+            self.fix = parts("Let Apache follow config.json: `sudo remotetask apply`").collect();
+        }
+        self
+    }
+
     /// The text to type, in its order.
     pub fn typed(&self) -> impl Iterator<Item = &str> {
         self.fix.iter().filter_map(|part| match part {

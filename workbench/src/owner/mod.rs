@@ -13,6 +13,8 @@ pub mod edit; // config.json, changed as a whole or not at all
 pub mod secrets; // new keys; keys.json
 pub mod view; // both files as the owner reads them
 pub mod known_keys; // keys.json follows config.json
+pub mod panel; // the key of the page that people get
 pub mod names; // people, tasks, words of a shell
+pub mod typed; // secrets among the words of a command line
 pub mod addresses; // where a NAS is reached
 pub mod urls; // secret URLs, and codes of them

@@ -10,13 +10,58 @@ pub fn who(number: usize, label: Option<&str>) -> String {
     label.map_or_else(|| format!("#{}", number + 1), str::to_owned)
 }
 
+/// A task's id and the name that its callers see, which may be the same.
+pub type Called = (String, Option<String>);
+
+/// The tasks of a file that is being changed.
+pub fn called(tasks: &Map<String, Value>) -> Vec<Called> {
+    tasks.iter().map(|(id, task)| (id.clone(), task["name"].as_str().map(str::to_owned))).collect()
+}
+
+/// The tasks of a configuration.
+pub fn called_in(config: &config::Config<'_>) -> Vec<Called> {
+    config.tasks.iter().map(|task| (task.id.to_string(), task.name.as_deref().map(str::to_owned))).collect()
+}
+
+/// A task by its name and its id, as lists show it.
+pub fn both(id: &str, name: Option<&str>) -> String {
+    match name.filter(|name| *name != id) {
+        Some(name) => format!("{name} ({id})"),
+        None => id.to_owned(),
+    }
+}
+
+/// The id of the task of this id; or of the only one of this name, in which the case of letters counts last.
+pub fn task_id(tasks: &[Called], wanted: &str) -> Result<String, Fault> {
+    let wanted = wanted.trim();
+    if tasks.iter().any(|(id, _)| id == wanted) {
+        return Ok(wanted.to_owned());
+    }
+    let named = |same: &dyn Fn(&str) -> bool| -> Vec<&str> {
+        let of_name = tasks.iter().filter(|(_, name)| name.as_deref().is_some_and(same));
+        of_name.map(|(id, _)| id.as_str()).collect()
+    };
+    let ids = match named(&|name| name == wanted) {
+        none if none.is_empty() => named(&|name| name.to_lowercase() == wanted.to_lowercase()),
+        some => some,
+    };
+    match ids[..] {
+        [id] => Ok(id.to_owned()),
+        [] => Err(no_task(tasks, wanted)),
+        _ => {
+            let ids: Vec<String> = ids.iter().map(|id| quoted(id)).collect();
+            Err(Fault(format!("several tasks have the name {wanted}; write the id of one: {}", ids.join(", "))))
+        }
+    }
+}
+
 /// That there is no such task, and which there are.
-pub fn no_task(tasks: &Map<String, Value>, id: &str) -> Fault {
-    let there: Vec<&str> = tasks.keys().map(String::as_str).collect();
-    Fault(match there[..] {
-        [] => format!("there is no task \"{id}\", nor any other yet; remotetask tasks add makes one reachable"),
-        _ => format!(
-            "there is no task \"{id}\" here; there are: {}. remotetask tasks add makes another reachable",
+fn no_task(tasks: &[Called], wanted: &str) -> Fault {
+    let there: Vec<String> = tasks.iter().map(|(id, name)| both(id, name.as_deref())).collect();
+    Fault(match there.is_empty() {
+        true => format!("there is no task \"{wanted}\", nor any other yet; remotetask tasks add makes one reachable"),
+        false => format!(
+            "there is no task \"{wanted}\" here; there are: {}. remotetask tasks add makes another reachable",
             there.join(", ")
         ),
     })

@@ -25,6 +25,8 @@ pub struct Screen {
     /// Whether somebody looks at it.
     pub terminal: bool,
     colour: bool,
+    /// It understands no colours at all.
+    dumb: bool,
     /// Its columns, at most [`WIDTH`].
     pub width: usize,
     /// Nothing is written.
@@ -51,12 +53,8 @@ impl Screen {
         let terminal = std::io::stdout().is_terminal();
         let set = |name| std::env::var_os(name).unwrap_or_default();
         let width = width(rustix::stdio::stdout());
-        Screen {
-            terminal,
-            width,
-            quiet: false,
-            colour: terminal && set("NO_COLOR").is_empty() && set("TERM") != "dumb",
-        }
+        let dumb = set("TERM") == "dumb";
+        Screen { dumb, terminal, width, quiet: false, colour: terminal && set("NO_COLOR").is_empty() && !dumb }
     }
 
     /// A screen on which nothing is written, and nobody is asked.
@@ -137,14 +135,21 @@ impl Screen {
     }
 
     /// A code that a phone reads; `false` if it would be wider than the screen.
+    ///
+    /// Black on white, also where `NO_COLOR` has a value or the output is a pipe to a terminal elsewhere: the colours are
+    /// what is read. A terminal that knows none gets it twice, for dark and for light ones.
     pub fn code(&self, text: &str) -> bool {
-        match code(text, self.colour, self.width) {
-            Some(drawn) => {
-                self.write(&drawn);
-                true
+        let Some(code) = Code::of(text, self.width) else { return false };
+        match self.dumb {
+            false => self.write(&code.drawn(true, "\x1b[30;107m", "\x1b[0m")),
+            true => {
+                self.say("  On a dark background:");
+                self.write(&code.drawn(false, "", ""));
+                self.say("  On a light background:");
+                self.write(&code.drawn(true, "", ""));
             }
-            None => false,
         }
+        true
     }
 
     fn painted(&self, tone: Tone, text: &str) -> String {
@@ -208,35 +213,43 @@ pub fn wrapped(text: &str, hanging: &str, width: usize) -> String {
     lines + line.trim_end() + "\n"
 }
 
-/// Two modules a character, one above the other. Where colour may be used it is black on white whatever
-/// the terminal's own are; otherwise light is drawn, as it must be on a dark terminal.
-fn code(text: &str, colour: bool, width: usize) -> Option<String> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
-    let size = code.width() + 2 * QUIET;
-    if size > width {
-        return None;
+/// A code with the light around it.
+struct Code {
+    modules: Vec<Color>,
+    inner: usize,
+}
+
+impl Code {
+    /// The code of this text; none where it would be wider than this.
+    fn of(text: &str, width: usize) -> Option<Code> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+        let inner = code.width();
+        (inner + 2 * QUIET <= width).then(|| Code { modules: code.to_colors(), inner })
     }
-    let modules = code.to_colors();
-    let dark = |x: usize, y: usize| {
-        let inside = (QUIET..size - QUIET).contains(&x) && (QUIET..size - QUIET).contains(&y);
-        inside && modules[(y - QUIET) * code.width() + (x - QUIET)] == Color::Dark
-    };
-    let mut drawn = String::new();
-    for y in (0..size).step_by(2) {
-        let row: String = (0..size)
-            .map(|x| match (dark(x, y) == colour, dark(x, y + 1) == colour) {
-                (true, true) => '█',
-                (true, false) => '▀',
-                (false, true) => '▄',
-                (false, false) => ' ',
-            })
-            .collect();
-        match colour {
-            true => drawn.push_str(&format!("\x1b[30;107m{row}\x1b[0m\n")),
-            false => drawn.push_str(&format!("{row}\n")),
+
+    fn is_dark(&self, x: usize, y: usize) -> bool {
+        let inside = (QUIET..self.inner + QUIET).contains(&x) && (QUIET..self.inner + QUIET).contains(&y);
+        inside && self.modules[(y - QUIET) * self.inner + (x - QUIET)] == Color::Dark
+    }
+
+    /// Two modules a character, one above the other. What is drawn is dark or light; `before` and `after` each row.
+    fn drawn(&self, dark: bool, before: &str, after: &str) -> String {
+        let size = self.inner + 2 * QUIET;
+        let is = |x: usize, y: usize| self.is_dark(x, y) == dark;
+        let mut drawn = String::new();
+        for y in (0..size).step_by(2) {
+            let row: String = (0..size)
+                .map(|x| match (is(x, y), is(x, y + 1)) {
+                    (true, true) => '█',
+                    (true, false) => '▀',
+                    (false, true) => '▄',
+                    (false, false) => ' ',
+                })
+                .collect();
+            drawn.push_str(&format!("{before}{row}{after}\n"));
         }
+        drawn
     }
-    Some(drawn)
 }
 
 #[cfg(test)]

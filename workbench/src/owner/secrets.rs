@@ -16,7 +16,7 @@ use remotetask::trust::is_own;
 
 /// Characters of a new key: they survive any server's decoding, and no two are taken for each other
 /// when they are read aloud or typed. 32 of them, 5 bits each.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+pub const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 26 characters are 130 bits.
 const LENGTH: usize = 26;
 /// keys.json may be this large, in bytes.

@@ -1,8 +1,8 @@
-//! Secret URLs of people and tasks, and codes of them.
+//! Secret links of people: the panel and the tasks' pages, and codes of them.
 
 use super::addresses::is_own;
 use super::fault::Fault;
-use super::names::{no_task, person, quoted, who};
+use super::names::{both, called_in, person, quoted, task_id, who};
 use super::view::View;
 use super::workbench::Workbench;
 use remotetask::config::{Config, MagicKey, Task};
@@ -18,7 +18,8 @@ pub enum Codes {
     Never,
 }
 
-/// Each URL of this person, or of everybody; of this task, or of all that they may start.
+/// The links for people: of this person, or of each. Without a task the panel, or where there is none the page of each
+/// task; with one that task's page. Opening them starts nothing.
 pub fn show_urls(bench: &Workbench, only: Option<&str>, task: Option<&str>, codes: Codes) -> Result<(), Fault> {
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
@@ -36,7 +37,7 @@ pub fn show_urls(bench: &Workbench, only: Option<&str>, task: Option<&str>, code
             _ => screen.say("This key may start none of these."),
         }
     }
-    warn(bench, &view.base(&config), &urls, "start its task");
+    warn(bench, &view.base(&config), &urls);
     Ok(())
 }
 
@@ -44,27 +45,30 @@ pub fn show_urls(bench: &Workbench, only: Option<&str>, task: Option<&str>, code
 pub fn show_panel(bench: &Workbench, only: Option<&str>, codes: Codes) -> Result<(), Fault> {
     let view = View::read(&bench.folder)?;
     let config = view.config()?;
-    let base = view.base(&config);
-    let Some(panel) = &config.server.panel else {
+    if config.server.panel.is_none() {
         return Err(Fault::new(
             "there is no panel, a page with a button for each task; make one: remotetask set panel new",
         ));
-    };
-    let url = |magic_key: &MagicKey<'_>| {
-        Some(format!("{base}/{}/{}", view.plain(&magic_key.key.digest)?, view.plain(&panel.digest)?))
-    };
-    let fix = |name: &str| match view.plain(&panel.digest) {
-        None => "remotetask set panel new".to_owned(),
-        Some(_) => format!("remotetask key rotate {}", quoted(name)),
-    };
-    let shown = |(name, magic_key): (String, &MagicKey<'_>)| Shown {
-        heading: format!("{name}: the panel"),
-        url: url(magic_key).ok_or_else(|| unknown(&fix(&name))),
-    };
-    let urls: Vec<Shown> = people(&config, only)?.into_iter().map(shown).collect();
-    show_each(bench, &base, &urls, codes);
-    warn(bench, &base, &urls, "start all of its tasks");
+    }
+    let urls = panels(&view, &config, only)?;
+    show_each(bench, &view.base(&config), &urls, codes);
+    warn(bench, &view.base(&config), &urls);
     Ok(())
+}
+
+/// The panel's link of this person, or of each; nothing where there is no panel.
+fn panels(view: &View, config: &Config<'_>, only: Option<&str>) -> Result<Vec<Shown>, Fault> {
+    let Some(panel) = &config.server.panel else { return Ok(Vec::new()) };
+    let (base, plain) = (view.base(config), view.plain(&panel.digest));
+    let shown = |(name, magic_key): (String, &MagicKey<'_>)| {
+        let url = plain.zip(view.plain(&magic_key.key.digest)).map(|(panel, magic)| format!("{base}/{magic}/{panel}"));
+        let fix = || match plain {
+            None => "remotetask set panel new".to_owned(),
+            Some(_) => format!("remotetask key rotate {}", quoted(&name)),
+        };
+        Shown { heading: format!("{name}: the panel"), url: url.ok_or_else(|| unknown(&fix())) }
+    };
+    Ok(people(config, only)?.into_iter().map(shown).collect())
 }
 
 fn show_each(bench: &Workbench, base: &str, urls: &[Shown], codes: Codes) {
@@ -85,20 +89,21 @@ fn show_each(bench: &Workbench, base: &str, urls: &[Shown], codes: Codes) {
     }
 }
 
-/// Warns of shown URLs.
-fn warn(bench: &Workbench, base: &str, urls: &[Shown], can: &str) {
+/// Says who can do what with the shown links.
+fn warn(bench: &Workbench, base: &str, urls: &[Shown]) {
     let screen = &bench.screen;
     if urls.iter().any(|shown| shown.url.is_ok()) {
         screen.gap();
-        screen.say(format_args!(
-            "Whoever has such a URL can {can}: do not send it by chat or mail, where a preview would open it."
-        ));
+        screen.say(
+            "Whoever has such a link can start what stands there: give it to its person alone. Opening it starts nothing, so it \
+             may be a bookmark, on the home screen, or sent to that person.",
+        );
         if is_own(base) {
             screen.say(format_args!(
-                "No phone finds {base}: it means the very machine that asks. Say once how the NAS is reached, and codes are \
+                "No phone finds {base}: it means the very machine that asks. Choose how phones reach this NAS, and codes are \
                  drawn:"
             ));
-            screen.literal(format_args!("  {} url --at https://nas.example.org", bench.typed()));
+            screen.literal(format_args!("  {} phone", bench.typed()));
         }
     }
 }
@@ -111,27 +116,34 @@ fn unknown(fix: &str) -> String {
     )
 }
 
-/// One person's URL of one task.
+/// One person's link.
 pub struct Shown {
-    /// Both of them.
+    /// The person, and what it leads to.
     pub heading: String,
-    /// The URL, or why it cannot be shown.
+    /// The link, or why it cannot be shown.
     pub url: Result<String, String>,
 }
 
-/// Those of this person, or of everybody; of this task, or of all that they may start.
+/// The links of this person, or of each: the panel; of a task, or where no panel can be shown, the tasks' own pages.
 pub fn urls(view: &View, config: &Config<'_>, only: Option<&str>, task: Option<&str>) -> Result<Vec<Shown>, Fault> {
     let base = view.base(config);
+    let mut urls = match (task, config.tasks.is_empty()) {
+        (None, false) => panels(view, config, only)?,
+        _ => Vec::new(),
+    };
+    if urls.iter().any(|shown| shown.url.is_ok()) {
+        return Ok(urls);
+    }
     let tasks = tasks(config, task)?;
-    let mut urls = Vec::new();
     for (name, magic_key) in people(config, only)? {
         for task in tasks.iter().filter(|task| magic_key.may_start(&task.id)) {
-            let url = view.keys(magic_key, task).map(|(magic, identifier)| format!("{base}/{magic}/{identifier}"));
+            let url = view.keys(magic_key, task).map(|(magic, identifier)| format!("{base}/{magic}/{identifier}?ask"));
             let fix = || match view.plain(&magic_key.key.digest) {
                 None => format!("remotetask key rotate {}", quoted(&name)),
                 Some(_) => format!("remotetask tasks rotate {}", quoted(&task.id)),
             };
-            urls.push(Shown { heading: format!("{name}: {}", task.shown()), url: url.ok_or_else(|| unknown(&fix())) });
+            let heading = format!("{name}: {}", both(&task.id, task.name.as_deref()));
+            urls.push(Shown { heading, url: url.ok_or_else(|| unknown(&fix())) });
         }
     }
     Ok(urls)
@@ -148,14 +160,9 @@ pub fn people<'c, 't>(config: &'c Config<'t>, only: Option<&str>) -> Result<Vec<
     }
 }
 
-/// The task of this id, or all.
+/// The task of this id or name, or all.
 pub fn tasks<'c, 't>(config: &'c Config<'t>, only: Option<&str>) -> Result<Vec<&'c Task<'t>>, Fault> {
-    let found: Vec<&Task<'t>> = config.tasks.iter().filter(|task| only.is_none_or(|id| task.id == id)).collect();
-    match only {
-        Some(id) if found.is_empty() => {
-            let ids = config.tasks.iter().map(|task| (task.id.to_string(), serde_json::Value::Null)).collect();
-            Err(no_task(&ids, id))
-        }
-        _ => Ok(found),
-    }
+    let Some(wanted) = only else { return Ok(config.tasks.iter().collect()) };
+    let id = task_id(&called_in(config), wanted)?;
+    Ok(config.tasks.iter().filter(|task| task.id == *id).collect())
 }

@@ -13,6 +13,7 @@ use super::{drop_in, php_package};
 use crate::nas::apache::{Apache, Configuration};
 use crate::nas::shared_folder::SharedFolder;
 use crate::owner::fault::{plainly, Fault};
+use crate::owner::screen::Screen;
 use crate::owner::workbench::INSTALLED;
 use crate::parts::job::{EntryPointKind, Job};
 use crate::parts::texts::{HTACCESS, PHP_HTACCESS, PHP_PAGE};
@@ -84,7 +85,7 @@ pub fn put(job: &mut Job<'_>, kind: EntryPointKind) -> Result<(), Fault> {
         job.advice("there is no PHP here yet: install PHP 8.2, or 7.4 at least, in DSM's Package Center");
     }
     if job.package.is_some() && !job.dry_run {
-        show_clicks(job, kind);
+        show_clicks(job.screen, kind);
     }
     Ok(())
 }
@@ -232,8 +233,7 @@ pub fn take_away(job: &mut Job<'_>) -> Result<(), Fault> {
 }
 
 /// The steps in Web Station's page.
-fn show_clicks(job: &Job<'_>, kind: EntryPointKind) {
-    let screen = job.screen;
+pub fn show_clicks(screen: &Screen, kind: EntryPointKind) {
     let by_apache = Apache::here().is_some();
     let server = if by_apache { "Apache HTTP Server 2.4" } else { "Nginx" };
     let (first, second) = match kind {

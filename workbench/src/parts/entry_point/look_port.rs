@@ -53,11 +53,20 @@ pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -
         let ours = SocketAddr::new(config.server.listen, config.server.port);
         if !same(&theirs, ours) {
             let other = OtherPort { theirs: &theirs, ours: &ours, file: &file }.found();
-            found.push(other.by_repair_if(is_laid_out && Path::new(&file) == path));
+            found.push(other.by_apply_if(is_laid_out && Path::new(&file) == path));
         }
     }
     found.extend(changes(path, DROP_IN).into_iter().map(|found| found.by_repair_if(is_laid_out)));
     found
+}
+
+/// The address in config.json that Apache's file does not have yet.
+pub fn pending(nas: &Installation<'_>) -> Option<SocketAddr> {
+    let config = nas.config.filter(|_| noted(nas.folder) == Some(EntryPointKind::Port))?;
+    let ours = SocketAddr::new(config.server.listen, config.server.port);
+    let own = apache::read(&super::drop_in_path());
+    let theirs = own.iter().find(|d| d.is("Define") && d.word(0) == Some("REMOTETASK_LISTEN"))?.word(1)?;
+    (!same(theirs, ours)).then_some(ours)
 }
 
 /// Returns true if Apache's words mean this address; a port alone is that of every address.

@@ -12,8 +12,10 @@ mod look_port; // findings about the drop-in
 mod look_document_root; // and about folders with our files
 mod changes; // an installed file, line by line
 
+pub use document_root::show_clicks;
 pub use drop_in::path as drop_in_path;
 pub use listen::reached;
+pub use look_port::pending;
 
 use std::path::Path;
 

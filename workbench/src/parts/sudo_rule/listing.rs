@@ -43,11 +43,26 @@ impl Listing {
         listing
     }
 
-    /// A setting for the program counts more than one for all; the last one counts.
+    /// The terminal that is demanded for the program.
     pub fn terminal(&self, program: &str) -> Terminal {
+        match self.flag("requiretty", program) {
+            (Some(false), _) => Terminal::NotNeeded,
+            (Some(true), _) | (None, Some(true)) => Terminal::Needed,
+            (None, _) => Terminal::NotMentioned,
+        }
+    }
+
+    /// Returns true if sudo judges each program that the program starts (sudo 1.9.8 and newer).
+    pub fn intercepts(&self, program: &str) -> bool {
+        let (for_it, for_all) = self.flag("intercept", program);
+        for_it.or(for_all) == Some(true)
+    }
+
+    /// A flag for the program, which counts more, and for all; of several the last one counts.
+    fn flag(&self, name: &str, program: &str) -> (Option<bool>, Option<bool>) {
         let of = |entries: &[String]| {
             let mut words = entries.iter().flat_map(|entry| entry.split([',', ' ']));
-            words.rfind(|word| matches!(*word, "requiretty" | "!requiretty")).map(|word| word == "requiretty")
+            words.rfind(|word| word.trim_start_matches('!') == name).map(|word| word == name)
         };
         let for_it: Vec<String> = self
             .defaults
@@ -57,11 +72,7 @@ impl Listing {
             })
             .cloned()
             .collect();
-        match (of(&for_it), of(&self.settings)) {
-            (Some(false), _) => Terminal::NotNeeded,
-            (Some(true), _) | (None, Some(true)) => Terminal::Needed,
-            (None, _) => Terminal::NotMentioned,
-        }
+        (of(&for_it), of(&self.settings))
     }
 }
 
@@ -123,6 +134,23 @@ mod tests {
             ("(root) NOPASSWD: NOLOG_INPUT: NOLOG_OUTPUT: /tmp/usr/local/remotetask/remotetask-run \"\"", false),
         ] {
             assert_eq!(is_right(rule, RUN), right, "{rule}");
+        }
+    }
+
+    #[test]
+    fn programs_of_the_program_that_sudo_judges() {
+        let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+        for (settings, defaults, expected) in [
+            (&["syslog=authpriv"][..], &[][..], false),
+            (&["syslog=authpriv, intercept"], &[], true),
+            (&["intercept, !intercept"], &[], false),
+            (&["intercept_allow_setid"], &[], false),
+            (&["intercept"], &["Defaults!/usr/local/remotetask/remotetask-run !intercept"], false),
+            (&[], &["Defaults!/usr/local/remotetask/remotetask-run intercept"], true),
+            (&[], &["Defaults!/usr/bin/other intercept"], false),
+        ] {
+            let listing = Listing { settings: own(settings), defaults: own(defaults), rules: Vec::new() };
+            assert_eq!(listing.intercepts(RUN), expected, "{settings:?} {defaults:?}");
         }
     }
 

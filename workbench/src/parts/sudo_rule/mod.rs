@@ -78,6 +78,10 @@ findings! {
     Overridden {}: "sudoers-requiretty", Fault,
         "sudo is told to demand a terminal for remotetask-run (requiretty), and a web server has none.",
         "Find that line, and take it out: `sudo grep -rn requiretty /etc/sudoers /etc/sudoers.d`";
+    Intercepted {}: "sudoers-intercept", Fault,
+        "sudo is told to judge each program that remotetask-run starts (intercept), and no rule lets it start one: nothing can \
+         be started.",
+        "Find that line, and take the word out: `sudo grep -rnw intercept /etc/sudoers /etc/sudoers.d`";
 }
 
 const MAIN: &str = "/etc/sudoers";
@@ -358,6 +362,7 @@ fn judge(listing: &Listing, program: &str, in_place: bool, complaint: &str) -> V
             Terminal::NotMentioned => Some(Defaults.found()),
             Terminal::Needed => Some(Overridden.found()),
         });
+        found.extend(listing.intercepts(program).then(|| Intercepted.found()));
     }
     found
 }
