@@ -746,9 +746,6 @@ fn a_trial_of_the_example_has_no_fault() {
 fn on_the_screen() {
     let sandbox = healthy();
     let programs = remotetask(&sandbox, &["--version"]).out;
-    let expected =
-        ["musl", "glibc"].map(|library| format!("remotetask {} with {library}\n", env!("CARGO_PKG_VERSION")));
-    assert!(expected.contains(&programs), "{programs}");
     let said = remotetask(&sandbox, &["check"]);
     let good = format!("{programs}good   everything that can be looked at from here works\n");
     assert_eq!((said.code, said.out), (Some(0), good));
