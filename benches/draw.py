@@ -15,18 +15,20 @@ def ticks(top):
 
 
 def label(value):
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:g} M"
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:g}"
 
 
-def curves(title, across, up, lines):
-    """A picture of `lines`: name to a list of (x, y). Each x has a place of its own, at equal distances, so that few and
-    many can be read alike."""
+def curves(title, across, up, lines, even=False):
+    """A picture of `lines`: name to a list of (x, y). `even`: all x at equal distances, for such as 1, 2, 4, 8."""
     places = sorted({x for points in lines.values() for x, _ in points})
     scale = ticks(max(y for points in lines.values() for _, y in points))
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
     def at(x, y):
-        return LEFT + wide * places.index(x) / max(1, len(places) - 1), TOP + high * (1 - y / scale[-1])
+        along = places.index(x) / max(1, len(places) - 1) if even else x / places[-1]
+        return LEFT + wide * along, TOP + high * (1 - y / scale[-1])
 
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
              f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
@@ -35,8 +37,12 @@ def curves(title, across, up, lines):
         _, y = at(places[0], tick)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + wide}" y2="{y:.1f}" stroke="#dddddd"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#333333">{label(tick)}</text>')
+    shown = -100
     for x in places:
-        parts.append(f'<text x="{at(x, 0)[0]:.1f}" y="{TOP + high + 18}" text-anchor="middle" fill="#333333">{label(x)}</text>')
+        if at(x, 0)[0] < shown + 36: # the labels would lie on each other
+            continue
+        shown = at(x, 0)[0]
+        parts.append(f'<text x="{shown:.1f}" y="{TOP + high + 18}" text-anchor="middle" fill="#333333">{label(x)}</text>')
     parts.append(f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 12}" text-anchor="middle" fill="#111111">{html.escape(across)}</text>')
     parts.append(f'<text x="16" y="{TOP + high / 2}" text-anchor="middle" fill="#111111" '
                  f'transform="rotate(-90 16 {TOP + high / 2})">{html.escape(up)}</text>')
