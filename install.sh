@@ -63,9 +63,9 @@ clone=$(cd "$(dirname "$0")" && pwd -P)
 
 # The options; way, dry_run and keep are the option itself, or nothing.
 once=no nas='' way='' config='' tasks='' phones='' url='' from='' dry=no dry_run='' wait=yes order=install keep=''
-# A folder of this run's own, the NAS's processor and kernel, the way to root there (yes, sudo, password),
-# and no caller's password, which everything that this starts could read.
-work='' machine='' kernel='' root=''
+# A folder of this run's own, the NAS's processor and kernel, the way to root there (yes, sudo, password), Rust's
+# target, and no caller's password, which everything that this starts could read.
+work='' machine='' kernel='' root='' target=''
 unset password
 password=''
 # The terminal does not show what is typed.
@@ -180,6 +180,7 @@ on_the_nas() {
         return
     fi
     [ "$order" = install ] || { become_root; uninstall; return; }
+    [ -n "$from" ] || choose_target "$machine" || err "$(no_target_for "$machine")"
     pack "$machine" "$work/package.tar.gz"
     become_root
     send

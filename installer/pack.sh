@@ -7,10 +7,11 @@
 PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
 
 # The processors that there are programs for, as `uname -m` names them: the number in the field e_machine
-# of ELF's header, and Rust's target that links statically without a C library of this machine's.
-PROCESSORS='x86_64 62 x86_64-unknown-linux-musl
-aarch64 183 aarch64-unknown-linux-musl
-armv7l 40 armv7-unknown-linux-musleabihf'
+# of ELF's header, and Rust's two targets: with musl, which Rust brings along for each of them, and with the
+# C library of a PC that has this processor.
+PROCESSORS='x86_64 62 x86_64-unknown-linux-musl x86_64-unknown-linux-gnu
+aarch64 183 aarch64-unknown-linux-musl aarch64-unknown-linux-gnu
+armv7l 40 armv7-unknown-linux-musleabihf armv7-unknown-linux-gnueabihf'
 
 processors() { printf '%s\n' "$PROCESSORS" | cut -d ' ' -f 1; }
 
@@ -46,25 +47,28 @@ need_linker() {
 # This machine's own target.
 host() { rustc -vV | sed -n 's/^host: //p'; }
 
-# target_for PROCESSOR: prints a target of Rust's for it that this Rust has; fails where it has none.
-target_for() {
-    local target
-    target=$(wanted_target "$1")
-    if [ -d "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
-        printf '%s\n' "$target"
-    elif [ "$(host)" = "$1-unknown-linux-gnu" ]; then
-        host
-    elif have rustup && rustup target add "$target" >/dev/null 2>&1; then
-        printf '%s\n' "$target"
-    else
-        return 1
+musl_target() { printf '%s\n' "$PROCESSORS" | sed -n "s/^$1 [0-9]* \([^ ]*\) .*/\1/p"; }
+glibc_target() { printf '%s\n' "$PROCESSORS" | sed -n "s/^$1 .* //p"; }
+
+# Returns true where this Rust has the target.
+has_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$1" ]; }
+
+# choose_target PROCESSOR: sets target to the one to build for, musl's if it can be had, and says what it adds for it;
+# fails where there is none.
+choose_target() {
+    target=$(musl_target "$1")
+    ! has_target "$target" || return 0
+    if have rustup; then
+        say "Adding Rust's target $target by rustup (rustup target add $target) ..."
+        ! rustup target add "$target" >/dev/null 2>&1 || return 0
     fi
+    [ "$(host)" = "$(glibc_target "$1")" ] || return 1
+    say "This Rust has no target $target, so the programs are built with glibc: each request takes about half as much time again, and twice the memory. Nothing else is different."
+    target=$(host)
 }
 
-wanted_target() { printf '%s\n' "$PROCESSORS" | sed -n "s/^$1 .* //p"; }
-
 no_target_for() {
-    printf '%s\n' "this Rust cannot build for $1: type 'rustup target add $(wanted_target "$1")', or take ready programs by --from"
+    printf '%s\n' "this Rust cannot build for $1: type 'rustup target add $(musl_target "$1")', or take ready programs by --from"
 }
 
 # build TARGET [--package NAME]: into target/TARGET/release. Cargo shows where it is to whoever waits for it.
@@ -88,13 +92,12 @@ static() {
     esac
 }
 
-# pack PROCESSOR FILE: the package for it.
+# pack PROCESSOR FILE: the package for it, built for the chosen target.
 pack() {
-    local target built package name names is
+    local built package name names is
     if [ -n "$from" ]; then
         built=$from
     else
-        target=$(target_for "$1") || err "$(no_target_for "$1")"
         (umask 022; static "$target"; build "$target")
         built=target/$target/release
     fi
@@ -151,7 +154,7 @@ make_files() {
     mkdir -p target/pack
     made=no
     for machine; do
-        if [ -z "$from" ] && ! target_for "$machine" >/dev/null; then
+        if [ -z "$from" ] && ! choose_target "$machine"; then
             say "Left out: $machine, because $(no_target_for "$machine")."
             continue
         fi

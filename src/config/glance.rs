@@ -17,8 +17,9 @@ use crate::key::{Digest, Key, Sought};
 
 /// Reads `text` for the task that this identifier means.
 pub fn glance<'t>(text: &'t str, identifier: &Digest) -> Result<Config<'t, Glanced>, Refusal> {
-    // One place at once: a glance that finds a task costs as much as one that finds none.
-    let tasks = Tasks { wanted: &Sought::new(*identifier), found: Vec::with_capacity(1) };
+    // A place for each at once: a glance that finds a task costs as much as one that finds none.
+    let (found, identifiers) = (Vec::with_capacity(1), Vec::with_capacity(1));
+    let tasks = Tasks { wanted: &Sought::new(*identifier), found, identifiers };
     let (server, tasks) = json::read(text, &mut Top::of(tasks, None))?;
     Ok(Config { server, tasks })
 }
@@ -27,6 +28,7 @@ pub fn glance<'t>(text: &'t str, identifier: &Digest) -> Result<Config<'t, Glanc
 struct Tasks<'l, 'de> {
     wanted: &'l Sought,
     found: Vec<Task<'de, Glanced>>,
+    identifiers: Vec<Key>,
 }
 
 impl<'de> Object<'de> for Tasks<'_, 'de> {
@@ -34,7 +36,7 @@ impl<'de> Object<'de> for Tasks<'_, 'de> {
     const EXPECTING: &'static str = TASKS;
     fn take<A: MapAccess<'de>>(&mut self, name: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
         let id = task_id(name)?;
-        let mut glimpse = Glimpse::of(self.wanted, id.clone(), &mut self.found);
+        let mut glimpse = Glimpse::of(self.wanted, id.clone(), &mut self.found, &mut self.identifiers);
         map.next_value_seed(Fields(&mut glimpse)).map_err(|e| under(format_args!("\"{id}\""), e))
     }
     fn finish(&mut self) -> Result<Self::Value, String> {
@@ -47,6 +49,7 @@ struct Glimpse<'l, 'de> {
     wanted: &'l Sought,
     id: Cow<'de, str>,
     found: &'l mut Vec<Task<'de, Glanced>>,
+    identifiers: &'l mut Vec<Key>,
     identifier: Option<Key>,
     name: Option<Cow<'de, str>>,
     command: bool,
@@ -57,11 +60,17 @@ struct Glimpse<'l, 'de> {
 }
 
 impl<'l, 'de> Glimpse<'l, 'de> {
-    fn of(wanted: &'l Sought, id: Cow<'de, str>, found: &'l mut Vec<Task<'de, Glanced>>) -> Self {
+    fn of(
+        wanted: &'l Sought,
+        id: Cow<'de, str>,
+        found: &'l mut Vec<Task<'de, Glanced>>,
+        identifiers: &'l mut Vec<Key>,
+    ) -> Self {
         Glimpse {
             wanted,
             id,
             found,
+            identifiers,
             identifier: None,
             name: None,
             command: false,
@@ -104,9 +113,10 @@ impl<'de> Object<'de> for Glimpse<'_, 'de> {
                 (false, false) => Glanced::Scheduled,
             };
             let keeping = Keeping { wait: self.wait, stop: self.stop, ..Keeping::default() };
+            self.identifiers.push(identifier);
             self.found.push(Task {
                 id,
-                identifiers: vec![identifier],
+                identifiers: std::mem::take(self.identifiers),
                 name,
                 get: self.get,
                 cooldown: 0,

@@ -733,7 +733,8 @@ fn a_link_in_the_store() {
     leads_to("../more/7");
     not_started(&format!("it is a link to ../more/7, {out}"));
     leads_to("7.task");
-    not_started("it is a link: Too many levels of symbolic links");
+    not_started("it is a link: ");
+    assert!(sandbox.log().contains(" (os error 40)\""), "ELOOP, in the C library's words: {}", sandbox.log());
     leads_to("../real/none");
     not_started("it is a link: No such file");
     leads_to("../real");

@@ -9,12 +9,13 @@ use crate::commands::recipes::Recipe;
 use crate::install::phone::Phones;
 use crate::owner::screen::WIDTH;
 use crate::owner::urls::Codes;
+use crate::owner::version::VERSION;
 use crate::parts::job::EntryPointKind;
 
 /// Starts tasks of this NAS by secret URLs. This is the owner's side of it; without a command it says
 /// where things stand and what to do next.
 #[derive(Parser)]
-#[command(name = "remotetask", version, max_term_width = WIDTH)]
+#[command(name = "remotetask", version = VERSION, max_term_width = WIDTH)]
 pub struct Cli {
     /// The command, if there is one.
     #[command(subcommand)]

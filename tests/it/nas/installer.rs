@@ -1,4 +1,4 @@
-//! `install.sh --try`, as somebody who has just cloned this; the machine is the throw-away one.
+//! `install.sh --try` and `--pack`, as somebody who has just cloned this; the machine is the throw-away one.
 
 use std::io::BufRead;
 use std::net::TcpListener;
@@ -93,47 +93,96 @@ fn a_second_try_keeps_the_configuration_and_the_log() {
     nobody_left();
 }
 
-/// A PC whose Rust can build for one processor makes that one's file, and says how to get the others.
-#[test]
-fn a_pc_that_can_build_for_fewer_processors() {
-    let _nas = Nas::new();
+/// A processor's targets, with musl and with glibc.
+fn targets(machine: &str) -> [String; 2] {
+    ["musl", "gnu"].map(|library| match machine {
+        "armv7l" => format!("armv7-unknown-linux-{library}eabihf"),
+        _ => format!("{machine}-unknown-linux-{library}"),
+    })
+}
+
+/// A Rust of this processor's, with glibc's target alone, in /run/rust; its cargo notes its words and copies the programs.
+fn rust_that_copies(rustup: &str) {
+    let _ = fs::remove_dir_all("/run/rust");
     fs::create_dir_all("/run/rust").expect("a folder");
-    let rustc =
-        "case $* in --version) echo 'rustc 1.85.0 (x 2025-02-17)' ;; -vV) echo 'host: MACHINE-unknown-linux-gnu' ;; \
-         *) echo /run/none ;; esac";
-    script(Path::new("/run/rust/rustc"), &rustc.replace("MACHINE", machine()));
-    script(Path::new("/run/rust/rustup"), "exit 1");
+    let [_, host] = targets(machine());
+    let rustc = format!(
+        "case $* in --version) echo 'rustc 1.85.0 (x 2025-02-17)' ;; -vV) echo 'host: {host}' ;; *) echo /run/rust ;; esac"
+    );
+    script(Path::new("/run/rust/rustc"), &rustc);
+    script(Path::new("/run/rust/rustup"), rustup);
     let copies: String = programs()
         .iter()
         .map(|(name, program, _)| format!("cp {} target/$2/release/{name}\n", program.display()))
         .collect();
     let cargo = format!(
-        "[ $1 = build ] || exit 0\nwhile [ \"$1\" != --target ]; do shift; done\nmkdir -p target/$2/release\n{copies}"
+        "[ $1 = build ] || exit 0\necho \"$*\" >>/run/rust/built\nwhile [ \"$1\" != --target ]; do shift; done\n\
+         mkdir -p target/$2/release\n{copies}"
     );
     script(Path::new("/run/rust/cargo"), &cargo);
+}
+
+/// Words of a paragraph, whose lines break between them.
+fn flat(said: &str) -> String {
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// musl is what an owner gets wherever rustup has it; else glibc, and what that costs.
+#[test]
+fn a_file_is_built_with_musl_where_rust_has_it() {
+    let _nas = Nas::new();
+    let pack = || {
+        let _ = fs::remove_file("/run/rust/built");
+        let (code, said, complaint) = done(&["--pack", machine()], "/run/rust:/usr/bin:/bin");
+        assert_eq!((code, &*complaint), (Some(0), ""), "{said}");
+        (flat(&said), fs::read_to_string("/run/rust/built").expect("a build"))
+    };
+    let [musl, glibc] = targets(machine());
+    let (adding, without) = (
+        format!("Adding Rust's target {musl} by rustup (rustup target add {musl}) ... "),
+        format!("This Rust has no target {musl}, so the programs are built with glibc: each request takes "),
+    );
+    rust_that_copies("exit 1");
+    let (said, built) = pack();
+    assert!(said.starts_with(&format!("{adding}{without}")), "{said}");
+    assert!(said.contains(&format!("Nothing else is different. Building for {glibc} ")), "{said}");
+    assert!(built.contains(&format!(" --target {glibc} ")), "{built}");
+    fs::remove_file("/run/rust/rustup").expect("removed");
+    assert!(pack().0.starts_with(&without));
+    rust_that_copies("[ \"$*\" = \"target add $3\" ] && mkdir -p /run/rust/lib/rustlib/$3");
+    let (said, built) = pack();
+    assert!(said.starts_with(&format!("{adding}Building for {musl} ")), "{said}");
+    assert!(built.contains(&format!(" --target {musl} ")), "{built}");
+    assert!(pack().0.starts_with(&format!("Building for {musl} ")), "it is there now");
+}
+
+/// A PC whose Rust can build for one processor makes that one's file, and says how to get the others.
+#[test]
+fn a_pc_that_can_build_for_fewer_processors() {
+    let _nas = Nas::new();
+    rust_that_copies("exit 1");
     let (code, said, complaint) = done(&["--pack"], "/run/rust:/usr/bin:/bin");
     assert_eq!((code, &*complaint), (Some(0), ""), "{said}");
     let file = |machine: &str| format!("target/pack/remotetask-{}-{machine}.run", env!("CARGO_PKG_VERSION"));
     assert!(said.contains(&format!("Made: {}\n", file(machine()))), "{said}");
-    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let one = flat(&said);
     let others = ["x86_64", "aarch64", "armv7l"].into_iter().filter(|other| *other != machine());
     for other in others.clone() {
-        let target =
-            if other == "armv7l" { "armv7-unknown-linux-musleabihf" } else { &format!("{other}-unknown-linux-musl") };
+        let [target, _] = targets(other);
         let sentence = format!(
             "Left out: {other}, because this Rust cannot build for {other}: type 'rustup target add {target}', or take ready \
              programs by --from."
         );
-        assert!(flat.contains(&sentence), "{said}");
+        assert!(one.contains(&sentence), "{said}");
         assert!(!said.contains(&file(other)), "{said}");
     }
     assert!(said.ends_with("How to go on: docs/install.md, \"Without SSH\"\n"), "{said}");
-    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
     // None at all is a fault.
     let other = others.clone().next().expect("another");
     let (code, said, complaint) = done(&["--pack", other], "/run/rust:/usr/bin:/bin");
     assert_eq!((code, &*complaint), (Some(1), "install.sh: no file was made\n"), "{said}");
-    assert!(said.starts_with("Left out: "), "{said}");
+    assert!(flat(&said).contains(&format!(" Left out: {other}, because ")), "{said}");
 }
 
 /// In a container root may make no user namespace; then www-data serves.

@@ -20,6 +20,7 @@ use crate::owner::fault::Fault;
 use crate::owner::finding::{Found, Level};
 use crate::owner::report::{show_one, typed_here};
 use crate::owner::screen::Tone;
+use crate::owner::version::VERSION;
 use crate::owner::workbench::Workbench;
 use crate::parts::files::Files;
 use crate::parts::{self, Part};
@@ -59,7 +60,7 @@ pub fn run(bench: &Workbench, url: Option<&str>, as_json: bool) -> Result<bool, 
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
     found.iter_mut().for_each(|found| typed_here(bench, found));
     match as_json {
-        true => bench.screen.raw(&json!({ "works": works(&found), "findings": found })),
+        true => bench.screen.raw(&json!({ "works": works(&found), "version": VERSION, "findings": found })),
         false => show(bench, &found),
     }
     Ok(works(&found))
@@ -105,6 +106,7 @@ fn faults(found: &[Found]) -> usize {
 
 fn show(bench: &Workbench, found: &[Found]) {
     let screen = &bench.screen;
+    screen.literal(format_args!("remotetask {VERSION}"));
     found.iter().for_each(|found| show_one(bench, found));
     let faults = faults(found);
     match (faults, found.len() - faults) {

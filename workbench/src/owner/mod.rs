@@ -1,5 +1,6 @@
 //! The owner: screen and sentences, and both files of keys as an owner changes them.
 
+pub mod version; // of these programs
 pub mod fault; // an error in an owner's words
 pub mod screen; // the owner's terminal, or a pipe
 pub mod finding; // a fault or advice of `check`, declared once

@@ -13,6 +13,7 @@ use rustix::process::geteuid;
 
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::screen::Screen;
+use crate::owner::version::VERSION;
 use crate::owner::workbench::Workbench;
 use mask::Mask;
 use remotetask::child::{run_captured, RunError};
@@ -36,7 +37,7 @@ pub fn run(bench: &Workbench) -> Result<(), Fault> {
     let names = names::Names::of(bench);
     let report = Report { screen: &bench.screen, mask: names.mask() };
     report.heading("Remote task starter");
-    report.fact("version", env!("CARGO_PKG_VERSION"));
+    report.fact("version", VERSION);
     if !geteuid().is_root() {
         report.fact("not as root", "what only root may see is missing below");
     }
