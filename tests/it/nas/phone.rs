@@ -339,6 +339,16 @@ fn a_page_of_one_task_and_a_machines_address() {
     assert_eq!(count("effect"), 4);
 }
 
+/// The faults that axe-core finds in the page, each by its rule and the first place. That a page looks again by itself is
+/// one of its rules (meta-refresh), and the only way without a script.
+fn faults(browser: &Browser, axe: &str) -> Value {
+    let script = format!(
+        "{axe}; const done = arguments[0]; axe.run({{rules: {{'meta-refresh': {{enabled: false}}}}}})\
+         .then(found => done(found.violations.map(one => one.id + ' ' + one.nodes[0].html)), fault => done(String(fault)))"
+    );
+    browser.order("/execute/async", json!({"script": script, "args": []}))
+}
+
 /// Gives the recorded runs of a task these durations, in seconds.
 fn make_longer(task: &str, durations: &[u64]) {
     let mut records: Vec<String> = walk(&at(&format!("state/task-{task}")));
@@ -379,6 +389,8 @@ fn long_every_width_in_both_colours() {
     make_longer("check", &[5]);
     make_longer("bad", &[2]);
     post("gate");
+    // tests/run --all fetches it, where it can.
+    let axe = fs::read_to_string("/proc/self/fd/8").ok();
     for (width, dark, names) in [
         (320, true, [None, None]),
         (320, false, [None, None]),
@@ -391,6 +403,9 @@ fn long_every_width_in_both_colours() {
         for (url, name) in [&panel, &ask].into_iter().zip(names) {
             browser.open(url);
             browser.fits(width.into());
+            if let Some(axe) = &axe {
+                assert_eq!(faults(&browser, axe), json!([]), "{width} {url}");
+            }
             let background = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 22)' ? 1 : 0";
             assert_eq!(browser.number(background), i64::from(dark), "{width}");
             if let Some(name) = name {
@@ -403,6 +418,9 @@ fn long_every_width_in_both_colours() {
     browser.open(&panel);
     browser.press(&button("bad"));
     assert!(browser.page().contains("the motor does not answer"), "{}", browser.page());
+    if let Some(axe) = &axe {
+        assert_eq!(faults(&browser, axe), json!([]));
+    }
     browser.picture("failed-light");
     assert_eq!(count("effect"), starts + 1);
     open_the_gate();
