@@ -26,6 +26,11 @@ impl Drop for Browser {
 impl Browser {
     /// One of this width, with pages in light colours or dark ones, of somebody who prefers this language.
     fn new(width: u32, dark: bool, language: &str) -> Browser {
+        Browser::with(width, dark, language, false)
+    }
+
+    /// The same; axe-core needs one whose pages may run scripts.
+    fn with(width: u32, dark: bool, language: &str, scripts: bool) -> Browser {
         let child = Command::new("chromedriver").arg("--port=9515").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let driver = Server::new(vec![child.expect("chromedriver; tests/run installs it")], 9515);
         let profile = tempfile::tempdir().expect("a folder").keep();
@@ -49,7 +54,7 @@ impl Browser {
             "binary": "/usr/bin/chromium",
             "args": arguments,
             "prefs": {
-                "profile.managed_default_content_settings.javascript": 2,
+                "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 },
                 "intl.accept_languages": language,
             },
         });
@@ -339,6 +344,16 @@ fn a_page_of_one_task_and_a_machines_address() {
     assert_eq!(count("effect"), 4);
 }
 
+/// The faults that axe-core finds in the page, each by its rule and the first place. That a page looks again by itself is
+/// one of its rules (meta-refresh), and the only way without a script.
+fn faults(browser: &Browser, axe: &str) -> Value {
+    let script = format!(
+        "{axe}; const done = arguments[0]; axe.run({{rules: {{'meta-refresh': {{enabled: false}}}}}})\
+         .then(found => done(found.violations.map(one => one.id + ' ' + one.nodes[0].html)), fault => done(String(fault)))"
+    );
+    browser.order("/execute/async", json!({"script": script, "args": []}))
+}
+
 /// Gives the recorded runs of a task these durations, in seconds.
 fn make_longer(task: &str, durations: &[u64]) {
     let mut records: Vec<String> = walk(&at(&format!("state/task-{task}")));
@@ -379,6 +394,8 @@ fn long_every_width_in_both_colours() {
     make_longer("check", &[5]);
     make_longer("bad", &[2]);
     post("gate");
+    // tests/run --all fetches it, where it can.
+    let axe = fs::read_to_string("/proc/self/fd/8").ok().filter(|axe| !axe.is_empty());
     for (width, dark, names) in [
         (320, true, [None, None]),
         (320, false, [None, None]),
@@ -387,10 +404,13 @@ fn long_every_width_in_both_colours() {
         (1280, false, [Some("panel-desktop"), None]),
         (1280, true, [None, None]),
     ] {
-        let browser = Browser::new(width, dark, "en-US");
+        let browser = Browser::with(width, dark, "en-US", axe.is_some());
         for (url, name) in [&panel, &ask].into_iter().zip(names) {
             browser.open(url);
             browser.fits(width.into());
+            if let Some(axe) = &axe {
+                assert_eq!(faults(&browser, axe), json!([]), "{width} {url}");
+            }
             let background = "getComputedStyle(document.body).backgroundColor === 'rgb(16, 18, 22)' ? 1 : 0";
             assert_eq!(browser.number(background), i64::from(dark), "{width}");
             if let Some(name) = name {
@@ -399,10 +419,13 @@ fn long_every_width_in_both_colours() {
         }
     }
     let starts = count("effect");
-    let browser = Browser::new(390, false, "en-US");
+    let browser = Browser::with(390, false, "en-US", axe.is_some());
     browser.open(&panel);
     browser.press(&button("bad"));
     assert!(browser.page().contains("the motor does not answer"), "{}", browser.page());
+    if let Some(axe) = &axe {
+        assert_eq!(faults(&browser, axe), json!([]));
+    }
     browser.picture("failed-light");
     assert_eq!(count("effect"), starts + 1);
     open_the_gate();

@@ -126,7 +126,7 @@ pub fn teller() {
 
 /// A request with headers that no program needs, and what of it may arrive, in order.
 pub fn with_everything(server: &Server) -> (Vec<String>, Vec<String>) {
-    let headers = "Proxy: http://evil/\r\nCookie: a=b\r\nAuthorization: Basic x\r\nAccept: text/html\r\nX-Real-IP: 192.0.2.7\r\n\
+    let headers = "Proxy: http://evil/\r\nCookie: a=b\r\nAuthorization: Basic x\r\nAccept: text/html\r\nAccept-Language: de\r\nX-Real-IP: 192.0.2.7\r\n\
         Content-Type: text/plain\r\nContent-Length: 3\r\nPHP-Value: x\r\nX-Moz: prefetch\r\nPurpose: p\r\nX-Purpose: q\r\n\
         Sec-Purpose: r\r\nSec-Fetch-Site: none\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nUser-Agent: u\r\nX-Forwarded-For: 192.0.2.8\r\nX-Magic-Key: m\r\nX-Task-Key: t\r\n";
     let answer = server.request("POST", "/a/b%0ac?d=e", headers, "xyz");
@@ -138,6 +138,7 @@ pub fn with_everything(server: &Server) -> (Vec<String>, Vec<String>) {
         "CONTENT_LENGTH=3",
         "CONTENT_TYPE=text/plain",
         "HTTP_ACCEPT=text/html",
+        "HTTP_ACCEPT_LANGUAGE=de",
         "HTTP_PURPOSE=p",
         "HTTP_SEC_FETCH_DEST=document",
         "HTTP_SEC_FETCH_MODE=navigate",
