@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::live_headers::headers;
 use crate::nas::http::{self, at_home, host, Answer, Failed, Failure};
 use crate::nas::installation::Installation;
 use crate::owner::addresses::address;
@@ -20,7 +21,7 @@ use crate::owner::names::who;
 use crate::owner::request_log::{lines_since, Event};
 use crate::owner::secrets::new_key;
 use remotetask::key::Digest;
-use remotetask::response::{promised, start_page, START_PAGE};
+use remotetask::response::{start_page, START_PAGE};
 
 findings! {
     NoCurl { why, url }: "live-no-curl", Fault,
@@ -432,26 +433,6 @@ fn refusals(log: &Path, before: u64) -> Vec<Line> {
         _ => None,
     };
     lines_since(log, before).into_iter().filter_map(|line| refused(line.event?)).collect()
-}
-
-/// Headers that no answer may have: they lead a caller on, mark one, or let other sites read along.
-const NEVER: [&str; 5] = ["location", "refresh", "set-cookie", "www-authenticate", "access-control-allow-origin"];
-
-/// Judges the headers of an answer; nothing that was found already is found again.
-fn headers(answer: &Answer, found: &mut Vec<Found>) {
-    let mut new = Vec::new();
-    for (name, wanted) in promised() {
-        let there: Vec<&str> = answer.header(name).collect();
-        // Twice the same is the same.
-        if there.is_empty() || there.iter().any(|value| *value != wanted) {
-            let there = if there.is_empty() { "missing".to_owned() } else { format!("\"{}\"", there.join("\", \"")) };
-            new.push(OtherHeader { header: &name, there: &there, wanted: &format_args!("\"{wanted}\"") }.found());
-        }
-    }
-    let added = NEVER.into_iter().filter(|name| answer.header(name).next().is_some());
-    new.extend(added.map(|name| AddedHeader { header: &name }.found()));
-    new.retain(|new| found.iter().all(|known| known.sentence != new.sentence));
-    found.append(&mut new);
 }
 
 fn no_address(nas: &Installation<'_>) -> Found {

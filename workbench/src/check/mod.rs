@@ -9,6 +9,7 @@ mod commands; // the programs that tasks start
 mod disk_space; // space to write in
 mod clock; // and the time
 mod web; // the web server's files
+mod live_headers; // the headers of live answers
 pub mod live; // requests through the web server
 
 use std::path::Path;

@@ -4,6 +4,7 @@ pub mod overview; // remotetask alone: where things stand, and the next step
 pub mod status; // the last run of each task
 pub mod log; // requests and runs as one timeline
 pub mod tasks; // what can be started
+pub mod targets; // what a new task starts
 pub mod set; // a setting of the server, or of a task
 pub mod key; // people and devices
 pub mod url; // secret URLs, as codes, as text, as a page
