@@ -84,7 +84,10 @@ fn word(state: &str, line: &str) -> &'static str {
     match state {
         _ if line.contains("cannot be stopped") => "Cannot be stopped here",
         _ if line.contains("is not running") => "Not running",
+        _ if line.contains("handed to DSM") => "Handed to DSM",
         "finished" => "Done",
+        "interrupted" => "Interrupted",
+        "unknown" => "Not known",
         "failed" => "Failed",
         "timed_out" => "Took too long",
         "not_started" => "Not started",
