@@ -129,15 +129,24 @@ pub fn marks(task: &str, run: &str) -> [(&'static str, String); 2] {
 /// Others' processes are not looked into: they could put their environment where reading it never ends (before Linux 4.17,
 /// CVE-2018-1120), and be ended by root for having the variables.
 pub fn is_marked(pid: i32, marks: &[(&str, String)]) -> bool {
-    let own = geteuid().as_raw();
-    if !users(pid).is_some_and(|users| users == [0; 4] || users == [own; 4]) {
+    let is_own = match geteuid().as_raw() {
+        0 => is_roots_own(pid),
+        own => users(pid) == Some([own; 4]),
+    };
+    if !is_own {
         return false;
     }
-    let environment = environment(pid).unwrap_or_default();
-    let mut variables = environment.split(|&b| b == 0);
-    let has = |mark: &String| environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
-    marks.iter().all(|(name, value)| has(&format!("{name}={value}")))
-        && !variables.any(|variable| variable.starts_with(b"REMOTETASK_STATE="))
+    has_marks(&environment(pid).unwrap_or_default(), marks)
+}
+
+/// Each of them once: an environment with the names of many runs is none of theirs.
+fn has_marks(environment: &[u8], marks: &[(&str, String)]) -> bool {
+    let of = |name: &str| {
+        let name = format!("{name}=").into_bytes();
+        environment.split(|&b| b == 0).filter(move |variable| variable.starts_with(&name)).collect::<Vec<_>>()
+    };
+    marks.iter().all(|(name, value)| of(name) == [format!("{name}={value}").as_bytes()])
+        && of("REMOTETASK_STATE").is_empty()
 }
 
 fn environment(pid: i32) -> std::io::Result<Vec<u8>> {
@@ -261,6 +270,21 @@ mod tests {
             };
             assert!(Strike::begin().kill_all(&find, due));
             assert_eq!(looks.get(), expected as i32);
+        }
+    }
+
+    #[test]
+    fn the_marks_of_one_run() {
+        for (environment, expected) in [
+            ("A=b\0REMOTETASK_TASK=t\0REMOTETASK_RUN=1", true),
+            ("REMOTETASK_RUN=1\0REMOTETASK_TASK=t\0", true),
+            ("REMOTETASK_TASK=t\0REMOTETASK_RUN=2", false),
+            ("REMOTETASK_TASK=t", false),
+            ("REMOTETASK_TASK=t\0REMOTETASK_RUN=2\0REMOTETASK_RUN=1", false),
+            ("REMOTETASK_TASK=t\0REMOTETASK_RUN=1\0REMOTETASK_STATE=failed", false),
+            ("", false),
+        ] {
+            assert_eq!(has_marks(environment.as_bytes(), &marks("t", "1")), expected, "{environment:?}");
         }
     }
 

@@ -4,17 +4,20 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{flock, FlockOperation};
 use sha2::{Digest, Sha256};
 
 use super::{number, private, Record, State};
-use crate::files::Regular;
+use crate::files::{lock_within, Regular};
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
 /// The largest record that is read, in bytes.
 const RECORD_MAX: usize = 64 << 10;
+/// The time for those who look at a run's lock to let it go.
+const HOLD_TIME: Duration = Duration::from_secs(2);
 /// The bytes that are kept of a command's output: the last of both streams together, as they came.
 pub const TAIL: usize = 64 << 10;
 /// The files that a run may have: its record, that being written, its output, its lock, the wish to stop it, and the note that
@@ -120,11 +123,14 @@ impl Runs {
         }
     }
 
-    /// The keeper's hold on a run; it lasts as long as the file is open.
+    /// The keeper's hold on a run; it lasts as long as the file is open. Somebody who looks has it for a moment; who keeps
+    /// it longer has the run, and nobody waits for that.
     pub fn hold(&self, run: &str) -> io::Result<File> {
         let file = private(&self.path(run, "lock"))?;
-        flock(&file, FlockOperation::LockExclusive)?;
-        Ok(file)
+        match lock_within(&file, HOLD_TIME)? {
+            true => Ok(file),
+            false => Err(io::Error::other(format!("another process holds the run {run}"))),
+        }
     }
 
     /// Takes the keeper's hold away, once the end is recorded.
@@ -202,7 +208,11 @@ impl Runs {
 
     fn is_held(&self, run: &str) -> bool {
         // Shared, so that two who ask do not take each other for the keeper.
-        let Ok(lock) = Regular::open(&self.path(run, "lock")) else { return false };
+        let lock = match Regular::open(&self.path(run, "lock")) {
+            Ok(lock) => lock,
+            // A fault of the system's proves nothing: a run that may live counts as alive.
+            Err(e) => return e.raw_os_error().is_some() && e.kind() != io::ErrorKind::NotFound,
+        };
         flock(&lock.file, FlockOperation::NonBlockingLockShared).is_err()
     }
 

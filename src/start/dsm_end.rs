@@ -19,11 +19,14 @@ use crate::child::boot;
 use crate::config::{Server, Starts, Task};
 use crate::files::{is_executable, lock_within, open_lock};
 use crate::record::{Record, Runs, State};
+use crate::text::beginning;
 
 /// The time from one question about a task to the next.
 const PAUSE: Duration = Duration::from_secs(2);
 /// A run that DSM began later than this after ours, in seconds, was started by something else.
 const BEGINS_WITHIN: i64 = 300;
+/// The longest field that is noted of what DSM shows, in bytes: a script can look like any field, and a record has an end.
+const WORD_MAX: usize = 256;
 /// Begins the note of a task that DSM was seen to run already, before our start.
 const RAN: &str = "runs ";
 /// The facts about a run that was handed to DSM.
@@ -74,7 +77,8 @@ pub fn before(task: &Listed) -> String {
 }
 
 fn word(task: &Listed) -> String {
-    format!("{} {}", task.last.as_deref().unwrap_or("-"), task.status.as_deref().unwrap_or("-"))
+    let shown = |text: &Option<String>| beginning(text.as_deref().unwrap_or("-"), WORD_MAX).to_owned();
+    format!("{} {}", shown(&task.last), shown(&task.status))
 }
 
 /// Asks DSM, unless somebody asks at this moment or has asked a moment ago: then that answer counts.
@@ -148,9 +152,9 @@ fn process(task: &Task<'_>, record: &Record) -> bool {
 
 /// Our run, to be found among DSM's.
 struct Ours {
-    /// Its start, in seconds since 1970.
+    /// The hand-over to DSM, in seconds since 1970.
     started: i64,
-    /// Returns true where an earlier run of ours was started within the same second.
+    /// True where an earlier run of ours was started within the same second.
     second: bool,
     /// True if the NAS was not started anew since.
     same_boot: bool,
@@ -159,13 +163,8 @@ struct Ours {
 impl Ours {
     fn of(record: &Record, runs: &Runs) -> Ours {
         let started = (record.started / 1000) as i64;
-        // A record's name is its start.
-        let earlier = |name: &str| {
-            let run = name.strip_suffix(".json").filter(|run| *run < &*record.run)?;
-            Some(i64::from_str_radix(run, 16).ok()? / 1000 == started)
-        };
-        let names = fs::read_dir(runs.folder()).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        let second = names.into_iter().any(|name| name.to_str().and_then(earlier) == Some(true));
+        let earlier = |other: &Record| other.run < record.run;
+        let second = runs.newest_first().filter(earlier).any(|other| (other.started / 1000) as i64 == started);
         Ours { started, second, same_boot: record.boot == boot() }
     }
 
@@ -369,6 +368,23 @@ mod tests {
         ] {
             assert_eq!(ours().listed(&listed(last, status), before.as_deref()), expected, "{last} {status} {before:?}");
         }
+    }
+
+    /// A script's own line can stand where DSM shows none, and a record is read only to a bound.
+    #[test]
+    fn a_note_has_an_end() {
+        let long = Some("x".repeat(100 << 10));
+        let task = Listed {
+            id: 4_000_000_000,
+            name: String::new(),
+            enabled: true,
+            owner: None,
+            user: None,
+            next: None,
+            last: long.clone(),
+            status: long,
+        };
+        assert_eq!(word(&task).len(), 2 * WORD_MAX + 1);
     }
 
     #[test]

@@ -192,6 +192,8 @@ impl Target<'_> {
             Target::Scheduled { task, .. } => turn.record.dsm_before = Some(dsm_end::before(task)),
             Target::Event { .. } => {}
         }
+        // Not before: what DSM began while it was still asked is a run of its own.
+        turn.record.started = record::now_ms(); // 9n
         turn.record.state = State::Handing;
         turn.record().map(|()| None)
     }

@@ -169,8 +169,17 @@ fn a_scheduled_tasks_turn_is_not_a_run() {
 
 /// A sandbox whose task 7 goes by the web API, and with it a triggered task of this name.
 fn with_web_api(line: &str, event: &str) -> Sandbox {
+    with_web_api_of(7, line, event)
+}
+
+/// The number of a task that no other test runs: a process of `synoschedtask --run` is seen wherever it was started.
+const ALONE: u32 = 4007;
+
+/// The same with a task of this number.
+fn with_web_api_of(number: u32, line: &str, event: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    let scheduler = sandbox.script("syno", &format!("echo \"$*\" >>$T/asked; {SHOWN}"));
+    let shown = SHOWN.replace("ID: 7", &format!("ID: {number}"));
+    let scheduler = sandbox.script("syno", &format!("echo \"$*\" >>$T/asked; {shown}"));
     let program = sandbox.script("webapi", &format!("printf '%s\\n' \"$@\" >>$T/called; {line}"));
     let server = format!(
         "\"scheduler\": \"synowebapi\", \"synoschedtask\": \"{}\", \"synowebapi\": \"{}\",",
@@ -179,7 +188,7 @@ fn with_web_api(line: &str, event: &str) -> Sandbox {
     );
     let event = serde_json::to_string(event).expect("JSON");
     let tasks = format!(
-        "\"7\": {{\"identifier\": \"{TASK}\"}}, \"door\": {{\"identifier\": \"another-key-e\", \"event\": {event}}}"
+        "\"{number}\": {{\"identifier\": \"{TASK}\"}}, \"door\": {{\"identifier\": \"another-key-e\", \"event\": {event}}}"
     );
     sandbox.config(&server, &tasks);
     sandbox
@@ -335,15 +344,15 @@ fn history_of(sandbox: &Sandbox, end: &str) -> String {
 /// DSM tells of the end: it is asked by one look at a time, not again within 2 s, and never again once it has said it.
 #[test]
 fn the_end_is_asked_of_dsm() {
-    let sandbox = with_web_api(SUCCESS, "Open door");
+    let sandbox = with_web_api_of(ALONE, SUCCESS, "Open door");
     let asked = || sandbox.read("asked-history").lines().count();
     let history = |end: &str| sandbox.script("webapi", &history_of(&sandbox, end));
-    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    sandbox.start().is("202 Accepted", "Task started: 4007 (handed to DSM)\n");
     history("");
     let told = status(&sandbox);
     assert_eq!((&told["state"], &told["exit"], &told["ended"]), (&"running".into(), &().into(), &().into()), "{told}");
     for _ in 0..5 {
-        let note = std::fs::File::options().write(true).open(sandbox.path("state/task-7/asked")).expect("the note");
+        let note = std::fs::File::options().write(true).open(sandbox.path("state/task-4007/asked")).expect("the note");
         note.set_modified(std::time::SystemTime::now()).expect("asked at this moment");
         assert_eq!(status(&sandbox)["state"], "running");
     }
@@ -361,8 +370,8 @@ fn the_end_is_asked_of_dsm() {
 /// One question at a time: while a program of DSM's has not answered, another look does not start a second one.
 #[test]
 fn one_look_asks_at_a_time() {
-    let sandbox = with_web_api(SUCCESS, "Open door");
-    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    let sandbox = with_web_api_of(ALONE, SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 4007 (handed to DSM)\n");
     assert!(std::process::Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
     sandbox.script("webapi", "echo x >>$T/asked-history; read -r word <$T/gate; exit 1");
     let first =
@@ -380,8 +389,8 @@ fn one_look_asks_at_a_time() {
 /// What DSM says of another run is no answer to ours.
 #[test]
 fn what_dsm_does_not_tell_stays_handed_over() {
-    let sandbox = with_web_api(SUCCESS, "Open door");
-    sandbox.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
+    let sandbox = with_web_api_of(ALONE, SUCCESS, "Open door");
+    sandbox.start().is("202 Accepted", "Task started: 4007 (handed to DSM)\n");
     for line in [
         "echo '{\"success\":true,\"data\":[{\"start_time\":\"2020-01-01 00:00:00\",\"stop_time\":\"2020-01-01 00:00:05\",\"exit_code\":0}]}'",
         "echo '{\"success\":true,\"data\":[{\"start_time\":4000000000,\"stop_time\":4000000001,\"exit_code\":0}]}'",
@@ -397,6 +406,21 @@ fn what_dsm_does_not_tell_stays_handed_over() {
             sandbox.path("asked-history").exists().then_some(())
         });
     }
+}
+
+/// A run that DSM begins by itself, while it is still asked about the task, is none of ours.
+#[test]
+fn the_hand_over_counts_and_not_the_first_question() {
+    let sandbox = with_web_api_of(ALONE, SUCCESS, "Open door");
+    let shown = SHOWN.replace("ID: 7", &format!("ID: {ALONE}"));
+    let later = "begun=$(date +%s); while [ $(date +%s) = $begun ]; do :; done; date +%s >$T/told";
+    sandbox.script("syno", &format!("{shown}; {later}"));
+    sandbox.start().is("202 Accepted", "Task started: 4007 (handed to DSM)\n");
+    let told: u64 = sandbox.read("told").trim().parse().expect("seconds");
+    let data = format!("{{\\\"start_time\\\":{},\\\"stop_time\\\":{told},\\\"exit_code\\\":3}}", told - 1);
+    sandbox.script("webapi", &format!("echo \"{{\\\"success\\\":true,\\\"data\\\":[{data}]}}\""));
+    let answer = status(&sandbox);
+    assert_eq!((&answer["state"], &answer["exit"]), (&"started".into(), &().into()), "{answer}");
 }
 
 /// A sandbox whose task `door` is a triggered one, by these fields of the server; esynoscheduler is this shell line.
