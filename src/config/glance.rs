@@ -11,7 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::json::{self, under, Fields, Flag, Number, Object, Str};
 use super::schema::{unknown, Top, A_TASK, TASK, TASKS};
-use super::values::{get, task_id, GET};
+use super::values::{get, shown_id, task_id, GET};
 use super::{Config, Get, Glanced, Keeping, Refusal, Task, WAIT, WAIT_MAX};
 use crate::key::{Digest, Key, Sought};
 
@@ -37,7 +37,7 @@ impl<'de> Object<'de> for Tasks<'_, 'de> {
     fn take<A: MapAccess<'de>>(&mut self, name: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
         let id = task_id(name)?;
         let mut glimpse = Glimpse::of(self.wanted, id.clone(), &mut self.found, &mut self.identifiers);
-        map.next_value_seed(Fields(&mut glimpse)).map_err(|e| under(format_args!("\"{id}\""), e))
+        map.next_value_seed(Fields(&mut glimpse)).map_err(|e| under(shown_id(&id), e))
     }
     fn finish(&mut self) -> Result<Self::Value, String> {
         Ok(std::mem::take(&mut self.found))

@@ -16,7 +16,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::json::{self, once, refuse, under, Fields, Flag, List, Number, Object, OneOrMore, Str, TWICE};
 use super::values::{address, date, event, events, folder, get, key, network, overlap, plain, program, scheduler};
-use super::values::{first_is_program, task_id, task_number, Argv, EVENTS, GET, OVERLAP, SCHEDULERS};
+use super::values::{first_is_program, shown_id, task_id, task_number, Argv, EVENTS, GET, OVERLAP, SCHEDULERS};
 use super::{Config, Events, Get, Glanced, Keeping, MagicKey, Overlap, Refusal, Scheduler, Server, Starts, Task};
 use super::{ESYNOSCHEDULER, LISTEN, SYNOSCHEDTASK, SYNOSCHEDULE, SYNOWEBAPI, WAIT, WAIT_MAX, WEEK};
 use crate::key::{Digest, Key};
@@ -366,7 +366,7 @@ impl<'de> Object<'de> for Tasks<'_, 'de> {
             Some(whole) if !whole.seen_tasks.borrow_mut().insert(id.to_string()) => Err(A::Error::custom(TWICE)),
             _ => map.next_value_seed(Fields(&mut fields)),
         };
-        self.list.push(task.map_err(|e| under(format_args!("\"{id}\""), e))?);
+        self.list.push(task.map_err(|e| under(shown_id(&id), e))?);
         Ok(())
     }
     fn finish(&mut self) -> Result<Self::Value, String> {

@@ -248,6 +248,29 @@ fn a_refusal_shows_nothing_that_may_be_a_key() {
     }
 }
 
+/// Nor is a key that stands where an id belongs shown in the place of a fault below it.
+#[test]
+fn the_id_of_a_faulty_task_is_shown_if_it_is_no_key() {
+    for (id, shown) in [
+        ("7", "7"),
+        ("backup", "backup"),
+        ("Check off (daily)", "Check off (daily)"),
+        ("Überprüfung", "Überprüfung"),
+        ("hjhass665s", "…"),
+        ("my~secret~key", "…"),
+        ("12345678", "…"),
+        ("abcdefghijklmnopqrstuvwxyz", "…"),
+        (DIGEST, "…"),
+    ] {
+        let text = file("\"magickey\": \"key-of-me\"", &format!("\"{id}\": {{\"identifier\": 7}}"));
+        let glanced = glance(text.as_bytes(), &Digest::of(b"x")).err();
+        for refused in [read(text.as_bytes()).err(), glanced] {
+            let refused = refused.expect("refused").message;
+            assert!(refused.starts_with(&format!("tasks.\"{shown}\".identifier: ")), "{id}: {refused}");
+        }
+    }
+}
+
 /// The action against a text that is no JSON does not depend on the depth of the fault.
 #[test]
 fn a_text_that_is_no_json_has_its_action_at_every_depth() {

@@ -131,6 +131,16 @@ pub fn task_id<E: Error>(name: Cow<'_, str>) -> Result<Cow<'_, str>, E> {
     }
 }
 
+/// A task's id in the path of a refusal. A key may stand in its place, so it is shown only if it is shorter than any key, or
+/// words.
+pub fn shown_id(id: &str) -> String {
+    let words = |c: char| c.is_alphabetic() || " -_.,()".contains(c);
+    match id.len() < 8 || (id.len() <= 24 && id.chars().all(words)) {
+        true => format!("\"{id}\""),
+        false => "\"…\"".into(),
+    }
+}
+
 /// The number of a scheduled task: 1 to 9 digits, not beginning with 0.
 pub fn task_number(id: &str) -> Option<u32> {
     let digits = (1..=9).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit()) && !id.starts_with('0');

@@ -30,7 +30,7 @@ use crate::trust::Home;
 use crate::turn::Turn;
 pub use method::StartMethod;
 pub use script::Script;
-pub use synoschedtask::{get, list, Listed};
+pub use synoschedtask::{cut_name, get, list, Listed};
 
 /// What DSM's programs get in all, from the first question to the start.
 const DSM_TIME: Duration = Duration::from_secs(10);

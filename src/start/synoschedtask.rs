@@ -19,12 +19,15 @@ const ANSWER_MAX: usize = 4 << 20;
 /// Numbers without a file in the store that are asked for; a box without such files has no more tasks than these.
 const FEW: usize = 256;
 
+/// Characters of a task's name that are taken over: DSM's own pages let anybody who may make a task type any number of them.
+const NAME_MAX: usize = 100;
+
 /// A task as the scheduler shows it. All but the id is DSM's and the owner's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its number.
     pub id: u32,
-    /// What its owner calls it.
+    /// What its owner calls it, [cut](cut_name).
     pub name: String,
     /// Whether its own schedule starts it.
     pub enabled: bool,
@@ -38,6 +41,11 @@ pub struct Listed {
     pub last: Option<String>,
     /// What came of that.
     pub status: Option<String>,
+}
+
+/// The beginning of a task's name, which is all of it for a name that people type.
+pub fn cut_name(name: &str) -> String {
+    name.chars().take(NAME_MAX).collect()
 }
 
 /// The task `number`, if the scheduler knows it.
@@ -138,7 +146,7 @@ fn parse(answer: &str, whole: bool) -> Option<Listed> {
     let shown = |name: &str| first(&head, name).or_else(|| first(&tail, name)).filter(|value| !value.is_empty());
     Some(Listed {
         id: number(&first(&head, "ID")?)?,
-        name: first(&head, "Name").unwrap_or_default(),
+        name: cut_name(&first(&head, "Name").unwrap_or_default()),
         enabled: first(&head, "State")? == "enabled",
         owner: first(&head, "Owner"),
         user: first(&head, "User"),

@@ -81,6 +81,26 @@ fn a_full_log_loses_its_older_half() {
     assert_eq!(reader.metadata().expect("open").ino(), now);
 }
 
+/// A stranger's refusals, and looks, push the line of a run out of no log.
+#[test]
+fn a_flood_leaves_the_lines_of_runs() {
+    let sandbox = Sandbox::with_command("true");
+    sandbox.start();
+    let started = sandbox.log();
+    let refused = started.replace("INFO  finished task=\"t\" who=#1", "WARN  refused who=unknown");
+    let looked = started.replace("finished", "asked finished");
+    for flood in [refused, looked, "x\n".into()] {
+        let log = sandbox.log() + &flood.repeat((5 << 18) / flood.len());
+        sandbox.write("log.txt", &log);
+        let calls: Vec<_> = (0..20).map(|_| sandbox.get("/a/b").spawn()).collect();
+        calls.into_iter().for_each(|call| {
+            finish(call).is_refusal();
+        });
+        let log = sandbox.log();
+        assert!(log.len() < 600 << 10 && log.starts_with(&started), "{} {}", log.len(), &log[..200]);
+    }
+}
+
 #[test]
 fn lines_of_parallel_requests_do_not_mix() {
     let sandbox = Sandbox::with_command("true");

@@ -145,8 +145,70 @@ fn a_page_follows_no_name_that_changes() {
     fs::remove_file(sandbox.path("moved/y.html")).expect("its end");
 }
 
+/// The paths that are noted; a note of an earlier version is no more than that.
 fn notes(sandbox: &Sandbox) -> Vec<String> {
-    serde_json::from_str(&sandbox.read("state/pages")).expect("state/pages")
+    let notes: Vec<serde_json::Value> = serde_json::from_str(&sandbox.read("state/pages")).expect("state/pages");
+    notes.iter().map(|note| note["path"].as_str().or(note.as_str()).expect("a path").to_owned()).collect()
+}
+
+/// The ends of all processes that hold this file open.
+fn kill_keepers_of(page: &str) {
+    for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+        if fs::read_link(entry.path().join("fd/0")).is_ok_and(|held| held == Path::new(page)) {
+            let pid = entry.file_name().into_string().expect("a number");
+            assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill").success());
+            let held = entry.path().join("fd/0");
+            until("its end", || (!held.exists()).then_some(()));
+        }
+    }
+}
+
+/// Whoever may write in its folder renames it, and its keeper is killed: it goes all the same, or is said to be somewhere.
+#[test]
+fn a_page_under_another_name_that_was_left() {
+    let (sandbox, file) = beside();
+    let repair = || remotetask(&sandbox, &["repair"]).ok().split_whitespace().collect::<Vec<_>>().join(" ");
+    const WELL: &str = "Everything was as it should be; nothing was changed.";
+    repair();
+    let page = format!("{file}.html");
+    let left = || {
+        remotetask(&sandbox, &["url", "--page", &file]).ok();
+        kill_keepers_of(&page);
+    };
+    left();
+    let kept = sandbox.path("kept");
+    fs::rename(&page, &kept).expect("renamed");
+    fs::create_dir(sandbox.path("other")).expect("a folder");
+    fs::hard_link(&kept, sandbox.path("other/copy")).expect("a second name");
+    sandbox.write("x.run.html", "theirs");
+    assert_eq!(repair(), WELL);
+    assert!(!kept.exists() && sandbox.read("x.run.html") == "theirs" && sandbox.read("other/copy").is_empty());
+    assert_eq!(notes(&sandbox), [""; 0]);
+
+    // A newer one of the same name forgets no older one.
+    fs::remove_file(&page).expect("removed");
+    left();
+    fs::rename(&page, &kept).expect("renamed");
+    left();
+    assert_eq!(notes(&sandbox).len(), 2);
+    assert_eq!(repair(), WELL);
+    assert!(!kept.exists() && !Path::new(&page).exists());
+
+    left();
+    fs::rename(&page, sandbox.path("other/x")).expect("moved");
+    for _ in 0..2 {
+        let said = repair();
+        assert!(said.contains(&format!("is not in that folder any more, by any name: {page}. Unless")), "{said}");
+    }
+    assert_eq!(notes(&sandbox), [&*page]);
+    fs::rename(sandbox.path("other/x"), sandbox.path("again")).expect("moved back");
+    assert_eq!(repair(), WELL);
+    assert!(!sandbox.path("again").exists());
+
+    // Deleted while its keeper looks.
+    remotetask(&sandbox, &["url", "--page", &file]).ok();
+    fs::remove_file(&page).expect("deleted");
+    until("the note's end", || notes(&sandbox).is_empty().then_some(()));
 }
 
 /// Where no keeper is left to do it; nothing but a page of ours goes, and none of them for another one.

@@ -876,6 +876,21 @@ fn a_proof_by_a_virtual_host_needs_its_address() {
     told(said("port\n"), &format!("http://{free}"));
 }
 
+/// A name of any length makes no config.json that is too large to be read, and is asked for as it stands.
+#[test]
+fn names_of_dsms_are_cut() {
+    let sandbox = Sandbox::new();
+    let line = "printf '%17s [%s]\\n' ID: 7 Name: \"é$(printf %0300000d)\" State: enabled Command: x";
+    let program = sandbox.script("syno", line);
+    sandbox.config(&format!("\"synoschedtask\": \"{}\",", program.display()), "");
+    remotetask(&sandbox, &["tasks", "add", "7"]).ok();
+    assert_eq!(json(&sandbox, "config.json")["tasks"]["7"]["name"], format!("é{}", "0".repeat(99)));
+    assert!(sandbox.read("config.json").len() < 2000);
+    let again = remotetask(&sandbox, &["tasks", "add", &format!("é{}", "0".repeat(1000))]);
+    assert!(again.refused().contains("there is a task \"7\" already"), "{}", again.refused());
+    assert!(remotetask(&sandbox, &["tasks", "remove", "7"]).ok().starts_with("The URLs of task 7 are refused"));
+}
+
 /// A name that looks like an option stands behind --, and what is a command there is one still.
 #[test]
 fn a_task_whose_name_begins_with_a_dash() {

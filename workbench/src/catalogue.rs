@@ -68,7 +68,11 @@ fn each_kind_is_provoked_by_a_test() {
     let (_, clock) = include_str!("check/clock.rs").split_once("mod tests").expect("tests");
     let in_a_row = |code: &str| rows.iter().any(|text| text.contains(&format!("code: \"{code}\",\n        plant:")));
     // The web server's findings stand in tuples, each beside its words.
-    let web = concat!(include_str!("../../tests/it/nas/web_check.rs"), include_str!("../../tests/it/nas/install.rs"));
+    let web = concat!(
+        include_str!("../../tests/it/nas/web_check.rs"),
+        include_str!("../../tests/it/nas/servers.rs"),
+        include_str!("../../tests/it/nas/install.rs")
+    );
     let provoked = |code: &str| in_a_row(code) || [clock, web].iter().any(|text| text.contains(&format!("\"{code}\"")));
     let mut forgotten: Vec<&str> =
         [parts::kinds(), check::kinds()].concat().iter().map(|kind| kind.code).filter(|code| !provoked(code)).collect();

@@ -492,6 +492,21 @@ const ROWS: &[Row<Nas>] = &[
         along: &[],
         cured: false,
     },
+    // No command of root's goes by a name that others can make mean another file.
+    Row {
+        code: "script-windows-lines",
+        plant: |nas| {
+            fs::create_dir(Path::new("/volume1/scripts")).expect("a folder");
+            fs::write("/volume1/scripts/backup.sh", "#!/bin/sh\r\n").expect("a script");
+            mode("/volume1/scripts/backup.sh", 0o755);
+            mode("/volume1/scripts", 0o777);
+            with_command(nas, "/volume1/scripts/backup.sh");
+        },
+        says: "Task t: the lines of /volume1/scripts/backup.sh end as on Windows, *",
+        cure: "Others can make the name /volume1/scripts/backup.sh mean another file, so no command of root's goes by it. *, and check again.",
+        along: &["command-shared"],
+        cured: false,
+    },
     // The folder that leads to it counts as much.
     Row {
         code: "command-owner",

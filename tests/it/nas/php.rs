@@ -47,12 +47,17 @@ fn fpm(settings: &str) -> Child {
 /// nginx with a host as Web Station makes it: its own error pages in place of a back-end's answers, its
 /// own words on PHP, and at the end the owner's file.
 pub fn by_nginx(user_conf: &str, settings: &str) -> Server {
+    by_nginx_of(WEB_STATION, user_conf, settings)
+}
+
+/// The same where something else stands before.
+fn by_nginx_of(before: &str, user_conf: &str, settings: &str) -> Server {
     fresh_folder();
     let fpm = fpm(settings);
     fs::copy("/etc/nginx/fastcgi.conf", format!("{RUN}/fastcgi.conf")).expect("fastcgi.conf");
     nginx(
         &format!(
-            "{WEB_STATION}\
+            "{before}\
              root {WEB};\nindex index.html index.htm index.cgi index.php;\n\
              location ~* \\.(php[345]?|phtml)$ {{ fastcgi_pass unix:{SOCKET}; include {RUN}/fastcgi.conf; }}\n\
              {user_conf}"
@@ -235,6 +240,26 @@ fn a_body_that_php_has_not_whole_starts_nothing() {
     }
     assert_eq!(nas.effect("effect"), "");
     assert!(like(&page("0"), "Task finished: t (* s)\n"));
+}
+
+/// nginx refuses a length that is none by itself, and shows our page for it; behind Web Station's own pages it cannot.
+#[test]
+fn a_length_that_is_none_behind_nginx() {
+    let nas = nas();
+    let key = format!("/{MAGIC}/{TASK}");
+    for (before, expected) in [("", (404, START_PAGE)), (WEB_STATION, (400, "Sorry"))] {
+        let server = by_nginx_of(before, &fitted(), "");
+        for length in ["-1", "x", "1, 1", "99999999999999999999"] {
+            let answer = server.request("POST", &key, &format!("Content-Length: {length}\r\n"), "");
+            assert_eq!((answer.status, &*answer.body), expected, "{length}");
+            let refusal = server.get("/a/b");
+            assert_eq!(refusal.status, 404);
+            if before.is_empty() {
+                assert_eq!(answer.promised(), refusal.promised(), "{length}");
+            }
+        }
+    }
+    assert_eq!(nas.effect("effect"), "");
 }
 
 /// PHP has read a form with files already: the program cannot see that it came whole.

@@ -107,6 +107,8 @@ fn by_fcgiwrap(before: &str) -> Server {
     wrap.args(["-s", &format!("unix:{SOCKET}")]).env_clear().env("PATH", "/usr/bin:/bin").uid(HTTP).gid(HTTP);
     let wrap = wrap.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("fcgiwrap");
     until("fcgiwrap", || fs::metadata(SOCKET).ok());
+    chown("/run/remotetask", Some(0), Some(HTTP)).expect("chown");
+    mode("/run/remotetask", 0o710);
     nginx(&format!("{before}{}", include_str!("../../../webstation/nginx-fcgiwrap.conf")), vec![wrap])
 }
 
@@ -463,6 +465,46 @@ fn bodies_that_are_slow_behind_apache() {
 fn bodies_that_break_behind_nginx() {
     let nas = nas();
     bodies_that_break(&by_fcgiwrap(""), &nas);
+}
+
+/// Keys of past requests stand in the memory of processes of `http`; `check` looks whose it is to read.
+#[test]
+fn whose_memory_is_read() {
+    let nas = nas();
+    let found = || {
+        let said = crate::workbench::said(Command::new(at("remotetask")).args(["check", "--json"]), "");
+        let found: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+        let codes = found["findings"].as_array().expect("a list").iter().filter_map(|found| found["code"].as_str());
+        codes.filter(|code| code.starts_with("web-memory")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for unreadable in [false, true] {
+        mode("/usr/sbin/fcgiwrap", if unreadable { 0o711 } else { 0o755 });
+        let server = by_fcgiwrap("");
+        assert!(like(&server.get(&format!("/{MAGIC}/{TASK}")).body, "Task finished: t (* s)\n"));
+        // nginx's can be read as well, but nobody is there who would.
+        assert_eq!(found(), if unreadable { vec![] } else { vec!["web-memory-fcgiwrap"] });
+        let mut other = nas.as_http("read -r word", &[]);
+        assert!(found().contains(&"web-memory".to_owned()));
+        other.kill().and_then(|()| other.wait()).expect("its end");
+        // As the kernel sees it.
+        for (name, open) in [("nginx", true), ("fcgiwrap", !unreadable)] {
+            for pid in of_http(name) {
+                let read = nas.http("exec 3<\"$1\"", &[&format!("/proc/{pid}/mem")]).code == Some(0);
+                assert_eq!(read, open, "{name}");
+            }
+            assert!(!of_http(name).is_empty(), "{name}");
+        }
+    }
+}
+
+/// The processes of this name that are `http`'s.
+fn of_http(name: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let is = |entry: &fs::DirEntry| {
+        let of = |file: &str| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+        of("comm").trim() == name && of("status").contains(&format!("Uid:\t{HTTP}"))
+    };
+    entries.filter(is).map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// A server that waits for less than the task's `wait` gives the request up: the start has its line.

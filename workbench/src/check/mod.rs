@@ -17,6 +17,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::nas::installation::Installation;
+use crate::nas::sure_name::is_sure;
 use crate::owner::fault::Fault;
 use crate::owner::finding::{Found, Level};
 use crate::owner::report::{show_one, typed_here};
@@ -59,6 +60,8 @@ pub fn run(bench: &Workbench, url: Option<&str>, as_json: bool) -> Result<bool, 
     }
     web::on_this_dsm(&mut found);
     found.sort_by_key(|found| found.level); // stable: in the order of the looks below that
+    let is_sure = |path: &str| is_sure(Path::new(path), nas.user);
+    let mut found: Vec<Found> = found.into_iter().map(|found| found.by_sure_names(is_sure)).collect();
     found.iter_mut().for_each(|found| typed_here(bench, found));
     match as_json {
         true => bench.screen.raw(&json!({ "works": works(&found), "version": VERSION, "findings": found })),

@@ -24,9 +24,10 @@ use rustix::fs::{fstat, ftruncate, inotify, readlink, FileType, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use rustix::stdio::stdin;
+use serde::{Deserialize, Serialize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::nas::shared_folder::SharedFolder;
+use crate::nas::shared_folder::{id, SharedFolder};
 use crate::owner::edit::{lock_config, replace, FileAttrs};
 use crate::owner::fault::{plainly, Fault};
 use crate::owner::view::View;
@@ -75,25 +76,25 @@ pub fn write(bench: &Workbench, beside: &Path, text: &str) -> Result<PathBuf, Fa
     // One page comes and goes at a time.
     let _held = lock_config(&bench.folder)?;
     let fault = |e: io::Error| Fault::of(&path, &e);
+    let mut notes = Notes::read(bench)?;
     // The last one's, whose keeper ends with it.
     if let Some(there) = folder.look(&name).map_err(fault)? {
         match is_page(&folder, &name, &there).map_err(fault)? {
             true => folder.remove(&name, &there).map_err(fault)?,
             false => return Err(Fault(format!("{} is there and no page of ours: move it away", path.display()))),
         }
-    }
-    // First, for its keeper may end before it does: then there is somebody else who knows of it.
-    let mut notes = Notes::read(bench)?;
-    if !notes.paths.iter().any(|path| path == noted) {
-        notes.paths.push(noted.to_owned());
-        notes.write()?;
+        notes.pages.retain(|page| page.path != noted || page.id.is_some_and(|old| old != id(&there)));
     }
     let mut file = folder.create(&name).map_err(fault)?;
-    let kept = keeper(bench, &file).and_then(|()| file.write_all(text.as_bytes()));
-    kept.and_then(|()| fchown(&file, Some(owner.st_uid), Some(owner.st_gid))).map_err(|e| {
-        let _ = fstat(&file).map(|ours| folder.remove(&name, &ours));
-        fault(e)
-    })?;
+    let ours = fstat(&file).map_err(|e| fault(e.into()))?;
+    let mut fill = || -> Result<(), Fault> {
+        // Before anything is in it, for its keeper may end before it does: then there is somebody else who knows of it.
+        notes.pages.push(Noted { path: noted.to_owned(), id: Some(id(&ours)) });
+        notes.write()?;
+        keeper(bench, &file).and_then(|()| file.write_all(text.as_bytes())).map_err(fault)?;
+        fchown(&file, Some(owner.st_uid), Some(owner.st_gid)).map_err(fault)
+    };
+    fill().inspect_err(|_| drop(folder.remove(&name, &ours)))?;
     Ok(path)
 }
 
@@ -135,7 +136,32 @@ fn owned(file: &Path) -> Result<(SharedFolder, OsString, Stat), Fault> {
 /// Where pages were put, and may be still: state/pages. Who reads or writes it holds the configuration.
 struct Notes {
     path: PathBuf,
-    paths: Vec<String>,
+    pages: Vec<Noted>,
+}
+
+/// A page: where it was put, and its device and inode, by which it is found under another name.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "Form")]
+struct Noted {
+    path: String,
+    id: Option<(u64, u64)>,
+}
+
+/// A note as it is read; earlier versions wrote the path alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Path(String),
+    Whole { path: String, id: Option<(u64, u64)> },
+}
+
+impl From<Form> for Noted {
+    fn from(form: Form) -> Noted {
+        match form {
+            Form::Path(path) => Noted { path, id: None },
+            Form::Whole { path, id } => Noted { path, id },
+        }
+    }
 }
 
 impl Notes {
@@ -144,9 +170,9 @@ impl Notes {
         let opened = Regular::open(&path);
         // A note that others could have written names no page of ours.
         if opened.as_ref().is_ok_and(|file| !is_owners(file, &bench.folder)) {
-            return Ok(Notes { path, paths: Vec::new() });
+            return Ok(Notes { path, pages: Vec::new() });
         }
-        let paths = match opened.and_then(|file| file.read(NOTES_MAX)) {
+        let pages = match opened.and_then(|file| file.read(NOTES_MAX)) {
             Ok(text) => serde_json::from_slice(&text).map_err(|_| {
                 Fault(format!(
                     "{}: this is not as remotetask wrote it. Move it away; a page that it names, and that is still there, goes \
@@ -157,11 +183,11 @@ impl Notes {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(Fault::of(&path, &e)),
         };
-        Ok(Notes { path, paths })
+        Ok(Notes { path, pages })
     }
 
     fn write(&self) -> Result<(), Fault> {
-        let text = serde_json::json!(self.paths).to_string();
+        let text = serde_json::json!(self.pages).to_string();
         let like = FileAttrs { mode: 0o600, ..FileAttrs::folder_of(&self.path)? };
         replace(&self.path, format!("{text}\n").as_bytes(), like)
     }
@@ -169,43 +195,72 @@ impl Notes {
 
 /// Takes away what keepers that were ended have left; for `repair`.
 pub fn forget(bench: &Workbench) -> Result<(), Fault> {
-    drop_notes(bench, &|path| is_gone(path).unwrap_or(false))?;
-    match Notes::read(bench)?.paths.join(", ") {
-        left if left.is_empty() => Ok(()),
-        left => Err(Fault(format!(
+    drop_notes(bench, &|page| matches!(look_for(page), Ok(Left::Nothing)))?;
+    let left = Notes::read(bench)?.pages;
+    let of = |wanted: bool| {
+        let pages = left.iter().filter(|page| matches!(look_for(page), Ok(Left::Perhaps)) == wanted);
+        pages.map(|page| &*page.path).collect::<Vec<_>>().join(", ")
+    };
+    match (of(false), of(true)) {
+        (unseen, moved) if unseen.is_empty() && moved.is_empty() => Ok(()),
+        (unseen, _) if !unseen.is_empty() => Err(Fault(format!(
             "a page with URLs may still be there and cannot be looked for, because its folder is not there or cannot be opened: \
-             {left}. It goes with the next remotetask repair that can; or delete it yourself"
+             {unseen}. It goes with the next remotetask repair that can; or delete it yourself"
+        ))),
+        (_, moved) => Err(Fault(format!(
+            "a page with URLs was put there and is not in that folder any more, by any name: {moved}. Unless somebody has deleted \
+             it, it was moved: look for it and delete it, or take new keys. To hear of it no more, delete {}",
+            bench.path("state/pages").display()
         ))),
     }
 }
 
 /// Drops the notes of which this is so.
-fn drop_notes(bench: &Workbench, is: &dyn Fn(&Path) -> bool) -> Result<(), Fault> {
+fn drop_notes(bench: &Workbench, is: &dyn Fn(&Noted) -> bool) -> Result<(), Fault> {
     if bench.path("state/pages").symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
         return Ok(());
     }
     let _held = lock_config(&bench.folder)?;
     let mut notes = Notes::read(bench)?;
-    let before = notes.paths.len();
-    notes.paths.retain(|path| !is(Path::new(path)));
-    match notes.paths.len() == before {
+    let before = notes.pages.len();
+    notes.pages.retain(|page| !is(page));
+    match notes.pages.len() == before {
         true => Ok(()),
         false => notes.write(),
     }
 }
 
-/// Takes a page away that was put there; whether none of ours is there now. Where its folder is not there, of a share
+/// The state of a page after it was looked for.
+enum Left {
+    /// It is not there any more.
+    Nothing,
+    /// It is not in its folder; it may have been deleted, or moved.
+    Perhaps,
+}
+
+/// Takes a page away that was put there, by whatever name it has in its folder now. Where its folder is not there, of a share
 /// that is encrypted or not mounted, it may come again with it.
-fn is_gone(path: &Path) -> io::Result<bool> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(true) };
+fn look_for(page: &Noted) -> io::Result<Left> {
+    let path = Path::new(&page.path);
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Left::Nothing) };
     let folder = SharedFolder::open(folder)?;
-    let Some(there) = folder.look(name)? else { return Ok(true) };
-    // An empty one is what a power cut leaves of it.
-    let empty = FileType::from_raw_mode(there.st_mode) == FileType::RegularFile && there.st_size == 0;
-    if empty || is_page(&folder, name, &there)? {
-        folder.remove(name, &there)?;
+    let is_it = |seen: &Stat| page.id.is_none_or(|noted| noted == id(seen));
+    let at_its_place = folder.look(name)?.is_some_and(|there| is_it(&there));
+    let name = match (at_its_place, page.id) {
+        (false, Some(noted)) => folder.name_of(noted)?,
+        _ => Some(name.to_owned()),
+    };
+    let Some(name) = name else { return Ok(Left::Perhaps) };
+    let Some(there) = folder.look(&name)?.filter(is_it) else { return Ok(Left::Nothing) };
+    // An empty one is what a power cut leaves of it. The number of a file that is gone may be another one's by now.
+    let is_empty = FileType::from_raw_mode(there.st_mode) == FileType::RegularFile && there.st_size == 0;
+    if is_empty || is_page(&folder, &name, &there)? {
+        if page.id.is_some() {
+            folder.empty(&name, &there)?; // it may have names elsewhere
+        }
+        folder.remove(&name, &there)?;
     }
-    Ok(true)
+    Ok(Left::Nothing)
 }
 
 /// Returns true if what was seen there is a page of ours. Nothing else than a file is opened, because opening may do
@@ -268,15 +323,22 @@ fn code(url: &str) -> String {
 /// at once when it is told to end.
 pub fn keep(bench: &Workbench, unread: Duration, read: Duration) -> Result<(), Fault> {
     let failed = |e: io::Error| Fault(plainly(&e));
+    let ours = fstat(stdin()).map_err(|e| failed(e.into()))?;
     let due = is_due(unread, read);
-    if matches!(due, Ok(false)) {
-        return Ok(());
-    }
     // As well where it could not be waited for.
-    let path = take_away().map_err(failed)?;
+    let path = match due {
+        Ok(false) => None,
+        _ => Some(take_away().map_err(failed)?),
+    };
     due.map_err(failed)?;
     // Unless a newer one lies there by now.
-    drop_notes(bench, &|noted| noted == path && noted.symlink_metadata().is_err())
+    drop_notes(bench, &|noted| match noted.id {
+        Some(noted) => noted == id(&ours),
+        None => {
+            path.as_deref() == Some(Path::new(&noted.path))
+                && path.as_deref().is_some_and(|path| path.symlink_metadata().is_err())
+        }
+    })
 }
 
 /// Waits until the page is to be taken away; or else it is gone already, by its owner or with a newer one.

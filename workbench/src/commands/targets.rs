@@ -55,7 +55,7 @@ pub fn scheduled(program: &str, store: &Path, wanted: &str) -> Result<Listed, Fa
     }
     let (there, left) = start::list(program, store, Instant::now() + PATIENCE).map_err(ask)?;
     let there_are = there_are(&there);
-    let mut named: Vec<Listed> = there.into_iter().filter(|task| task.name == wanted).collect();
+    let mut named: Vec<Listed> = there.into_iter().filter(|task| task.name == start::cut_name(wanted)).collect();
     match named.len() {
         1 => Ok(named.remove(0)),
         0 if left > 0 => Err(Fault(format!("no task \"{wanted}\" was found. {}{there_are}", not_asked(left)))),

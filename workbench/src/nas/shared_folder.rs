@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    fchmod, fchown, fstat, mkdirat, openat, readlink, readlinkat, renameat, statat, symlinkat, unlinkat, AtFlags, Dir,
-    FileType, Gid, Mode, OFlags, Stat, Uid, CWD,
+    fchmod, fchown, fstat, ftruncate, mkdirat, openat, readlink, readlinkat, renameat, statat, symlinkat, unlinkat,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, CWD,
 };
 use rustix::io::Errno;
 
@@ -79,6 +79,26 @@ impl SharedFolder {
             Ok(there) => Ok(Some(there)),
             Err(Errno::NOENT) => Ok(None),
             Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The name of the file with this device and inode in it, if it has one.
+    pub fn name_of(&self, (dev, ino): (u64, u64)) -> io::Result<Option<OsString>> {
+        for entry in Dir::read_from(self.enter(".")?.fd)? {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if self.look(&name)?.is_some_and(|there| id(&there) == (dev, ino)) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Empties the regular file that was seen there, whatever other names it has.
+    pub fn empty(&self, name: &OsStr, seen: &Stat) -> io::Result<()> {
+        let file = openat(&self.fd, name, FILE | OFlags::WRONLY, Mode::empty())?;
+        match same(seen, &fstat(&file)?) {
+            true => Ok(ftruncate(&file, 0)?),
+            false => Ok(()),
         }
     }
 
@@ -152,6 +172,12 @@ impl SharedFolder {
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
+/// The device and inode of a file, which no renaming changes.
+#[allow(clippy::unnecessary_cast)] // narrower on 32 bits
+pub fn id(file: &Stat) -> (u64, u64) {
+    (file.st_dev as u64, file.st_ino as u64)
+}
+
 fn same(one: &Stat, other: &Stat) -> bool {
-    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+    id(one) == id(other)
 }

@@ -143,6 +143,13 @@ impl Edit {
 
 /// Refuses a text that would be refused in the place of config.json.
 fn would_be_valid(text: &str) -> Result<(), Fault> {
+    if text.len() > CONFIG_MAX {
+        return Err(Fault(format!(
+            "config.json stays as it is, for it would be refused: it would have {} bytes, and {CONFIG_MAX} are read at most. \
+             Shorten names and labels, or remove what nobody uses",
+            text.len()
+        )));
+    }
     match config::read(text.as_bytes()) {
         Ok(_) => Ok(()),
         Err(refusal) => Err(Fault(format!("config.json stays as it is, for it would be refused: {}", refusal.message))),
@@ -368,6 +375,25 @@ mod tests {
             refused.starts_with("config.json stays as it is, for it would be refused: magickey[1]: the same"),
             "{refused}"
         );
+        assert_eq!(read(&folder), FILE);
+    }
+
+    /// Nobody would read it, not even to make it smaller again.
+    #[test]
+    fn a_file_that_nobody_would_read_is_not_written() {
+        let named = |length: usize| {
+            let folder = folder(FILE);
+            let mut edit = Edit::begin(folder.path()).expect("begun");
+            edit.tasks()["7"]["name"] = "x".repeat(length).into();
+            (edit.text().len(), edit.commit().map(drop), folder)
+        };
+        let most = CONFIG_MAX - named(1000).0 + 1000; // the layout of a long line
+        let (length, written, folder) = named(most);
+        assert_eq!((length, written.map_err(|fault| fault.0)), (CONFIG_MAX, Ok(())));
+        assert!(Edit::begin(folder.path()).is_ok());
+        let (_, refused, folder) = named(most + 1);
+        let refused = refused.expect_err("refused").0;
+        assert!(refused.contains("it would have 1048577 bytes, and 1048576 are read at most. Shorten"), "{refused}");
         assert_eq!(read(&folder), FILE);
     }
 

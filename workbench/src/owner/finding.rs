@@ -102,7 +102,12 @@ pub struct Found {
     pub sentence: String,
     /// The action, filled part by part: whatever a name holds, it begins no part.
     pub fix: Vec<Part>,
+    /// The paths that its commands change something at.
+    changed: Vec<String>,
 }
+
+/// The programs of actions that change what they are given the name of.
+const CHANGING: [&str; 7] = ["vi", "sed", "chmod", "chown", "cp", "mv", "rm"];
 
 impl Kind {
     /// Fills the places, in their order.
@@ -118,7 +123,7 @@ impl Kind {
             Part::Typed(text) => Part::Typed(filled(&text, names, in_command)),
         });
         let sentence = filled(self.sentence, names, in_prose);
-        Found { code: self.code, level: self.level, sentence, fix: fix.collect() }
+        Found { code: self.code, level: self.level, sentence, fix: fix.collect(), changed: changed(self.fix, names) }
     }
 }
 
@@ -144,6 +149,19 @@ impl Found {
     pub fn by_apply_if(mut self, is_laid_out: bool) -> Found {
         if is_laid_out {
             self.fix = parts("Let Apache follow config.json: `sudo remotetask apply`").collect();
+        }
+        self
+    }
+
+    /// The same finding without a command of root's by a name that others can make mean another file.
+    pub fn by_sure_names(mut self, is_sure: impl Fn(&str) -> bool) -> Found {
+        if let Some(path) = self.changed.iter().find(|path| !is_sure(path)) {
+            self.fix = vec![Part::Prose(format!(
+                "Others can make the name {} mean another file, so no command of root's goes by it. Let what it names be put right by \
+                 the user to whom it belongs, without sudo; or move that into a folder that root alone can write, name it there, \
+                 and check again.",
+                in_prose(path, "")
+            ))];
         }
         self
     }
@@ -182,6 +200,22 @@ pub enum Part {
 pub fn parts(template: &'static str) -> impl Iterator<Item = Part> {
     let parts = template.split('`').map(str::to_owned).enumerate();
     parts.map(|(at, part)| if at % 2 == 0 { Part::Prose(part) } else { Part::Typed(part) })
+}
+
+/// The paths that stand in commands which change something.
+fn changed(fix: &'static str, names: &[(&str, &str)]) -> Vec<String> {
+    let changes = |text: &str| {
+        text.strip_prefix("sudo ").is_some_and(|line| CHANGING.contains(&line.split(' ').next().unwrap_or("")))
+    };
+    let typed: Vec<String> = parts(fix)
+        .filter_map(|part| match part {
+            Part::Typed(text) if changes(&text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    let stands = |name: &str| typed.iter().any(|text| text.contains(&format!("<{name}>")));
+    let paths = names.iter().filter(|(name, value)| value.starts_with('/') && stands(name));
+    paths.map(|(_, value)| (*value).to_owned()).collect()
 }
 
 /// Fills each place. `shown` gets the value, and the template before its place.

@@ -6,6 +6,7 @@
 
 mod htaccess; // others' files decide if Apache reads ours
 mod logs; // and status pages
+mod memory; // of processes that had keys in it
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ findings! {
 /// The findings of this module and those below it, in the order of docs/workbench.md.
 #[cfg(test)]
 pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
-    [KINDS, htaccess::KINDS, logs::KINDS].concat()
+    [KINDS, htaccess::KINDS, logs::KINDS, memory::KINDS].concat()
 }
 
 /// Looks at them, on a NAS.
@@ -73,6 +74,7 @@ pub fn look(nas: &Installation<'_>) -> Vec<Found> {
         found.extend(logs::logs(conf, &entries));
         found.extend(logs::status_pages(conf));
     }
+    found.extend(memory::look(nas));
     found
 }
 
