@@ -146,7 +146,8 @@ fn home_assistant_gets_a_package_of_all_tasks() {
 /// Home Assistant's own judgement; `REMOTETASK_HASS` is its program, which is too large for every machine.
 #[test]
 fn long_home_assistant_takes_the_package() {
-    let hass = std::env::var("REMOTETASK_HASS").expect("tests/run --all installs Home Assistant, and names its program");
+    let hass =
+        std::env::var("REMOTETASK_HASS").expect("tests/run --all installs Home Assistant, and names its program");
     let sandbox = Sandbox::new();
     let ids = ["7", "backup (daily)", "Check off!", "x_", "Caf\u{e9}", "\u{5907}\u{4efd}", "a_b", "a.b", "Backup"];
     let task = |at: usize, id: &str| {
