@@ -86,8 +86,7 @@ impl Keeper {
         // A caller may have wanted its end before this keeper could be told.
         self.stop_if_wished();
         loop {
-            let due = [self.limit, self.strike.as_ref().map(|(_, strike)| strike.next()), self.output.due()];
-            match self.watched.next(due.into_iter().flatten().min(), &mut |_, bytes| self.output.take(bytes)) {
+            match self.watched.next(self.due(), &mut |_, bytes| self.output.take(bytes)) {
                 Seen::Ended(end) => self.first_ended(end),
                 Seen::Called => self.stop_if_wished(),
                 Seen::Quiet => break,
@@ -100,6 +99,14 @@ impl Keeper {
         if let (Some(end), Some(_)) = (self.end, &self.strike) {
             self.close(end);
         }
+    }
+
+    /// The next moment at which something is to be done here. An output is written after the end no more, however much
+    /// comes of what the command left behind: it would be late for ever, and this would never sleep.
+    fn due(&self) -> Option<Instant> {
+        let output = self.output.due().filter(|_| self.end.is_none()); // 9q
+        let strike = self.strike.as_ref().map(|(_, strike)| strike.next());
+        [self.limit, strike, output].into_iter().flatten().min()
     }
 
     /// The run ends with its first process, unless it is ended: then with the last.

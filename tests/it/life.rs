@@ -271,6 +271,21 @@ fn the_last_lines_of_an_output_are_shown_where_the_task_says_so() {
     }
 }
 
+/// The keeper of a run that is over takes the late output of what is left, and sleeps: it has used hardly a tick of the
+/// processor by the time when that one has slept longer than the output of a run waits to be written.
+#[test]
+fn a_keeper_whose_run_is_over_sleeps() {
+    let left = "read -r word <$T/gate; echo late; sleep 4; echo $$ >$T/slept; read -r word <$T/gate";
+    let sandbox = Sandbox::with_task(&format!("sh -c '{left}' & exit 0"), ", \"output\": true");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "finished");
+    sandbox.write("gate", "word\n");
+    let keeper = parent(&awaited(&sandbox.path("slept")));
+    let ticks: u64 = stat(&keeper)[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    sandbox.write("gate", "word\n");
+    assert!(ticks < 20, "{ticks} ticks");
+}
+
 #[test]
 fn the_panel_shows_no_output() {
     let sandbox = Sandbox::new();
