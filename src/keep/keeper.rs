@@ -173,11 +173,12 @@ pub fn descendants() -> Vec<Process> {
     tree::below(&Entry::all(), |entry| entry.parent == own)
 }
 
-/// The record first: it is worth a few tries, and on a full disk more than the output of this run. Returns true once it
-/// is written.
+/// The record first: it is worth a few tries, and on a full disk more than the output of this run, which gives it the room
+/// that it took while the run went on. Returns true once it is written.
 fn record_end(runs: &Runs, record: &Record, output: &mut Output) -> bool {
     let written = (0..3).any(|tries| {
         if tries > 0 {
+            runs.forget_output(&record.run);
             std::thread::sleep(Duration::from_millis(500));
         }
         runs.write_durably(record).is_ok()
