@@ -524,6 +524,40 @@ fn an_end_that_is_not_recorded_is_reported_once() {
     assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
 }
 
+/// The same where a newer run of the task is there by then.
+#[test]
+fn an_end_of_an_older_run_that_is_not_recorded() {
+    let sandbox = reporting(
+        "[ ! -e $T/second ] || exit 0; echo $$ >$T/pid; read -r word <$T/begin; exit 3",
+        ", \"wait\": 0, \"overlap\": \"parallel\"",
+    );
+    assert!(Command::new("mkfifo").arg(sandbox.path("begin")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    awaited(&sandbox.path("pid"));
+    let older = record(&sandbox, ".json");
+    let new = older.replace(".json", ".new");
+    std::fs::create_dir(sandbox.path(&new)).expect("a folder");
+    sandbox.write("second", "");
+    until("a newer run", || {
+        ask(&sandbox, "start");
+        (record(&sandbox, ".json") != older).then_some(())
+    });
+    sandbox.write("begin", "word\n");
+    assert_eq!(awaited(&sandbox.path("reports")), "failed/3\n");
+    std::fs::remove_dir(sandbox.path(&new)).expect("remove");
+    until("the newer run's end", || (last(&sandbox)["state"] == "finished").then_some(()));
+    assert!(sandbox.read(&older).contains("\"interrupted\""), "{}", sandbox.read(&older));
+    // Whatever was reported twice was reported by now: this one is reported after it.
+    std::fs::remove_file(sandbox.path("second")).expect("remove");
+    std::fs::remove_file(sandbox.path("pid")).expect("remove");
+    until("a third run", || {
+        ask(&sandbox, "start");
+        sandbox.path("pid").exists().then_some(())
+    });
+    sandbox.write("begin", "word\n");
+    assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
+}
+
 /// Orphans of an older run than the last: a killed keeper's, whose first process has ended.
 #[test]
 fn orphans_of_an_older_run_are_stopped() {
