@@ -172,7 +172,7 @@ impl Keeper {
         let _ = flock(&self.held, FlockOperation::Unlock);
         tell(&Word::Ended(Box::new(record.clone())));
         close_stdout();
-        due.hand_on(&self.job.record, &self.runs);
+        due.hand_on(&mut self.job.record, &self.runs);
     }
 }
 

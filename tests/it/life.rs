@@ -558,6 +558,16 @@ fn an_end_of_an_older_run_that_is_not_recorded() {
     assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
 }
 
+/// A report whose keeper cannot be started leaves a trace.
+#[test]
+fn a_report_that_cannot_be_started_is_recorded() {
+    let sandbox = reporting("exit 3", "");
+    assert!(Command::new("chmod").arg("0600").arg(sandbox.path("remotetask-keep")).status().expect("chmod").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "not_started");
+    let record = sandbox.read(&record(&sandbox, ".json"));
+    assert!(record.contains("\"not_started\"") && record.contains("\"unreported\":true"), "{record}");
+}
+
 /// Orphans of an older run than the last: a killed keeper's, whose first process has ended.
 #[test]
 fn orphans_of_an_older_run_are_stopped() {
