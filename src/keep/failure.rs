@@ -2,6 +2,7 @@
 //! it, and so that its end ends nothing that the run left behind. Its own failure is nobody's trouble.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -36,9 +37,12 @@ pub fn not_started(home: &Home, server: &Server<'_>, turn: Starting<'_>, step: S
     record.state = State::NotStarted;
     let due = Due::of(Report::of(server, name), record, runs);
     let recorded = runs.not_started(record, &step, &reason).is_ok();
-    due.start(&home.keeper(), record, runs);
+    let begun = due.start(&home.keeper(), record, runs);
     match recorded {
-        true => Outcome::of_start(record),
+        true => {
+            note_unreported(begun, record, runs);
+            Outcome::of_start(record)
+        }
         false => Outcome::NotStarted { step, reason, run: None },
     }
 }
@@ -65,7 +69,8 @@ pub fn settle<S>(home: &Home, server: &Server<'_>, task: &Task<'_, S>, state: &P
         let report = Report::of(server, task.shown()).filter(|_| !runs.is_reported(&record.run));
         let due = Due::of(report, &mut record, &runs);
         if runs.write_durably(&record).is_ok() {
-            due.start(&home.keeper(), &record, &runs);
+            let begun = due.start(&home.keeper(), &record, &runs);
+            note_unreported(begun, &mut record, &runs);
         }
     }
 }
@@ -88,12 +93,14 @@ impl Due {
     }
 
     /// By the keeper of the run.
-    pub fn hand_on(self, record: &Record, runs: &Runs) {
-        self.start(Path::new(OWN), record, runs);
+    pub fn hand_on(self, record: &mut Record, runs: &Runs) {
+        let begun = self.start(Path::new(OWN), record, runs);
+        note_unreported(begun, record, runs);
     }
 
-    fn start(self, program: &Path, record: &Record, runs: &Runs) {
-        let Some((report, place)) = self.0 else { return };
+    /// Starts the report, if there is one.
+    fn start(self, program: &Path, record: &Record, runs: &Runs) -> io::Result<()> {
+        let Some((report, place)) = self.0 else { return Ok(()) };
         let job = Job {
             state: runs.folder().to_owned(),
             record: record.clone(),
@@ -104,7 +111,15 @@ impl Due {
             output: false,
             report: Some(report),
         };
-        let _ = give(program, &job, Stdio::null(), place.0);
+        give(program, &job, Stdio::null(), place.0).map(drop)
+    }
+}
+
+/// Notes in the record that the report could not be started, as far as the disk takes it: the owner sees it in the log.
+fn note_unreported(begun: io::Result<()>, record: &mut Record, runs: &Runs) {
+    if begun.is_err() {
+        record.unreported = true; // 9o
+        let _ = runs.write_durably(record);
     }
 }
 

@@ -15,6 +15,9 @@ use crate::record::{Record, Runs, State};
 use crate::streams;
 use crate::tree::{self, Entry, Process, Strike};
 
+/// The time between two tries to record the start.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// `remotetask-keep`: one job, from its start to its end.
 pub fn keep() {
     let Ok(line) = streams::read_line(rustix::stdio::stdin(), JOB_MAX, Instant::now() + START_TIME) else { return };
@@ -41,6 +44,8 @@ struct Keeper {
     watched: Watched,
     output: Output,
     begun: Instant,
+    /// The time to record the start again, where the disk did not take it.
+    again: Option<Instant>,
     /// The time when it has to end.
     limit: Option<Instant>,
     /// The end that it is brought to, and how the record is to call it.
@@ -73,21 +78,21 @@ impl Keeper {
         record.process = Process::of(watched.pid.as_raw_nonzero().get());
         record.keeper = Process::of(getpid().as_raw_nonzero().get());
         record.state = State::Started;
-        // If the disk refuses this, the lock still says that it runs.
-        let _ = runs.write_durably(record);
+        // If the disk refuses this, the lock still says that it runs; but without its processes in the record, nobody could
+        // find them once this keeper was killed.
+        let again = record_start(&runs, record);
         tell(&Word::Started);
         let watched = watched.adopting().listening(called);
         let limit = job.timeout.and_then(|seconds| begun.checked_add(Duration::from_secs(seconds))); // 9f
         let output = Output::new(job.output);
-        Ok(Keeper { job, runs, held, watched, output, begun, limit, strike: None, end: None })
+        Ok(Keeper { job, runs, held, watched, output, begun, again, limit, strike: None, end: None })
     }
 
     fn stay(mut self) {
         // A caller may have wanted its end before this keeper could be told.
         self.stop_if_wished();
         loop {
-            let due = [self.limit, self.strike.as_ref().map(|(_, strike)| strike.next()), self.output.due()];
-            match self.watched.next(due.into_iter().flatten().min(), &mut |_, bytes| self.output.take(bytes)) {
+            match self.watched.next(self.due(), &mut |_, bytes| self.output.take(bytes)) {
                 Seen::Ended(end) => self.first_ended(end),
                 Seen::Called => self.stop_if_wished(),
                 Seen::Quiet => break,
@@ -102,10 +107,18 @@ impl Keeper {
         }
     }
 
+    /// The next moment at which something is to be done here. An output is written after the end no more, however much
+    /// comes of what the command left behind: it would be late for ever, and this would never sleep.
+    fn due(&self) -> Option<Instant> {
+        let output = self.output.due().filter(|_| self.end.is_none()); // 9q
+        let strike = self.strike.as_ref().map(|(_, strike)| strike.next());
+        [self.again, self.limit, strike, output].into_iter().flatten().min()
+    }
+
     /// The run ends with its first process, unless it is ended: then with the last.
     fn first_ended(&mut self, end: End) {
         self.end = Some(end);
-        self.limit = None;
+        (self.again, self.limit) = (None, None);
         if self.strike.is_none() {
             self.close(end);
         }
@@ -132,6 +145,9 @@ impl Keeper {
         if let Some((_, strike)) = self.strike.as_mut().filter(|(_, strike)| strike.next() <= now) {
             strike.round(descendants);
         }
+        if self.again.is_some_and(|again| again <= now) {
+            self.again = record_start(&self.runs, &self.job.record);
+        }
         if self.output.due().is_some_and(|due| due <= now) && self.end.is_none() {
             self.output.write(&self.runs, &self.job.record.run);
         }
@@ -156,7 +172,7 @@ impl Keeper {
         let _ = flock(&self.held, FlockOperation::Unlock);
         tell(&Word::Ended(Box::new(record.clone())));
         close_stdout();
-        due.hand_on(&self.job.record, &self.runs);
+        due.hand_on(&mut self.job.record, &self.runs);
     }
 }
 
@@ -166,11 +182,18 @@ pub fn descendants() -> Vec<Process> {
     tree::below(&Entry::all(), |entry| entry.parent == own)
 }
 
-/// The record first: it is worth a few tries, and on a full disk more than the output of this run. Returns true once it
-/// is written.
+/// Records the start. Returns the time for another try, where the disk does not take it.
+fn record_start(runs: &Runs, record: &Record) -> Option<Instant> {
+    let refused = runs.write_durably(record).is_err();
+    refused.then(|| Instant::now() + AGAIN) // 9r
+}
+
+/// The record first: it is worth a few tries, and on a full disk more than the output of this run, which gives it the room
+/// that it took while the run went on. Returns true once it is written.
 fn record_end(runs: &Runs, record: &Record, output: &mut Output) -> bool {
     let written = (0..3).any(|tries| {
         if tries > 0 {
+            runs.forget_output(&record.run);
             std::thread::sleep(Duration::from_millis(500));
         }
         runs.write_durably(record).is_ok()

@@ -38,10 +38,11 @@ impl Runs {
         self.path(run, "told").exists()
     }
 
-    /// The records of runs that are over and have no recorded end, because their keeper was killed before it could: each
-    /// with the end that it has to get. Who writes them holds [`Runs::ending`] meanwhile.
+    /// The records of runs that are over and have no recorded end, because their keeper was killed before it could, or because
+    /// a full disk did not take it (their lock is a note by then): each with the end that it has to get. Who writes them holds [`Runs::ending`] meanwhile.
     pub fn without_end(&self) -> Vec<Record> {
-        let mut runs: Vec<String> = self.names("lock").into_iter().chain(self.newest()).collect();
+        let open = self.names("lock").into_iter().chain(self.names("told")).chain(self.newest());
+        let mut runs: Vec<String> = open.collect();
         runs.sort_unstable();
         runs.dedup();
         runs.iter().filter_map(|run| self.dangling(run)).collect()

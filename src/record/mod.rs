@@ -64,7 +64,7 @@ pub struct Record {
     pub keeper: Option<Process>,
     /// True where its keeper left the web server's control group, none where it was in none.
     pub left_cgroup: Option<bool>,
-    /// True where its failure was not reported to the owner, because as many reports as may were under way.
+    /// True where its failure was not reported to the owner: as many reports as may were under way, or it could not start.
     #[serde(default)]
     pub unreported: bool,
     /// For a task that is handed to DSM: DSM's word for its last run before this one.

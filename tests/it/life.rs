@@ -271,6 +271,21 @@ fn the_last_lines_of_an_output_are_shown_where_the_task_says_so() {
     }
 }
 
+/// The keeper of a run that is over takes the late output of what is left, and sleeps: it has used hardly a tick of the
+/// processor by the time when that one has slept longer than the output of a run waits to be written.
+#[test]
+fn a_keeper_whose_run_is_over_sleeps() {
+    let left = "read -r word <$T/gate; echo late; sleep 4; echo $$ >$T/slept; read -r word <$T/gate";
+    let sandbox = Sandbox::with_task(&format!("sh -c '{left}' & exit 0"), ", \"output\": true");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "finished");
+    sandbox.write("gate", "word\n");
+    let keeper = parent(&awaited(&sandbox.path("slept")));
+    let ticks: u64 = stat(&keeper)[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    sandbox.write("gate", "word\n");
+    assert!(ticks < 20, "{ticks} ticks");
+}
+
 #[test]
 fn the_panel_shows_no_output() {
     let sandbox = Sandbox::new();
@@ -507,6 +522,50 @@ fn an_end_that_is_not_recorded_is_reported_once() {
     assert_eq!(ask(&sandbox, "start")["is"], "started");
     sandbox.write("begin", "word\n");
     assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
+}
+
+/// The same where a newer run of the task is there by then.
+#[test]
+fn an_end_of_an_older_run_that_is_not_recorded() {
+    let sandbox = reporting(
+        "[ ! -e $T/second ] || exit 0; echo $$ >$T/pid; read -r word <$T/begin; exit 3",
+        ", \"wait\": 0, \"overlap\": \"parallel\"",
+    );
+    assert!(Command::new("mkfifo").arg(sandbox.path("begin")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    awaited(&sandbox.path("pid"));
+    let older = record(&sandbox, ".json");
+    let new = older.replace(".json", ".new");
+    std::fs::create_dir(sandbox.path(&new)).expect("a folder");
+    sandbox.write("second", "");
+    until("a newer run", || {
+        ask(&sandbox, "start");
+        (record(&sandbox, ".json") != older).then_some(())
+    });
+    sandbox.write("begin", "word\n");
+    assert_eq!(awaited(&sandbox.path("reports")), "failed/3\n");
+    std::fs::remove_dir(sandbox.path(&new)).expect("remove");
+    until("the newer run's end", || (last(&sandbox)["state"] == "finished").then_some(()));
+    assert!(sandbox.read(&older).contains("\"interrupted\""), "{}", sandbox.read(&older));
+    // Whatever was reported twice was reported by now: this one is reported after it.
+    std::fs::remove_file(sandbox.path("second")).expect("remove");
+    std::fs::remove_file(sandbox.path("pid")).expect("remove");
+    until("a third run", || {
+        ask(&sandbox, "start");
+        sandbox.path("pid").exists().then_some(())
+    });
+    sandbox.write("begin", "word\n");
+    assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
+}
+
+/// A report whose keeper cannot be started leaves a trace.
+#[test]
+fn a_report_that_cannot_be_started_is_recorded() {
+    let sandbox = reporting("exit 3", "");
+    assert!(Command::new("chmod").arg("0600").arg(sandbox.path("remotetask-keep")).status().expect("chmod").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "not_started");
+    let record = sandbox.read(&record(&sandbox, ".json"));
+    assert!(record.contains("\"not_started\"") && record.contains("\"unreported\":true"), "{record}");
 }
 
 /// Orphans of an older run than the last: a killed keeper's, whose first process has ended.

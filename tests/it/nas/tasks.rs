@@ -500,6 +500,61 @@ fn a_disk_that_is_full_at_the_end() {
     unmount(&state);
 }
 
+/// A small disk below the runs.
+fn small_disk() -> String {
+    let state = at("state");
+    fs::create_dir(&state).expect("state");
+    let words = ["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", &state];
+    assert!(Command::new("mount").args(words).status().expect("mount").success());
+    state
+}
+
+/// The files of the runs on it, of one kind.
+fn of_runs(state: &str, kind: &str) -> Vec<String> {
+    walk(&format!("{state}/task-t")).into_iter().filter(|path| path.ends_with(kind)).collect()
+}
+
+/// The output that is shown while a run goes on gives its room to the end.
+#[test]
+fn a_disk_that_the_output_has_filled() {
+    let line = "head -c 20000 /dev/zero; read -r word <$T/gate; exit 3";
+    let nas = Nas::with_task(line, ", \"wait\": 0, \"output\": true");
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+    let state = small_disk();
+    nas.start().is("202 Accepted", "Task started: t\n");
+    let size = |path: &String| fs::metadata(path).map_or(0, |meta| meta.len());
+    until("the output", || of_runs(&state, ".out").iter().any(|path| size(path) == 20000).then_some(()));
+    let _ = fs::write(format!("{state}/filler"), vec![0; 128 << 10]);
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("the end", || of_runs(&state, ".lock").is_empty().then_some(()));
+    let record = fs::read_to_string(&of_runs(&state, ".json")[0]).expect("a record");
+    assert!(record.contains("\"failed\"") && record.contains("\"exit\":3"), "{record}");
+    unmount(&state);
+}
+
+/// A start that the disk did not take at once is recorded as soon as there is room.
+#[test]
+fn a_start_that_is_recorded_later() {
+    let nas = Nas::with_task("read -r word <$T/gate", ", \"wait\": 0");
+    assert!(Command::new("mkfifo").arg("/run/effects/gate").status().expect("mkfifo").success());
+    let state = small_disk();
+    // One page is left: for the run that is announced, and not for another version of its record beside it.
+    let filler = format!("{state}/filler");
+    let _ = fs::write(&filler, vec![0; 128 << 10]);
+    let full = fs::metadata(&filler).expect("filler").len();
+    fs::File::options().write(true).open(&filler).and_then(|file| file.set_len(full - 4096)).expect("a page");
+    nas.start().is("202 Accepted", "Task started: t\n");
+    let record = || fs::read_to_string(&of_runs(&state, ".json")[0]).expect("a record");
+    assert!(record().contains("\"starting\"") && record().contains("\"process\":null"), "{}", record());
+    fs::remove_file(filler).expect("remove");
+    until("its record", || record().contains("\"started\",").then_some(()));
+    assert!(record().contains("\"process\":{") && record().contains("\"keeper\":{"), "{}", record());
+    fs::write("/run/effects/gate", "word\n").expect("written");
+    until("the end", || record().contains("\"finished\"").then_some(()));
+    until("no lock", || of_runs(&state, ".lock").is_empty().then_some(()));
+    unmount(&state);
+}
+
 /// A run outlives the CGI, sudo and the whole of the web server's process group and session.
 #[test]
 fn a_run_outlives_whoever_started_it() {

@@ -38,7 +38,10 @@ pub fn ended(record: &Record) -> Option<u64> {
 /// The state of a run, as the end of a sentence that begins with the task.
 pub fn state(record: &Record) -> String {
     match record.unreported {
-        true => format!("{}; `on_failure` was left out, because as many as may ran already", end(record)),
+        true => format!(
+            "{}; `on_failure` was left out: as many as may ran already, or it could not be started",
+            end(record)
+        ),
         false => end(record),
     }
 }
