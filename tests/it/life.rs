@@ -155,6 +155,10 @@ fn orphans_of_a_killed_keeper_are_stopped() {
         let keeper = parent(&pids[0]);
         let adopted = |pid: &&String| **pid != pids[0] && parent(pid) == keeper;
         until("what the double fork left", || pids.iter().find(adopted));
+        let is_stopped = |pid: &&String| {
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "))
+        };
+        until("the stopped one", || pids.iter().find(is_stopped));
         kill("-KILL", &keeper);
         until("the keeper's end", || (!lives(&keeper) && lives(&pids[0]) == whole).then_some(()));
         assert_eq!(last(&sandbox)["state"], if whole { "started" } else { "interrupted" });

@@ -299,7 +299,8 @@ fn answers_there(bench: &Workbench, url: &str, no_wait: bool) -> Result<bool, Fa
     let end = Instant::now() + PATIENCE;
     let mut told = String::new();
     while let Err(why) = live.doorstep() {
-        if live.answers_on_this_nas() {
+        // By its name once more: the web server may have begun in between.
+        if live.answers_on_this_nas() && live.doorstep().is_err() {
             screen.mark(
                 Tone::Advice,
                 "advice",
