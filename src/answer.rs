@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::{Config, Glanced, Overlap};
+use crate::config::{Config, Glanced};
 use crate::judge::{Granted, Who};
 use crate::log::{Caller, Whose};
 use crate::outcome::{Outcome, Run};
@@ -66,8 +66,7 @@ pub fn log_and_answer(proven: &Proven<'_>, outcome: &Outcome) -> Response {
         name: task.map_or(id.unwrap_or("panel"), |task| task.shown()),
         who: proven.granted.who().label,
         may_stop: task.is_some_and(|task| task.keeping.stop),
-        may_overlap: task
-            .is_some_and(|task| task.keeping.overlap == Overlap::Parallel || !proven.config.server.keeps(task)),
+        may_overlap: task.is_some_and(|task| proven.config.server.may_overlap(task)),
         language: proven.language,
         now: now_ms(),
         wish: proven.wish,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::{Overlap, Server, Starts, Task};
+use crate::config::{Server, Starts, Task};
 use crate::judge::{PanelPermit, Permit};
 use crate::keep;
 use crate::line::REPLY_MAX;
@@ -79,13 +79,12 @@ fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration
     if let Some(run) = &mut run {
         add_usual(run, task, state);
     }
-    let kept = server.keeps(task);
     PanelTask {
         id: task.id.to_string(),
         name,
         run,
-        may_stop: kept && task.keeping.stop,
-        may_overlap: !kept || task.keeping.overlap == Overlap::Parallel,
+        may_stop: server.keeps(task) && task.keeping.stop,
+        may_overlap: server.may_overlap(task),
     }
 }
 

@@ -105,9 +105,9 @@ pub struct Run {
     pub run: String,
     /// When it started, in milliseconds since 1970.
     pub started: u64,
-    /// How far it has come.
+    /// Its state.
     pub state: State,
-    /// How long it took, in milliseconds.
+    /// Its duration, in milliseconds.
     pub duration_ms: Option<u64>,
     /// Its exit code.
     pub exit: Option<i32>,
@@ -136,9 +136,9 @@ pub struct Past {
 /// A run, in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Short {
-    /// How far it has come.
+    /// Its state.
     pub state: State,
-    /// How long it took, in milliseconds.
+    /// Its duration, in milliseconds.
     pub duration_ms: Option<u64>,
 }
 

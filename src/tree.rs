@@ -27,7 +27,7 @@ const ENVIRONMENT_MAX: u64 = 64 << 10;
 pub struct Process {
     /// Process id.
     pub pid: i32,
-    /// When it started, in clock ticks since boot (proc(5), `/proc/PID/stat`, field 22).
+    /// Its start, in clock ticks since boot (proc(5), `/proc/PID/stat`, field 22).
     pub start: u64,
 }
 

@@ -151,6 +151,14 @@ impl Server<'_> {
         }
     }
 
+    /// Returns true where a run of the task stands against no other start: it may overlap, or DSM alone knows of its runs.
+    pub fn may_overlap<'s, S>(&self, task: &'s Task<'_, S>) -> bool
+    where
+        Glanced: From<&'s S>,
+    {
+        !self.keeps(task) || task.keeping.overlap == Overlap::Parallel
+    }
+
     /// The time that an answer waits for the end of what this task starts, in seconds; both halves ask here.
     pub fn wait<'s, S>(&self, task: &'s Task<'_, S>) -> u64
     where

@@ -162,7 +162,7 @@ impl Keeper {
         let due = failure::Due::of(self.job.report.clone(), record, &self.runs);
         match record_end(&self.runs, record, &mut self.output) {
             true => self.runs.forget_wish(&record.run),
-            // Whoever records it later has nothing left to report.
+            // A later call that records it has nothing left to report.
             false => self.runs.note_reported(&record.run),
         }
         if let Some(script) = &self.job.script {

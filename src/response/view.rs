@@ -87,7 +87,7 @@ impl View {
 }
 
 impl Viewer<'_> {
-    /// What became of a request.
+    /// The result of a request.
     pub fn outcome(&self, outcome: &Outcome, reference: Option<&str>) -> View {
         let texts = self.texts;
         let wait = |seconds: u32| with(texts.try_again_in, [&self.duration(u64::from(seconds) * 1000)]);

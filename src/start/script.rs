@@ -25,7 +25,7 @@ use crate::record::{Runs, State};
 const SHELL: &str = "/bin/sh";
 /// What of a program's output is read, in bytes.
 const OUTPUT_MAX: usize = 64 << 10;
-/// How long sudo may take to say that it would: other starts of the task wait meanwhile.
+/// The time for sudo to say that it would: other starts of the task wait meanwhile.
 const SUDO_TIME: Duration = Duration::from_secs(4);
 
 /// A script as DSM's store has it.

@@ -27,7 +27,7 @@ const NAME_MAX: usize = 100;
 pub struct Listed {
     /// Its number.
     pub id: u32,
-    /// What its owner calls it, [cut](cut_name).
+    /// Its owner's name for it, [cut](cut_name).
     pub name: String,
     /// Whether its own schedule starts it.
     pub enabled: bool,

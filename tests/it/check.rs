@@ -668,7 +668,7 @@ fn stored(sandbox: &Sandbox, owner: u32, script: &str) {
     scheduler(sandbox, "exit 0", "\"scheduler\": \"direct\", \"synoschedule\": \"$T/store\",");
 }
 
-/// What the two findings about a script of DSM's say is done by hand, and is enough.
+/// The actions of the two findings about a script of DSM's are done by hand, and are enough.
 #[test]
 fn a_script_that_is_saved_anew_can_be_started() {
     let sandbox = healthy();

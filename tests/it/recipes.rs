@@ -61,7 +61,7 @@ fn serve(mut connection: TcpStream, program: &std::path::Path) {
     let _ = write!(connection, "HTTP/1.1 {status}\r\nConnection: close\r\n{answer}");
 }
 
-/// What a shell prints for these lines, in a folder of its own.
+/// Returns the output of these lines in a shell, in a folder of its own.
 fn in_a_shell(lines: &str) -> (i32, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let said = said(Command::new("/bin/sh").args(["-ec", lines]).current_dir(folder.path()), "");
@@ -85,7 +85,7 @@ fn curl_starts_it_in_each_way() {
     );
     let (code, shown) = in_a_shell(&line.replacen("curl.exe", "curl -sS", 1));
     assert!(code == 0 && shown.starts_with("Task finished: "), "{shown}");
-    // What the comment says of exit codes.
+    // The exit codes that the comment names.
     let wrong = line.replacen("curl.exe", "curl -sS", 1).replace(TASK, "a-wrong-identifier");
     assert_eq!(in_a_shell(&wrong).0, 0);
     assert_eq!(in_a_shell(&wrong.replacen("curl", "curl --fail-with-body", 1)).0, 22);
@@ -207,7 +207,7 @@ fn who_can_only_get_is_told_how_a_get_starts_it() {
     }
 }
 
-/// What Synology Chat and DSM's webhooks send along starts the task, as any POST does.
+/// A POST with the body of Synology Chat or of DSM's webhooks starts the task, as any POST does.
 #[test]
 fn a_form_of_another_program_starts_it() {
     let sandbox = two();

@@ -1,4 +1,4 @@
-//! What an owner types: names and numbers, secrets by mistake, words that mean something else, addresses.
+//! Words that an owner types: names and numbers, secrets by mistake, words that mean something else, addresses.
 
 use crate::support::*;
 use crate::workbench::{fed, remotetask, said, Said};
@@ -115,7 +115,7 @@ fn words_that_mean_something_else_do_what_is_meant() {
     }
     assert!(remotetask(&sandbox, &["key", "add", "--label", "Anna"]).ok().starts_with("Anna has a key now.\n"));
     assert!(remotetask(&sandbox, &["key", "remove", "Anna"]).ok().starts_with("The key of Anna is refused"));
-    // What is for programs alone is proposed to nobody.
+    // Orders for programs alone are proposed to nobody.
     for (word, hidden) in [("pag", "'page'"), ("becom", "'become'"), ("her", "'here'")] {
         let said = remotetask(&sandbox, &[word]);
         assert!(said.code == Some(2) && !said.err.contains(hidden), "{}", said.err);

@@ -254,7 +254,7 @@ fn the_panel_shows_and_starts() {
     sandbox.get("/wrong-magic-key/panel-key-of-tests").send().is_refusal();
 }
 
-/// What runs is stopped by its button on the panel, under the panel's own address.
+/// A running task is stopped by its button on the panel, under the panel's own address.
 #[test]
 fn the_panel_stops() {
     let sandbox = Sandbox::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What runs has a bar, and no button but one to stop it, where its callers may.
+/// A running task has a bar, and no button but one to stop it, where its callers may.
 #[test]
 fn a_task_that_runs_on_the_panel() {
     let about = about(Wish::Page, Method::Get);

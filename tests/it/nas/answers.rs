@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::servers::by_port;
 use super::*;
 
-/// What nobody knows, here or anywhere: what DSM was given, a run whose keeper was killed, a root half that says nothing.
+/// Answers about the unknown: a task that DSM was given, a run whose keeper was killed, a root half that says nothing.
 #[test]
 fn each_answer_about_what_is_not_known() {
     let nas = Nas::new();

@@ -59,7 +59,7 @@ fn the_reverse_proxy_is_waited_for() {
     assert_eq!(seen_on(phone(&["proxy", "--qr"]).ok(), false), scanned);
 }
 
-/// Who waits over a connection that breaks does not wait for ever.
+/// A wait over a connection that breaks has an end.
 #[test]
 fn a_closed_connection_ends_the_waiting() {
     let _bare = installed();

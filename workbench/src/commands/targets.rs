@@ -1,4 +1,4 @@
-//! What a new task starts: a task that DSM has, by number or name, or a program that is there.
+//! The target of a new task: a task that DSM has, by number or name, or a program that is there.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::owner::names::{no_event, quoted, shortened};
 use remotetask::files::is_executable;
 use remotetask::start::{self, esynoscheduler, Listed};
 
-/// What the scheduler gets to answer: each of its tasks is asked for.
+/// The scheduler's time to answer: each of its tasks is asked for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Tasks that are named to whoever has asked for another one.
 const SHOWN: usize = 10;
@@ -84,7 +84,7 @@ fn there_are(tasks: &[Listed]) -> String {
     }
 }
 
-/// What the root half will look at, and a little more for whoever types it for the first time.
+/// Judges a command as the root half will, and a little more for a first attempt.
 pub fn can_be_started(command: &[String]) -> Result<(), Fault> {
     let program = command.first().map(String::as_str).unwrap_or_default();
     if !program.starts_with('/') {
@@ -109,7 +109,7 @@ pub fn can_be_started(command: &[String]) -> Result<(), Fault> {
     }
 }
 
-/// What a list of the scheduler's tasks may lack.
+/// The tasks that a list of the scheduler's may lack.
 pub fn not_asked(left: usize) -> String {
     format!(
         "Numbers in the scheduler's answer that were not asked for: {left}; they look like tasks in a script. A task that \

@@ -182,7 +182,7 @@ fn said(permit: &Permit<'_>, outcome: &Outcome) -> String {
     format!("\"{}: {}\"", remotetask::response::headline(outcome).1, permit.task().shown())
 }
 
-/// What was pasted: path and query.
+/// A pasted address: path and query.
 #[derive(Debug, PartialEq, Eq)]
 struct Typed<'l> {
     path: String,

@@ -321,7 +321,7 @@ fn answers_there(bench: &Workbench, url: &str, no_wait: bool) -> Result<bool, Fa
             screen.say(format_args!("Not yet: {}", why.sentence));
             told = why.sentence;
         }
-        // Who has closed the connection waits no more.
+        // A closed connection ends the wait.
         if reader_is_gone() {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! What to tap: phones, tags, DSM's own programs, a dashboard.
+//! Recipes for phones, tags, DSM's own programs, a dashboard.
 
 use std::fmt::Write as _;
 
