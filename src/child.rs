@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::fstat;
 use rustix::io::{ioctl_fionbio, Errno};
 use rustix::process::{geteuid, wait, waitpid, Pid, WaitOptions, WaitStatus};
 use signal_hook::consts::SIGCHLD;
@@ -121,6 +122,12 @@ impl Watched {
             stderr,
         };
         Ok(watched)
+    }
+
+    /// Returns the numbers of the pipes that it writes into (proc(5), `pipe:[number]` in `/proc/PID/fd`).
+    pub fn pipes(&self) -> Vec<u64> {
+        let outputs = [self.stdout.as_ref().map(AsFd::as_fd), self.stderr.as_ref().map(AsFd::as_fd)];
+        outputs.into_iter().flatten().filter_map(|output| Some(fstat(output).ok()?.st_ino)).collect()
     }
 
     /// Reaps what else ends as well: for who adopts orphans and has no other children.

@@ -67,6 +67,9 @@ struct Hunt<'a> {
     run: String,
     /// The variables in its processes' environment.
     marks: [(&'static str, String); 2],
+    /// The pipes that its command writes into, and that command's start: what has them and is younger is of this run.
+    outputs: Vec<u64>,
+    since: Option<u64>,
     wished: bool,
     /// The keeper that was told.
     told: Option<Process>,
@@ -87,7 +90,20 @@ impl Hunt<'_> {
 
     fn of<'a>(runs: &'a Runs, marks: [(&'static str, String); 2], record: &Record) -> Hunt<'a> {
         let (run, wished) = (record.run.clone(), false);
-        Hunt { runs, run, marks, wished, told: None, session: None, group: None, strike: None, empty: 0 }
+        let (outputs, since) = (record.outputs.clone(), record.process.map(|process| process.start));
+        Hunt {
+            runs,
+            run,
+            marks,
+            outputs,
+            since,
+            wished,
+            told: None,
+            session: None,
+            group: None,
+            strike: None,
+            empty: 0,
+        }
     }
 
     /// The processes that a run left whose keeper was killed and whose first process has ended.
@@ -143,8 +159,8 @@ impl Hunt<'_> {
         self.strike = Some(strike);
     }
 
-    /// The recorded process, its group, the session of its keeper, what carries the run's name, and all that descends
-    /// from these; the keeper itself stays.
+    /// The recorded process, its group, the session of its keeper, what carries the run's name or writes into its pipes,
+    /// and all that descends from these; the keeper itself stays.
     fn found(&self, first: Option<Process>) -> Vec<Process> {
         let keeper = |entry: &Entry| Some(entry.process.pid) == self.session;
         let is_root = |entry: &Entry| {
@@ -153,6 +169,8 @@ impl Hunt<'_> {
                 || Some(entry.session) == self.session && !keeper(entry)
                 || Some(entry.parent) == self.session
                 || tree::is_marked(entry.process.pid, &self.marks)
+                || self.since.is_some_and(|since| entry.process.start >= since)
+                    && tree::writes_into(entry.process.pid, &self.outputs)
         };
         let own = getpid().as_raw_nonzero().get();
         let all: Vec<Entry> = Entry::all().into_iter().filter(|entry| entry.process.pid != own).collect();

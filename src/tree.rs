@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::process::{geteuid, kill_process, Pid, Signal};
@@ -147,6 +148,13 @@ fn has_marks(environment: &[u8], marks: &[(&str, String)]) -> bool {
     };
     marks.iter().all(|(name, value)| of(name) == [format!("{name}={value}").as_bytes()])
         && of("REMOTETASK_STATE").is_empty()
+}
+
+/// Returns true for a process whose standard output or error is one of these pipes. Whatever a run starts has them from
+/// it, as another user and in a session of its own too, until it redirects both.
+pub fn writes_into(pid: i32, pipes: &[u64]) -> bool {
+    let is_one = |link: PathBuf| pipes.iter().any(|pipe| link.as_os_str() == format!("pipe:[{pipe}]").as_str());
+    [1, 2].into_iter().any(|fd| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).is_ok_and(is_one))
 }
 
 fn environment(pid: i32) -> std::io::Result<Vec<u8>> {

@@ -77,6 +77,7 @@ impl Keeper {
         let record = &mut job.record;
         record.process = Process::of(watched.pid.as_raw_nonzero().get());
         record.keeper = Process::of(getpid().as_raw_nonzero().get());
+        record.outputs = watched.pipes();
         record.state = State::Started;
         // If the disk refuses this, the lock still says that it runs; but without its processes in the record, nobody could
         // find them once this keeper was killed.

@@ -62,6 +62,9 @@ pub struct Record {
     pub process: Option<Process>,
     /// Its keeper.
     pub keeper: Option<Process>,
+    /// The pipes that its command's output goes into, as the kernel numbers them.
+    #[serde(default)]
+    pub outputs: Vec<u64>,
     /// True where its keeper left the web server's control group, none where it was in none.
     pub left_cgroup: Option<bool>,
     /// True where its failure was not reported to the owner: as many reports as may were under way, or it could not start.
@@ -127,6 +130,7 @@ impl Record {
             boot: String::new(),
             process: None,
             keeper: None,
+            outputs: Vec::new(),
             left_cgroup: None,
             unreported: false,
             dsm_before: None,

@@ -171,6 +171,29 @@ fn orphans_of_a_killed_keeper_are_stopped() {
     }
 }
 
+/// A killed keeper's orphan in a session of its own and without the run's variables, as after sudo: it still writes into
+/// the run's pipe.
+#[test]
+fn orphans_without_the_runs_name_are_stopped() {
+    let sandbox = Sandbox::with_task(
+        "(env -i /usr/bin/setsid sleep 600 2>/dev/null & echo $! >>$T/pids); echo $$ >>$T/pids; exec sleep 600",
+        ", \"wait\": 0, \"stop\": true",
+    );
+    for first_lives in [true, false] {
+        assert_eq!(ask(&sandbox, "start")["is"], "started");
+        let pids = lines(&sandbox, "pids", 2);
+        until("a session of its own", || (stat(&pids[0])[3] == pids[0]).then_some(()));
+        for victim in [Some(parent(&pids[1])), (!first_lives).then(|| pids[1].clone())].into_iter().flatten() {
+            kill("-KILL", &victim);
+            until("its end", || (!lives(&victim)).then_some(()));
+        }
+        assert!(lives(&pids[0]));
+        assert_eq!(ask(&sandbox, "stop")["is"], "stopped");
+        all_gone(&pids);
+        std::fs::remove_file(sandbox.path("pids")).expect("removed");
+    }
+}
+
 /// A keeper that is killed while it stops its run.
 #[test]
 fn a_keeper_that_is_killed_while_it_stops() {
