@@ -14,6 +14,7 @@ use signal_hook::low_level::pipe;
 
 use crate::line::{Ask, Reply, REPLY_MAX};
 use crate::outcome::Outcome;
+use crate::step::Step;
 use crate::streams::{self, NoLine};
 use crate::text::{cut, Quoted};
 
@@ -32,7 +33,7 @@ const GIVEN_UP: &str = "the web server gave the request up before the answer";
 pub fn ask(elevate: &[&str], program: &Path, ask: &Ask, wait: Duration) -> Reply {
     match given_up() {
         Ok(given_up) => exchange(command(elevate, program), &ask.to_line(), wait, &given_up),
-        Err(e) => Reply::Outcome(Outcome::not_started("sudo", format!("signals cannot be handled: {e}"))),
+        Err(e) => Reply::Outcome(Outcome::not_started(Step::Sudo, format!("signals cannot be handled: {e}"))),
     }
 }
 
@@ -63,11 +64,11 @@ fn exchange(mut command: Command, question: &[u8], wait: Duration, given_up: &Un
     let deadline = Instant::now() + wait + PATIENCE;
     let name = command.get_program().to_string_lossy().into_owned();
     if streams::wait_any(&[given_up.as_fd()], Some(Instant::now())) {
-        return Reply::Outcome(Outcome::not_started("sudo", GIVEN_UP));
+        return Reply::Outcome(Outcome::not_started(Step::Sudo, GIVEN_UP));
     }
     match command.spawn() {
         Ok(mut child) => reply(&mut child, &name, question, deadline, Some(given_up.as_fd())),
-        Err(e) => Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
+        Err(e) => Reply::Outcome(Outcome::not_started(Step::Sudo, format!("{name}: {e}"))),
     }
 }
 
@@ -77,7 +78,7 @@ pub fn exchange_to_the_end(mut command: Command, name: &str, question: &[u8]) ->
     let deadline = Instant::now() + PATIENCE;
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(e) => return Reply::Outcome(Outcome::not_started("sudo", format!("{name}: {e}"))),
+        Err(e) => return Reply::Outcome(Outcome::not_started(Step::Sudo, format!("{name}: {e}"))),
     };
     let reply = reply(&mut child, name, question, deadline, None);
     if end_of(&mut child, Instant::now() + AFTERWARDS).is_none() {
@@ -112,7 +113,9 @@ enum Silence {
 impl Silence {
     fn outcome(self, name: &str) -> Outcome {
         match self {
-            Silence::Refused(words) => Outcome::not_started("sudo", format!("{name} refuses: {}", Quoted(cut(&words)))),
+            Silence::Refused(words) => {
+                Outcome::not_started(Step::Sudo, format!("{name} refuses: {}", Quoted(cut(&words))))
+            }
             Silence::Unknown(what) => Outcome::Unknown { reason: format!("{name}: {what}") },
         }
     }

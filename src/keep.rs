@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Keeping, Server};
 use crate::outcome::{Outcome, Run};
 use crate::record::{Record, Runs, State};
+use crate::step::Step;
 use crate::streams::{self, Lines, NoLine};
 use crate::trust::Home;
 pub use failure::{not_started, settle, Starting};
@@ -119,13 +120,14 @@ impl Order<'_> {
             output: self.keeping.output,
             report: Report::of(self.server, self.name),
         };
-        let fault = |e: io::Error| Outcome::not_started("8", format!("{}: {e}", program.display()));
+        let fault = |e: io::Error| Outcome::not_started(Step::Keeper, format!("{}: {e}", program.display()));
         let mut keeper = give(&program, &job, Stdio::piped(), held).map_err(fault)?;
-        let words = keeper.stdout.take().ok_or_else(|| Outcome::not_started("8", "the keeper has no pipes"))?;
+        let words =
+            keeper.stdout.take().ok_or_else(|| Outcome::not_started(Step::Keeper, "the keeper has no pipes"))?;
         let mut words = Lines::new(words);
         match word(&mut words, START_TIME) {
             Ok(Word::Started) => Ok(Kept { run: self.record.run.clone(), _keeper: keeper, words }),
-            Ok(Word::NotStarted(reason)) => Err(Outcome::not_started("8", reason)),
+            Ok(Word::NotStarted(reason)) => Err(Outcome::not_started(Step::Keeper, reason)),
             Ok(Word::Ended(_)) => Err(unknown("the keeper says that it ended, but not that it started")),
             Err(NoLine::Late) => Err(unknown("the command has not started within 10 s")),
             Err(why) => Err(unknown(&format!("the keeper ended before it said anything: {why:?}"))),

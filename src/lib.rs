@@ -24,6 +24,7 @@ pub mod record; // what is known of a run, in state/
 
 // And back to the caller.
 pub mod outcome; // one variant a row of the answers' table
+pub mod step; // the numbers of the steps at which a start can fail
 pub mod response; // the bytes of the answer
 pub mod log; // log.txt
 pub mod answer; // Outcome or refusal → its line in the log, and the Response

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Record, State};
+use crate::step::Step;
 use crate::text::beginning;
 
 /// The longest reason of a start that failed, in bytes: records and replies have room for it, whatever an owner wrote.
@@ -22,7 +23,7 @@ pub enum Outcome {
     /// It could not be started. 500.
     NotStarted {
         /// The numbered step that failed, as in SECURITY.md.
-        step: String,
+        step: Step,
         /// Why, for the log.
         reason: String,
         /// The run under which that is recorded, where it could be.
@@ -202,7 +203,7 @@ impl Outcome {
             State::Finished => Outcome::Finished(run),
             State::Failed | State::Interrupted | State::TimedOut | State::Stopped => Outcome::Failed(run),
             State::NotStarted => {
-                let (step, reason) = record.fault.clone().unwrap_or_default();
+                let (step, reason) = record.fault.clone().unwrap_or((Step::Unknown, String::new()));
                 Outcome::NotStarted { step, reason, run: Some(Box::new(run)) }
             }
         }
@@ -219,9 +220,9 @@ impl Outcome {
     }
 
     /// A start that failed at a numbered step.
-    pub fn not_started(step: &str, reason: impl ToString) -> Outcome {
+    pub fn not_started(step: Step, reason: impl ToString) -> Outcome {
         let reason = beginning(&reason.to_string(), REASON_MAX).to_owned();
-        Outcome::NotStarted { step: step.into(), reason, run: None }
+        Outcome::NotStarted { step, reason, run: None }
     }
 }
 
@@ -234,7 +235,7 @@ mod tests {
         for (reason, expected) in
             [("short".to_owned(), 5), ("x".repeat(1 << 20), 1024), (format!("x{}", "ü".repeat(600)), 1023)]
         {
-            let Outcome::NotStarted { reason, .. } = Outcome::not_started("7b", reason) else {
+            let Outcome::NotStarted { reason, .. } = Outcome::not_started(Step::Program, reason) else {
                 panic!("no such outcome")
             };
             assert_eq!(reason.len(), expected);

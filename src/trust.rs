@@ -10,6 +10,7 @@ use rustix::process::geteuid;
 
 use crate::files::{self, Regular};
 use crate::outcome::Outcome;
+use crate::step::Step;
 
 /// The program's own folder, which its user alone can change.
 pub struct Home {
@@ -23,54 +24,55 @@ pub struct Home {
 /// `sudo -g http` would run the program as its caller; sudo itself passes no argument on.
 pub fn identity() -> Result<u32, Outcome> {
     if std::env::args_os().len() != 1 {
-        return Err(Outcome::not_started("1a", "it takes no arguments"));
+        return Err(Outcome::not_started(Step::NoArguments, "it takes no arguments"));
     }
     let user = geteuid().as_raw();
-    let program = rustix::fs::stat("/proc/self/exe").map_err(|e| Outcome::not_started("1b", e))?;
+    let program = rustix::fs::stat("/proc/self/exe").map_err(|e| Outcome::not_started(Step::OwnUser, e))?;
     match program.st_uid == user {
         true => Ok(user),
-        false => {
-            Err(Outcome::not_started("1b", format!("it runs as uid {user} but belongs to uid {}", program.st_uid)))
-        }
+        false => Err(Outcome::not_started(
+            Step::OwnUser,
+            format!("it runs as uid {user} but belongs to uid {}", program.st_uid),
+        )),
     }
 }
 
 /// Step 2: the folder, config.json and state/ are that user's, the folders above that user's or
 /// root's, and nobody else can write any of them.
 pub fn home(user: u32) -> Result<Home, Outcome> {
-    let path = files::own_folder().map_err(|e| Outcome::not_started("2a", e))?;
+    let path = files::own_folder().map_err(|e| Outcome::not_started(Step::FoldersAbove, e))?;
     let home = at(&path, user)?;
-    home.check_file("remotetask-keep", "2e")?;
+    home.check_file("remotetask-keep", Step::KeepersProgram)?;
     Ok(home)
 }
 
 /// Steps 2a and 2b for this folder, whose whole path it is.
 pub fn at(path: &Path, user: u32) -> Result<Home, Outcome> {
     let mut walked = PathBuf::from("/");
-    let mut folder = open_folder(None, Path::new("/")).map_err(|e| untrusted("2a", Path::new("/"), e))?;
+    let mut folder = open_folder(None, Path::new("/")).map_err(|e| untrusted(Step::FoldersAbove, Path::new("/"), e))?;
     for part in path.components().filter(|part| !matches!(part, Component::RootDir)) {
         above(&folder, &walked, user)?;
         walked.push(part);
-        folder = open_folder(Some(&folder), part.as_ref()).map_err(|e| untrusted("2a", &walked, e))?;
+        folder = open_folder(Some(&folder), part.as_ref()).map_err(|e| untrusted(Step::FoldersAbove, &walked, e))?;
     }
-    owned(&stat(&folder, &walked)?, "2b", &walked, user)?;
+    owned(&folder, Step::OwnFolder, &walked, user)?;
     Ok(Home { path: path.to_owned(), folder, user })
 }
 
 impl Home {
     /// Step 2, config.json: opened, judged, read.
     pub fn config(&self) -> Result<Vec<u8>, Outcome> {
-        let file = self.check_file("config.json", "2c")?;
-        file.read(files::CONFIG_MAX).map_err(|e| untrusted("2c", &self.path.join("config.json"), e))
+        let file = self.check_file("config.json", Step::Configuration)?;
+        file.read(files::CONFIG_MAX).map_err(|e| untrusted(Step::Configuration, &self.path.join("config.json"), e))
     }
 
     /// Step 2, state/. Where it is missing nobody has written it; the first turn makes it.
     pub fn state(&self) -> Result<PathBuf, Outcome> {
         let path = self.path.join("state");
         match open_folder(Some(&self.folder), Path::new("state")) {
-            Ok(folder) => owned(&stat(&folder, &path)?, "2d", &path, self.user)?,
+            Ok(folder) => owned(&folder, Step::StateFolder, &path, self.user)?,
             Err(Errno::NOENT) => {}
-            Err(e) => return Err(untrusted("2d", &path, e)),
+            Err(e) => return Err(untrusted(Step::StateFolder, &path, e)),
         }
         Ok(path)
     }
@@ -84,22 +86,22 @@ impl Home {
     /// to the own script. The first script makes it.
     pub fn scripts(&self) -> Result<PathBuf, Outcome> {
         let path = self.path.join("scripts");
-        let fault = |e: Errno| untrusted("8e", &path, e);
+        let fault = |e: Errno| untrusted(Step::ScriptsFolder, &path, e);
         match mkdirat(&self.folder, "scripts", Mode::from_raw_mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(e) => return Err(fault(e)),
         }
         let folder = open_folder(Some(&self.folder), Path::new("scripts")).map_err(fault)?;
-        owned(&stat(&folder, &path)?, "8e", &path, self.user)?;
+        owned(&folder, Step::ScriptsFolder, &path, self.user)?;
         chmodat(&self.folder, "scripts", Mode::from_raw_mode(0o711), AtFlags::empty()).map_err(fault)?;
         Ok(path)
     }
 
-    fn check_file(&self, name: &str, step: &'static str) -> Result<Regular, Outcome> {
+    fn check_file(&self, name: &str, step: Step) -> Result<Regular, Outcome> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.folder, name, flags, Mode::empty()).map_err(|e| untrusted(step, &path, e))?;
-        owned(&stat(&file, &path)?, step, &path, self.user)?;
+        owned(&file, step, &path, self.user)?;
         Regular::of(file).map_err(|e| untrusted(step, &path, e))
     }
 }
@@ -113,8 +115,8 @@ fn open_folder(base: Option<&OwnedFd>, name: &Path) -> Result<OwnedFd, Errno> {
     }
 }
 
-fn stat(file: &OwnedFd, path: &Path) -> Result<Stat, Outcome> {
-    fstat(file).map_err(|e| untrusted("2", path, e))
+fn stat(file: &OwnedFd, step: Step, path: &Path) -> Result<Stat, Outcome> {
+    fstat(file).map_err(|e| untrusted(step, path, e))
 }
 
 /// What speaks against a file or a folder.
@@ -152,16 +154,17 @@ pub fn is_own(file: &Regular, folder: &Path) -> bool {
 }
 
 fn above(folder: &OwnedFd, path: &Path, user: u32) -> Result<(), Outcome> {
-    let stat = stat(folder, path)?;
+    let stat = stat(folder, Step::FoldersAbove, path)?;
     let flaw = flaw_above(stat.st_uid, stat.st_mode, user);
-    verdict(flaw, "2a", path, &stat, &format!("root or uid {user}"))
+    verdict(flaw, Step::FoldersAbove, path, &stat, &format!("root or uid {user}"))
 }
 
-fn owned(stat: &Stat, step: &'static str, path: &Path, user: u32) -> Result<(), Outcome> {
-    verdict(flaw(stat.st_uid, stat.st_mode, user), step, path, stat, &format!("uid {user}"))
+fn owned(file: &OwnedFd, step: Step, path: &Path, user: u32) -> Result<(), Outcome> {
+    let stat = stat(file, step, path)?;
+    verdict(flaw(stat.st_uid, stat.st_mode, user), step, path, &stat, &format!("uid {user}"))
 }
 
-fn verdict(flaw: Option<Flaw>, step: &'static str, path: &Path, stat: &Stat, whose: &str) -> Result<(), Outcome> {
+fn verdict(flaw: Option<Flaw>, step: Step, path: &Path, stat: &Stat, whose: &str) -> Result<(), Outcome> {
     let why = match flaw {
         None => return Ok(()),
         Some(Flaw::Owner) => format!("it belongs to uid {}, not to {whose}", stat.st_uid),
@@ -172,6 +175,6 @@ fn verdict(flaw: Option<Flaw>, step: &'static str, path: &Path, stat: &Stat, who
     Err(untrusted(step, path, why))
 }
 
-fn untrusted(step: &'static str, path: &Path, why: impl std::fmt::Display) -> Outcome {
+fn untrusted(step: Step, path: &Path, why: impl std::fmt::Display) -> Outcome {
     Outcome::not_started(step, format!("{}: {why}", path.display()))
 }

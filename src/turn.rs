@@ -12,6 +12,7 @@ use crate::key::Digest;
 use crate::line::Ask;
 use crate::outcome::{Outcome, Run};
 use crate::record::{self, alive_in_all, now_ms, number, Record, Runs};
+use crate::step::Step;
 use crate::trust::Home;
 
 /// Runs that may be alive at a time, of all tasks.
@@ -72,7 +73,7 @@ pub fn take<'c>(
 ) -> Result<Turn<'c>, Outcome> {
     let task = permit.task();
     let runs = Runs::of(state, &task.id);
-    runs.prepare().map_err(|e| Outcome::not_started("6a", format!("{}: {e}", runs.folder().display())))?;
+    runs.prepare().map_err(|e| Outcome::not_started(Step::Turn, format!("{}: {e}", runs.folder().display())))?;
     // The task's alone: a program of DSM's, or a disk that hangs, holds up no other task.
     let lock = lock(&runs.folder().join("turn"))?;
     let (who, key) = (permit.who().to_string(), permit.magic_key().fingerprint());
@@ -105,7 +106,7 @@ impl Turn<'_> {
 
     fn not_recorded(&self, why: &std::io::Error) -> Outcome {
         self.runs.forget(&self.record.run);
-        Outcome::not_started("8a", format!("{}: {why}", self.runs.folder().display()))
+        Outcome::not_started(Step::Recorded, format!("{}: {why}", self.runs.folder().display()))
     }
 
     /// Records what failed before there was a target to start; other outcomes are no runs.
@@ -173,11 +174,11 @@ fn cooling(task: &Task<'_>, runs: &Runs) -> Option<(Record, u32)> {
 }
 
 fn lock(path: &Path) -> Result<File, Outcome> {
-    let fault = |e: std::io::Error| Outcome::not_started("6a", format!("{}: {e}", path.display()));
+    let fault = |e: std::io::Error| Outcome::not_started(Step::Turn, format!("{}: {e}", path.display()));
     let file = open_lock(path).map_err(fault)?;
     match lock_within(&file, PATIENCE).map_err(fault)? {
         true => Ok(file),
-        false => Err(Outcome::not_started("6a", "another start has not ended within 5 s")),
+        false => Err(Outcome::not_started(Step::Turn, "another start has not ended within 5 s")),
     }
 }
 

@@ -20,6 +20,7 @@ use signal_hook::consts::{
 };
 
 use crate::outcome::Outcome;
+use crate::step::Step;
 
 const STACK: u64 = 8 << 20;
 const FILES: u64 = 1024;
@@ -34,16 +35,16 @@ const SLACK: Option<NonZeroU64> = NonZeroU64::new(50_000);
 /// Who has no right to raise what was lowered (an unprivileged installation with `elevate: []`, root in
 /// a container) goes as high as it may. Root on a NAS has it (capabilities(7), CAP_SYS_RESOURCE).
 pub fn sanitize_process() -> Result<(), Outcome> {
-    let fault = |step: &'static str| move |e: std::io::Error| Outcome::not_started(step, e);
-    own_session().map_err(fault("0g"))?;
-    unignore_signals().map_err(fault("0a"))?;
+    let fault = |step: Step| move |e: std::io::Error| Outcome::not_started(step, e);
+    own_session().map_err(fault(Step::OwnSession))?;
+    unignore_signals().map_err(fault(Step::Signals))?;
     umask(Mode::from_raw_mode(0o077)); // 0b
-    chdir("/").map_err(|e| fault("0c")(e.into()))?;
-    limits().map_err(|e| fault("0d")(e.into()))?;
-    priority().map_err(fault("0e"))?;
+    chdir("/").map_err(|e| fault(Step::WorkingFolder)(e.into()))?;
+    limits().map_err(|e| fault(Step::Limits)(e.into()))?;
+    priority().map_err(fault(Step::Priority))?;
     forget_environment(); // 0f
-    set_current_timer_slack(SLACK).map_err(|e| fault("0h")(e.into()))?;
-    own_groups().map_err(|e| fault("0i")(e.into()))?;
+    set_current_timer_slack(SLACK).map_err(|e| fault(Step::TimerSlack)(e.into()))?;
+    own_groups().map_err(|e| fault(Step::Groups)(e.into()))?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use remotetask::log::{log_more, open_at, Caller};
 use remotetask::outcome::Outcome;
 use remotetask::request::{Body, Details, Form, Request, Wish};
 use remotetask::response::Response;
+use remotetask::step::Step;
 
 fn main() {
     // Whatever happens, exactly one answer; before the keys are proven a fault is a refusal.
@@ -103,7 +104,7 @@ fn ask(proven: &Proven<'_>, details: &Details, folder: &Path) -> Reply {
     let question = question(proven, details);
     // Not Command::current_dir: that costs a static program posix_spawn(3).
     if let Err(e) = rustix::process::chdir("/") {
-        return Reply::Outcome(Outcome::not_started("sudo", e));
+        return Reply::Outcome(Outcome::not_started(Step::Sudo, e));
     }
     let program: PathBuf = folder.join("remotetask-run");
     // A glance does not know the task that was chosen on the panel.

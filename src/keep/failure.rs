@@ -17,6 +17,7 @@ use crate::config::{Server, Task};
 use crate::files::{lock_within, open_lock};
 use crate::outcome::Outcome;
 use crate::record::{Record, Runs, State};
+use crate::step::Step;
 use crate::tree::{variable, Strike};
 use crate::trust::Home;
 
@@ -32,11 +33,11 @@ const OWN: &str = "/proc/self/exe";
 const PLACES: usize = 4;
 
 /// Records a start that failed, as far as the disk takes it, and reports it.
-pub fn not_started(home: &Home, server: &Server<'_>, turn: Starting<'_>, step: String, reason: String) -> Outcome {
+pub fn not_started(home: &Home, server: &Server<'_>, turn: Starting<'_>, step: Step, reason: String) -> Outcome {
     let Starting { runs, record, name } = turn;
     record.state = State::NotStarted;
     let due = Due::of(Report::of(server, name), record, runs);
-    let recorded = runs.not_started(record, &step, &reason).is_ok();
+    let recorded = runs.not_started(record, step, &reason).is_ok();
     let begun = due.start(&home.keeper(), record, runs);
     match recorded {
         true => {

@@ -22,6 +22,7 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::child::{boot, End};
+use crate::step::Step;
 use crate::tree::Process;
 pub use runs::{alive_in_all, history, sweep, Runs, KEPT, TAIL};
 pub use uses::{forget_use, last_use, note_use};
@@ -55,7 +56,7 @@ pub struct Record {
     /// Its end, in milliseconds since 1970.
     pub ended: Option<u64>,
     /// The numbered step at which it could not be started, and why.
-    pub fault: Option<(String, String)>,
+    pub fault: Option<(Step, String)>,
     /// The boot it belongs to.
     pub boot: String,
     /// The command's first process.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{number, private, Record, State};
 use crate::files::{lock_within, Regular};
+use crate::step::Step;
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
@@ -72,10 +73,10 @@ impl Runs {
 
     /// Records that a run could not be started: a start that failed is a run. Where not even that can be recorded,
     /// nothing is left of it.
-    pub fn not_started(&self, record: &mut Record, step: &str, reason: &str) -> io::Result<()> {
+    pub fn not_started(&self, record: &mut Record, step: Step, reason: &str) -> io::Result<()> {
         self.release(&record.run);
         record.state = State::NotStarted;
-        record.fault = Some((step.to_owned(), reason.to_owned()));
+        record.fault = Some((step, reason.to_owned()));
         let written = self.write_durably(record);
         if written.is_err() {
             self.forget(&record.run);

@@ -5,6 +5,7 @@ use super::*;
 use crate::line::NEVER;
 use crate::outcome::{Panel, PanelTask, Past, Run, Short};
 use crate::record::State;
+use crate::step::Step;
 
 /// A run's start, and 70 s later.
 const STARTED: u64 = 1_795_501_411_063;
@@ -99,7 +100,7 @@ fn the_table_of_answers() {
             "interrupted",
         ),
         (
-            Outcome::not_started("7b", "a secret reason"),
+            Outcome::not_started(Step::Program, "a secret reason"),
             "500 Internal Server Error",
             "Task not started: N (reference R, see the log)".into(),
             "not_started",
@@ -224,7 +225,7 @@ fn outcomes() -> Vec<Outcome> {
             Outcome::Started(run()),
             Outcome::Finished(run()),
             Outcome::Failed(run()),
-            Outcome::NotStarted { step: "7b".into(), reason: "x".into(), run: Some(Box::new(run())) },
+            Outcome::NotStarted { step: Step::Program, reason: "x".into(), run: Some(Box::new(run())) },
             Outcome::Running(run()),
             Outcome::Cooling { run: run(), retry_after: 7 },
             Outcome::Again(run()),
@@ -237,7 +238,7 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::Last { run: None },
         Outcome::NotStopped { may: false, run: None },
         Outcome::Unknown { reason: "x".into() },
-        Outcome::not_started("sudo", "x"),
+        Outcome::not_started(Step::Sudo, "x"),
         Outcome::Busy { retry_after: 7, reason: "x".into() },
     ];
     states.into_iter().flat_map(of).chain(none).collect()
@@ -359,7 +360,7 @@ fn the_panel() {
         "{page}"
     );
     assert!(page.contains("<meta http-equiv=\"refresh\" content=\"3\">"), "its own address: {page}");
-    let fault = Outcome::not_started("7b", "a secret reason");
+    let fault = Outcome::not_started(Step::Program, "a secret reason");
     let page = shown(&about, &panel(tasks(None), 1, Some(("c", fault))));
     assert!(page.contains("<code>sudo remotetask log R</code>") && !page.contains("secret"), "{page}");
     assert!(page.contains("1 more task has no room") && page.contains("role=\"alert\""), "{page}");

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{said, summary};
 use crate::child::run_captured;
 use crate::outcome::Outcome;
+use crate::step::Step;
 use crate::text::Quoted;
 
 /// What of an answer is read, in bytes: the scripts of all triggered tasks stand in it.
@@ -43,7 +44,10 @@ pub fn find(program: &str, name: &str, deadline: Instant) -> Result<Result<(), S
     };
     match known {
         true => Ok(Ok(())),
-        false => Err(Outcome::not_started("7f", format!("DSM has no triggered task {}", Quoted(name.as_bytes())))),
+        false => Err(Outcome::not_started(
+            Step::TriggeredTask,
+            format!("DSM has no triggered task {}", Quoted(name.as_bytes())),
+        )),
     }
 }
 

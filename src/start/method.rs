@@ -9,6 +9,7 @@ use crate::config::{Keeping, Scheduler, Server};
 use crate::keep::Order;
 use crate::outcome::Outcome;
 use crate::record::{Record, Runs};
+use crate::step::Step;
 use crate::trust::Home;
 
 /// A method of starting a scheduled task.
@@ -72,7 +73,8 @@ impl StartMethod {
         let record = Record::new(&id, who.to_owned(), runs.newest().as_deref());
         let announced = runs.prepare().and_then(|()| runs.announce(&record.run));
         let held = announced.and_then(|held| runs.write_durably(&record).map(|()| held));
-        let held = held.map_err(|e| Outcome::not_started("8a", format!("{}: {e}", runs.folder().display())))?;
+        let held =
+            held.map_err(|e| Outcome::not_started(Step::Recorded, format!("{}: {e}", runs.folder().display())))?;
         let keeping = Keeping::default();
         let order = Order { home, server, keeping: &keeping, name: &task.name, runs: &runs, record: &record };
         script.begin(&order, &state, Some(held)).map(drop)
@@ -86,7 +88,7 @@ impl StartMethod {
             StartMethod::AnyTime => run(&["check_time=0"]),
             StartMethod::AnyTimeAnyState => run(&["check_time=0", "check_status=0"]),
             StartMethod::WebApi => synowebapi::run_task(&server.synowebapi, task, deadline),
-            StartMethod::Script => Err(Outcome::not_started("8b", "its own script is not handed to DSM")),
+            StartMethod::Script => Err(Outcome::not_started(Step::HandOver, "its own script is not handed to DSM")),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::keep::{self, Kept, Order, Starting};
 use crate::line::NEVER;
 use crate::outcome::{Outcome, Run};
 use crate::record::{self, Runs, State};
+use crate::step::Step;
 use crate::text::{cut, Quoted};
 use crate::trust::Home;
 use crate::turn::Turn;
@@ -70,7 +71,7 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
     let deadline = Instant::now() + DSM_TIME;
     match (starts, server.scheduler) {
         (Starts::Command(argv), _) => {
-            executable("7b", Path::new(&*argv[0]))?;
+            executable(Step::Program, Path::new(&*argv[0]))?;
             Ok(Target::Command(argv))
         }
         (Starts::Scheduled(number), Scheduler::Direct) => {
@@ -82,7 +83,7 @@ pub fn find<'c>(starts: &'c Starts<'c>, server: &'c Server<'c>) -> Result<Target
             let task = synoschedtask::find(&server.synoschedtask, *number, deadline)?;
             let method = StartMethod::of(server.scheduler, &task);
             if method == StartMethod::WebApi {
-                executable("7c", Path::new(&*server.synowebapi))?;
+                executable(Step::DsmsProgram, Path::new(&*server.synowebapi))?;
             }
             not_swallowed(server, *number, deadline)?;
             Ok(Target::Scheduled { task, method, server, deadline })
@@ -126,12 +127,12 @@ fn find_event<'c>(name: &'c str, server: &'c Server<'c>, deadline: Instant) -> R
     let known = || esynoscheduler::find(&server.esynoscheduler, name, deadline);
     match server.events {
         Events::Esynoscheduler => {
-            executable("7c", Path::new(&*server.esynoscheduler))?;
-            known()?.map_err(|why| Outcome::not_started("7f", why))?;
+            executable(Step::DsmsProgram, Path::new(&*server.esynoscheduler))?;
+            known()?.map_err(|why| Outcome::not_started(Step::TriggeredTask, why))?;
             Ok(Target::Awaited(esynoscheduler::argv(&server.esynoscheduler, name)))
         }
         Events::Synowebapi => {
-            executable("7c", Path::new(&*server.synowebapi))?;
+            executable(Step::DsmsProgram, Path::new(&*server.synowebapi))?;
             if matches!(is_executable(Path::new(&*server.esynoscheduler)), Ok(true)) {
                 let _ = known()?;
             }
@@ -222,7 +223,7 @@ enum Begun {
 }
 
 /// Steps 7b and 7c: a program that is to be started is an executable file.
-fn executable(step: &str, program: &Path) -> Result<(), Outcome> {
+fn executable(step: Step, program: &Path) -> Result<(), Outcome> {
     match is_executable(program) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Outcome::not_started(step, format!("{} is not an executable file", program.display()))),

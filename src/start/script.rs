@@ -20,6 +20,7 @@ use crate::config::ELEVATE;
 use crate::keep::{Kept, Order};
 use crate::outcome::Outcome;
 use crate::record::{Runs, State};
+use crate::step::Step;
 
 /// What runs a script that names no program of its own.
 const SHELL: &str = "/bin/sh";
@@ -54,10 +55,10 @@ impl Script {
         if self.owner != user && user != 0 {
             let reason =
                 format!("task {} is uid {}'s; this installation is uid {user}'s alone", self.number, self.owner);
-            return Err(Outcome::not_started("7e", reason));
+            return Err(Outcome::not_started(Step::ScriptsOwner, reason));
         }
         if let Some(program) = self.interpreter() {
-            executable("7b", program)?;
+            executable(Step::Program, program)?;
         }
         let become_owner = self.become_owner();
         if become_owner.is_empty() {
@@ -68,8 +69,10 @@ impl Script {
         let argv = become_owner.iter().map(String::as_str).chain([SHELL, "-c", "test \"$(id -g)\" != 0"]);
         match run_captured(argv, OUTPUT_MAX, deadline.min(Instant::now() + SUDO_TIME)) {
             Ok(answer) if answer.end.exit == Some(0) => Ok(()),
-            Ok(answer) => Err(Outcome::not_started("7e", format!("{}: {}", ELEVATE[0], summary(&answer)))),
-            Err(error) => Err(Outcome::not_started("7e", said(ELEVATE[0], "-u", error))),
+            Ok(answer) => {
+                Err(Outcome::not_started(Step::ScriptsOwner, format!("{}: {}", ELEVATE[0], summary(&answer))))
+            }
+            Err(error) => Err(Outcome::not_started(Step::ScriptsOwner, said(ELEVATE[0], "-u", error))),
         }
     }
 
@@ -89,7 +92,8 @@ impl Script {
     /// Step 8f: writes it into a file of its own, which its owner alone can read.
     pub fn write_script(&self, folder: &Path, run: &str) -> Result<ScriptFile, Outcome> {
         let path = folder.join(format!("{}-{run}.sh", self.number));
-        let fault = |e: &dyn std::fmt::Display| Outcome::not_started("8f", format!("{}: {e}", path.display()));
+        let fault =
+            |e: &dyn std::fmt::Display| Outcome::not_started(Step::ScriptsFile, format!("{}: {e}", path.display()));
         let Some(name) = path.to_str() else { return Err(fault(&"its name is not UTF-8")) };
         let mut argv = self.become_owner();
         if !self.bytes.starts_with(b"#!") {

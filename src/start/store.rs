@@ -15,6 +15,7 @@ use rustix::process::geteuid;
 use super::Script;
 use crate::files::Regular;
 use crate::outcome::Outcome;
+use crate::step::Step;
 use crate::text::{cut, Quoted};
 
 /// A task's file may be this large, in bytes.
@@ -24,7 +25,7 @@ const RECORD_MAX: usize = 1 << 20;
 pub fn find(store: &Path, number: u32) -> Result<Script, Outcome> {
     let path = place(store, number);
     let script = content(store, &path).and_then(|content| parse(&content, number));
-    script.map_err(|why| Outcome::not_started("7d", format!("{}: {why}", path.display())))
+    script.map_err(|why| Outcome::not_started(Step::Store, format!("{}: {why}", path.display())))
 }
 
 /// Returns true where DSM lets the task `number` run once at a time, as its file says: a second start does nothing there.

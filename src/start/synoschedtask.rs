@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::{said, store, summary};
 use crate::child::{run_captured, Captured, RunError};
 use crate::outcome::Outcome;
+use crate::step::Step;
 
 /// What of an answer is read, in bytes: larger than any script that DSM keeps.
 const ANSWER_MAX: usize = 4 << 20;
@@ -83,10 +84,11 @@ pub fn list(program: &str, store: &Path, deadline: Instant) -> Result<(Vec<Liste
 
 /// Step 7a: the scheduler knows the task `number`.
 pub fn find(program: &str, number: u32, deadline: Instant) -> Result<Listed, Outcome> {
-    let (task, answer) = ask(program, number, deadline).map_err(|why| Outcome::not_started("7a", why))?;
+    let (task, answer) =
+        ask(program, number, deadline).map_err(|why| Outcome::not_started(Step::ScheduledTask, why))?;
     task.ok_or_else(|| {
         let reason = format!("the Task Scheduler knows no task {number}: {}", summary(&answer));
-        Outcome::not_started("7a", reason)
+        Outcome::not_started(Step::ScheduledTask, reason)
     })
 }
 
@@ -99,8 +101,8 @@ pub fn run(program: &str, number: u32, words: &[&str], deadline: Instant) -> Res
         Ok(answer) if answer.end.signal.is_some() => {
             Err(Outcome::Unknown { reason: format!("{program} --run: {}", summary(&answer)) })
         }
-        Ok(answer) => Err(Outcome::not_started("8b", format!("{program} --run: {}", summary(&answer)))),
-        Err(error @ RunError::Start(_)) => Err(Outcome::not_started("8b", said(program, "--run", error))),
+        Ok(answer) => Err(Outcome::not_started(Step::HandOver, format!("{program} --run: {}", summary(&answer)))),
+        Err(error @ RunError::Start(_)) => Err(Outcome::not_started(Step::HandOver, said(program, "--run", error))),
         // It may have reached the scheduler before it was killed.
         Err(error @ RunError::Late(_)) => Err(Outcome::Unknown { reason: said(program, "--run", error) }),
     }

@@ -12,6 +12,7 @@ use serde_json::{json, Value};
 use super::{said, summary, Listed};
 use crate::child::{run_captured, RunError};
 use crate::outcome::Outcome;
+use crate::step::Step;
 use crate::text::Quoted;
 
 /// What of a reply is read, in bytes.
@@ -100,7 +101,7 @@ impl Reply {
             (false, Some(code)) => format!("DSM refuses with error {code}"),
             (false, None) => "DSM refuses without a reason".into(),
         };
-        Err(Outcome::not_started("8b", format!("{program}: {why}")))
+        Err(Outcome::not_started(Step::HandOver, format!("{program}: {why}")))
     }
 
     /// The code of a refusal: a number, on some boxes a text.
@@ -127,7 +128,9 @@ fn call(argv: &[&str], deadline: Instant) -> Result<Reply, Outcome> {
     let program = argv[0];
     let answer = match run_captured(argv.iter().copied(), REPLY_MAX, deadline) {
         Ok(answer) => answer,
-        Err(error @ RunError::Start(_)) => return Err(Outcome::not_started("8b", said(program, "--exec", error))),
+        Err(error @ RunError::Start(_)) => {
+            return Err(Outcome::not_started(Step::HandOver, said(program, "--exec", error)))
+        }
         // The call may have reached DSM before the program was killed.
         Err(error @ RunError::Late(_)) => return Err(Outcome::Unknown { reason: said(program, "--exec", error) }),
     };

@@ -81,7 +81,7 @@ fn a_program_that_cannot_be_started() {
         ),
         (plain.display().to_string(), format!("why=7b \"{} is not an executable file\"", plain.display())),
         (folder.clone(), format!("why=7b \"{folder} is not an executable file\"")),
-        (broken.display().to_string(), format!("why=8 \"{}: Exec format error (os error 8)\"", broken.display())),
+        (broken.display().to_string(), format!("why=8i \"{}: Exec format error (os error 8)\"", broken.display())),
     ] {
         sandbox.config("", &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": [\"{program}\"]}}"));
         sandbox.start().is_like("500 Internal Server Error", "Task not started: t (reference *, see the log)\n");

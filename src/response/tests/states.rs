@@ -55,7 +55,7 @@ fn states_are_told_apart_by_sign_word_and_colour() {
         (Outcome::Started(run(Handed)), "wait", "○", "Handed to DSM", "An DSM übergeben", false),
         (Outcome::Finished(run(Finished)), "ok", "✓", "Done", "Fertig", false),
         (Outcome::Failed(run(Failed)), "bad", "✗", "Failed", "Fehlgeschlagen", false),
-        (Outcome::not_started("7b", "x"), "bad", "✗", "Not started", "Nicht gestartet", false),
+        (Outcome::not_started(Step::Program, "x"), "bad", "✗", "Not started", "Nicht gestartet", false),
         (Outcome::Unknown { reason: "x".into() }, "wait", "?", "Not known", "Nicht bekannt", false),
         (Outcome::Running(run(Started)), "run", "●", "Running", "Läuft", true),
         (Outcome::Cooling { run: run(Finished), retry_after: 7 }, "wait", "○", "Not yet", "Noch nicht", false),
