@@ -91,6 +91,7 @@ fn what(wish: Wish, outcome: &Outcome) -> &'static str {
     match (outcome, wish) {
         (Outcome::Again(_), _) => "shown again ",
         (Outcome::NotStopped { may: true, .. }, _) => "not stopped ",
+        (Outcome::Newer(_), _) => "stop of an earlier run ",
         (Outcome::NotStopped { may: false, .. }, _) => "may not stop ",
         (Outcome::Panel(_), _) | (_, Wish::Status | Wish::Page) => "asked ",
         (Outcome::Stopped(_), _) | (_, Wish::Start) => "",

@@ -37,7 +37,7 @@ pub struct Ask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// The name of the task's newest run when the form was made, or [`NEVER`]: only while that is still the newest may
-    /// the form start the task.
+    /// the form start the task, and it stops no newer one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The caller's address, if it is known.
@@ -58,7 +58,7 @@ pub enum Do {
     Start,
     /// Tell of the last run; start nothing.
     Look,
-    /// Stop its runs; start nothing.
+    /// Stop its runs, for a form none newer than its page; start nothing.
     Stop,
     /// Tell of every task that this caller may start; start nothing.
     Panel,

@@ -67,6 +67,8 @@ pub enum Outcome {
         /// The last run.
         run: Option<Run>,
     },
+    /// A form asked to stop a run that is over; this one began since, and was not stopped. 409.
+    Newer(Run),
     /// The tasks that this caller may start. 200.
     Panel(Panel),
 }
@@ -186,6 +188,7 @@ macro_rules! run_of {
             | Outcome::Running(run)
             | Outcome::Cooling { run, .. }
             | Outcome::Stopped(run)
+            | Outcome::Newer(run)
             | Outcome::Again(run) => Some(run),
             Outcome::Last { run } | Outcome::NotStopped { run, .. } => run.$option(),
             Outcome::NotStarted { run, .. } => run.$boxed(),

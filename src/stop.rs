@@ -13,8 +13,9 @@ use crate::child::boot;
 use crate::config::{Server, Starts};
 use crate::judge::Permit;
 use crate::keep;
+use crate::line::Ask;
 use crate::outcome::{Outcome, Run};
-use crate::record::{Record, Runs, State};
+use crate::record::{number, Record, Runs, State};
 use crate::tree::{self, Entry, Process, Strike};
 use crate::trust::Home;
 
@@ -25,9 +26,11 @@ const BEGINNING: Duration = Duration::from_secs(2);
 /// The pause between two looks at the records.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Stops every run of the permitted task that is alive now.
-pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
+/// Stops the runs of the permitted task that are alive now: every one, or for a form those that its page could show.
+pub fn stop(permit: &Permit<'_, Starts<'_>>, ask: &Ask, server: &Server<'_>, home: &Home, state: &Path) -> Outcome {
     let task = permit.task();
+    let newest = ask.after.as_deref().map_or(u64::MAX, number);
+    let is_meant = |record: &Record| number(&record.run) <= newest; // 9s
     let runs = Runs::of(state, &task.id);
     let not_stopped = |may| Outcome::NotStopped { may, run: runs.last().as_ref().map(Run::from) };
     // 9g
@@ -35,8 +38,9 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
         return not_stopped(false);
     }
     let begun = Instant::now();
-    let mut hunts: Vec<Hunt> = runs.alive().iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
-    hunts.extend(runs.newest_first().filter_map(|record| Hunt::of_orphans(&runs, &record)));
+    let (meant, newer): (Vec<Record>, Vec<Record>) = runs.alive().into_iter().partition(is_meant);
+    let mut hunts: Vec<Hunt> = meant.iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
+    hunts.extend(runs.newest_first().filter(is_meant).filter_map(|record| Hunt::of_orphans(&runs, &record)));
     hunts.sort_by(|one, other| other.run.cmp(&one.run));
     while !all_over(&mut hunts, begun) && begun.elapsed() < TIME {
         std::thread::sleep(PAUSE);
@@ -48,7 +52,7 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
         (Some(run), _) => Outcome::Running(run),
         (None, Some(run)) => Outcome::Stopped(run),
         // It ended by itself meanwhile.
-        (None, None) => not_stopped(true),
+        (None, None) => newer.last().map_or_else(|| not_stopped(true), |run| Outcome::Newer(Run::from(run))),
     }
 }
 

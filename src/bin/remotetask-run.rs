@@ -63,7 +63,7 @@ fn steps() -> Result<Outcome, Stop> {
             keep::settle(&home, &config.server, permit.task(), &state); // 9i
             let outcome = match ask.what {
                 Do::Start => start(&permit, &ask, &config.server, &home, &state),
-                Do::Stop => stop::stop(&permit, &config.server, &home, &state),
+                Do::Stop => stop::stop(&permit, &ask, &config.server, &home, &state),
                 Do::Look | Do::Panel => look::last(&permit, &config.server, &state),
             };
             let outcome = look::with_output(outcome, permit.task(), &config.server, &state);
@@ -79,7 +79,7 @@ fn steps() -> Result<Outcome, Stop> {
                 _ => None,
             };
             let outcome = |permit: &Permit<'_>| match ask.what {
-                Do::Stop => stop::stop(permit, &config.server, &home, &state),
+                Do::Stop => stop::stop(permit, &ask, &config.server, &home, &state),
                 _ => start(permit, &ask, &config.server, &home, &state),
             };
             let chosen = permit.map(|permit| look::chosen(outcome(&permit), permit.task(), &config.server, &state));

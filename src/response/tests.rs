@@ -148,6 +148,12 @@ fn the_table_of_answers() {
             "running",
         ),
         (
+            Outcome::Newer(run(State::Started)),
+            "409 Conflict",
+            format!("Task not stopped: N (this run began in the meantime: running since {since})"),
+            "running",
+        ),
+        (
             Outcome::Again(ended(State::Finished, Some(0), None)),
             "200 OK",
             format!("Not started again: N (this run began in the meantime: finished, started on {since}, 1.234 s)"),
@@ -232,6 +238,7 @@ fn outcomes() -> Vec<Outcome> {
             Outcome::Last { run: Some(run()) },
             Outcome::Stopped(run()),
             Outcome::NotStopped { may: true, run: Some(run()) },
+            Outcome::Newer(run()),
         ]
     };
     let none = [

@@ -106,6 +106,7 @@ impl Viewer<'_> {
             }
             Outcome::Running(run) => noted(run, texts.already),
             Outcome::Again(run) => noted(run, texts.again),
+            Outcome::Newer(run) => noted(run, texts.newer),
             Outcome::Last { run: None } | Outcome::Panel(_) => plain(Kind::Wait, "○", texts.never, ""),
             Outcome::NotStarted { run: Some(run), .. } => self.run(run),
             Outcome::Last { run: Some(run) }

@@ -19,6 +19,7 @@ pub fn headline(outcome: &Outcome) -> (&'static str, &'static str) {
         Outcome::Stopped(_) => ("200 OK", "Task stopped"),
         Outcome::NotStopped { may: true, .. } => ("200 OK", "Task is not running"),
         Outcome::NotStopped { may: false, .. } => ("409 Conflict", "Task cannot be stopped by its URL"),
+        Outcome::Newer(_) => ("409 Conflict", "Task not stopped"),
         Outcome::Panel(_) => ("200 OK", "Tasks"),
         Outcome::Last { .. } => ("200 OK", "Task"),
         Outcome::Again(_) => ("200 OK", "Not started again"),
@@ -40,7 +41,7 @@ pub fn detail(outcome: &Outcome, reference: Option<&str>) -> String {
             format!("try again in {retry_after} s")
         }
         Outcome::Last { run } | Outcome::NotStopped { run, .. } => last(run.as_ref()),
-        Outcome::Again(run) => format!("this run began in the meantime: {}", summary(run)),
+        Outcome::Again(run) | Outcome::Newer(run) => format!("this run began in the meantime: {}", summary(run)),
     }
 }
 
@@ -118,6 +119,7 @@ pub fn state(outcome: &Outcome) -> &'static str {
         | Outcome::Failed(run)
         | Outcome::Again(run)
         | Outcome::Stopped(run)
+        | Outcome::Newer(run)
         | Outcome::NotStopped { run: Some(run), .. }
         | Outcome::Last { run: Some(run) } => match run.state {
             State::Starting | State::Started => "running",

@@ -1,5 +1,6 @@
 //! The built programs, from outside. `nas` needs the throw-away machine of tests/nas/enter.
 
+mod browser;
 mod check;
 mod commands;
 mod history;

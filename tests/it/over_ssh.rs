@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 
+use crate::browser::pressed;
 use crate::support::*;
 use crate::workbench::{said, Said};
 
@@ -462,12 +463,11 @@ fn from_nothing_to_a_scheduled_task_by_url_and_back() {
     assert!(install(&["auto@nas", "--uninstall"]).ok().ends_with("There was nothing to take away.\n"));
 }
 
-/// An owner, from `./install.sh` to the code on the screen, and a phone that scans it.
+/// An owner, from `./install.sh` to the code on the screen, and a phone that scans it, opens it and is pressed.
 #[test]
 fn from_nothing_to_a_code_that_a_phone_scans() {
     let _box = Box::new();
-    let home = ["addr", "add", "192.168.1.20/32", "dev", "lo"];
-    assert!(Command::new("ip").args(home).status().expect("ip").success());
+    let _address = HomeAddress::new();
     let (code, shown) = at_a_terminal(
         &[&["auto@nas"][..], &from()].concat(),
         &[("for none yet: ", "Check off"), ("remotetask probe): ", ""), ("a, b, c or d: ", "a")],
@@ -489,16 +489,11 @@ fn from_nothing_to_a_code_that_a_phone_scans() {
     assert!(panel.starts_with(&format!("{base}/")), "{panel}");
     let end = &shown[shown.rfind("me: the panel\n").expect("the code")..];
     assert!(!end.contains("Installed.") && end.lines().count() < 40, "the code is the end: {end}");
-    let page = page_at(panel);
-    assert!(page.contains("<button") && page.contains("Check off"), "{page}");
-    assert!(!Path::new(&inside("/run/effects/seven")).exists(), "opening it starts nothing");
-    assert_eq!(started(base, &path()), 202);
-    assert_eq!(awaited(Path::new(&inside("/run/effects/seven"))), "ran\n");
+    pressed(panel, "Check off", &inside("/run/effects/seven"));
     // Again: nothing is asked, and the code comes once more.
     let (code, again) = at_a_terminal(&[&["auto@nas"][..], &from()].concat(), &[("remotetask probe): ", "")]);
     assert_eq!((code, seen_on(&again, false)), (0, scanned), "{again}");
     install(&["auto@nas", "--uninstall"]).ok();
-    let _ = Command::new("ip").args(["addr", "del", "192.168.1.20/32", "dev", "lo"]).status();
 }
 
 #[test]

@@ -278,12 +278,60 @@ fn the_panel_stops() {
     assert!(button(&panel("GET", "stop=t&after=0"), "stop"));
     panel("POST", "task=u&after=0");
     assert!(panel("POST", "stop=u").contains("<strong>Cannot be stopped here</strong>"));
-    let page = panel("POST", "stop=t&after=0");
+    let (_, after) = page.split_once("name=\"after\" value=\"").expect("a form");
+    let page = panel("POST", &format!("stop=t&after={}", after.split('"').next().expect("its run")));
     assert!(page.contains("<strong>Stopped</strong>") && button(&page, "task") && !button(&page, "stop"), "{page}");
     assert!(sandbox.log().contains("INFO  stopped task=\"t\" who=#1 "), "{}", sandbox.log());
     assert!(panel("GET", "").contains("<strong>Running</strong>"), "the other one");
     sandbox.raw_config(&sandbox.read("config.json").replace("\"timeout\": 60", "\"stop\": true"));
     assert!(panel("POST", "stop=u").contains("<strong>Stopped</strong>"));
+}
+
+/// Through both halves, in each form of an answer and on the panel: the button of an old page leaves a newer run alone.
+#[test]
+fn the_stop_form_of_an_old_page() {
+    let sandbox = Sandbox::with_task("echo $$ >$T/pid; exec sleep 600", ", \"wait\": 0, \"stop\": true");
+    sandbox.raw_config(&sandbox.read("config.json").replacen(
+        "\"magickey\"",
+        "\"panel\": \"panel-key-of-tests\", \"magickey\"",
+        1,
+    ));
+    let send = |identifier: &str, query: &str, form: &str, accept: &str| {
+        let call = sandbox.call("POST", &format!("/{MAGIC}/{identifier}")).var("QUERY_STRING", query).accept(accept);
+        call.var("CONTENT_TYPE", "application/x-www-form-urlencoded").body(form.as_bytes()).send()
+    };
+    let start = || {
+        let started = send(TASK, "", "", "application/json").body();
+        let started: serde_json::Value = serde_json::from_str(&started).expect("JSON");
+        started["run"].as_str().expect("a run").to_owned()
+    };
+    let earlier = start();
+    send(TASK, "stop", &format!("after={earlier}"), "").is_like("200 OK", "Task stopped: t (* s)\n");
+    let newer = start();
+    for form in [format!("after={earlier}"), "after=0".into(), "after=".into(), format!("after={}", "f".repeat(16))] {
+        send(TASK, "stop", &form, "")
+            .is_like("409 Conflict", "Task not stopped: t (this run began in the meantime: running since *)\n");
+        let json = send(TASK, "stop", &form, "application/json");
+        assert!(json.status() == "409 Conflict" && json.body().contains("\"state\":\"running\""), "{}", json.text());
+        for page in [
+            send(TASK, "stop", &form, BROWSER).body(),
+            send("panel-key-of-tests", "", &format!("stop=t&{form}"), BROWSER).body(),
+        ] {
+            assert!(page.contains("Nothing was stopped: this run began in the meantime."), "{page}");
+            // Its own button is the newer run's.
+            assert!(
+                page.contains("<strong>Running</strong>") && page.contains(&format!("value=\"{newer}\"")),
+                "{page}"
+            );
+        }
+    }
+    let said = "INFO  stop of an earlier run running task=\"t\" who=#1 ";
+    assert!(sandbox.log().contains(said), "{}", sandbox.log());
+    let page = send("panel-key-of-tests", "", &format!("stop=t&after={newer}"), BROWSER).body();
+    assert!(page.contains("<strong>Stopped</strong>"), "{page}");
+    // Without a form, as curl's, it stops what runs.
+    start();
+    send(TASK, "stop", "", "").is_like("200 OK", "Task stopped: t (* s)\n");
 }
 
 /// A page tells of earlier runs; the other forms, and the panel, are not held up by them.

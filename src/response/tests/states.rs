@@ -69,6 +69,7 @@ fn states_are_told_apart_by_sign_word_and_colour() {
         ),
         (Outcome::Again(run(Failed)), "bad", "✗", "Failed", "Fehlgeschlagen", false),
         (Outcome::Stopped(run(Stopped)), "wait", "■", "Stopped", "Gestoppt", false),
+        (Outcome::Newer(run(Started)), "run", "●", "Running", "Läuft", true),
         (Outcome::NotStopped { may: true, run: None }, "wait", "○", "Not running", "Läuft nicht", false),
         (
             Outcome::NotStopped { may: false, run: Some(run(Started)) },
@@ -113,6 +114,11 @@ fn sentences_on_a_page() {
     line(&Outcome::Failed(ended(State::Failed, None, Some(9))), Language::English, ": signal 9, after 1 s<");
     line(&Outcome::Again(run(State::Started)), Language::English, "Nothing was started a second time");
     line(&Outcome::Running(run(State::Started)), Language::German, "Die Aufgabe lief schon");
+    line(
+        &Outcome::Newer(run(State::Started)),
+        Language::German,
+        "Nichts wurde gestoppt: Dieser Lauf begann inzwischen.",
+    );
     let cooling = Outcome::Cooling { run: run(State::Finished), retry_after: 75 };
     line(&cooling, Language::English, "<strong>Not yet</strong> Try again in 1 min 15 s.");
     line(&cooling, Language::English, "Last run: Done ");

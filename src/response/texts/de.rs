@@ -24,6 +24,7 @@ pub fn texts() -> Texts {
         no_stop: "Lässt sich hier nicht stoppen",
         again: "Nichts wurde ein zweites Mal gestartet: Dieser Lauf begann inzwischen.",
         already: "Die Aufgabe lief schon: Nichts wurde gestartet.",
+        newer: "Nichts wurde gestoppt: Dieser Lauf begann inzwischen.",
         last_run: "Letzter Lauf: {}",
         output: "Die letzten Zeilen der Ausgabe:",
         owner: "Für den Besitzer: Referenz",

@@ -24,6 +24,7 @@ pub fn texts() -> Texts {
         no_stop: "Cannot be stopped here",
         again: "Nothing was started a second time: this run began in the meantime.",
         already: "It was running already: nothing was started.",
+        newer: "Nothing was stopped: this run began in the meantime.",
         last_run: "Last run: {}",
         output: "The last lines of its output:",
         owner: "For the owner: reference",

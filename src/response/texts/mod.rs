@@ -39,6 +39,7 @@ pub struct Texts {
     // Notes below a state.
     pub again: &'static str,
     pub already: &'static str,
+    pub newer: &'static str,
     pub last_run: &'static str,
     pub output: &'static str,
     /// Before a reference.

@@ -175,6 +175,19 @@ fn each_answer_in_each_form() {
     assert_eq!(json(&server, "POST", &path("once")).0, 202);
     let text = server.request("POST", &stop("once"), "Content-Length: 0\r\n", "");
     assert!(text.status == 200 && like(&text.body, "Task stopped: once (* s)\n"), "{text:?}");
+    // A form stops what its page showed, and nothing newer.
+    let earlier = json(&server, "GET", &status("once")).1["run"].as_str().unwrap_or_default().to_owned();
+    let newer = json(&server, "POST", &path("once")).1["run"].as_str().unwrap_or_default().to_owned();
+    let form = |run: &str| {
+        let form = format!("after={run}");
+        let headers = format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", form.len());
+        server.request("POST", &stop("once"), &headers, &form)
+    };
+    let text = form(&earlier);
+    let left = "Task not stopped: once (this run began in the meantime: running since *)\n";
+    assert!(text.status == 409 && like(&text.body, left), "{text:?}");
+    let text = form(&newer);
+    assert!(text.status == 200 && like(&text.body, "Task stopped: once (* s)\n"), "{text:?}");
 
     post("slow", (202, "started", "Task started: slow"));
     for _ in 3..8 {

@@ -1,200 +1,14 @@
-//! The user of a phone: a real Chromium, by its driver (WebDriver), whose pages may run no script, at a phone's width.
-
-use std::io::{BufRead, BufReader};
+//! The user of a phone, by clicks in a real Chromium whose pages may run no script.
 
 use serde_json::{json, Value};
 
+use super::first_hour::bench;
+use super::install::{setup, Bare};
 use super::servers::by_port;
 use super::*;
+use crate::browser::Browser;
 
 const PANEL: &str = "panel-key-of-a-phone";
-/// The name of an element in WebDriver's JSON.
-const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-
-/// A browser with one window.
-struct Browser {
-    driver: Server,
-    session: String,
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = self.send("DELETE", &format!("/session/{}", self.session), "");
-    }
-}
-
-impl Browser {
-    /// One of this width, with pages in light colours or dark ones, of somebody who prefers this language.
-    fn new(width: u32, dark: bool, language: &str) -> Browser {
-        Browser::with(width, dark, language, false)
-    }
-
-    /// The same; axe-core needs one whose pages may run scripts.
-    fn with(width: u32, dark: bool, language: &str, scripts: bool) -> Browser {
-        let child = Command::new("chromedriver").arg("--port=9515").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let driver = Server::new(vec![child.expect("chromedriver; tests/run installs it")], 9515);
-        let profile = tempfile::tempdir().expect("a folder").keep();
-        let mut arguments = vec![
-            "--headless=new".to_owned(),
-            "--no-sandbox".into(),
-            "--disable-gpu".into(),
-            "--disable-dev-shm-usage".into(),
-            "--no-first-run".into(),
-            "--disable-background-networking".into(),
-            "--disable-component-update".into(),
-            "--disable-sync".into(),
-            "--hide-scrollbars".into(),
-            format!("--accept-lang={language}"),
-            format!("--user-data-dir={}", profile.display()),
-        ];
-        if dark {
-            arguments.push("--blink-settings=preferredColorScheme=0".into());
-        }
-        let options = json!({
-            "binary": "/usr/bin/chromium",
-            "args": arguments,
-            "prefs": {
-                "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 },
-                "intl.accept_languages": language,
-            },
-        });
-        let wanted = json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}});
-        let mut browser = Browser { driver, session: String::new() };
-        let begun = browser.send("POST", "/session", &wanted.to_string());
-        browser.session = begun["sessionId"].as_str().unwrap_or_else(|| panic!("{begun}")).to_owned();
-        // Not the driver's own emulation, under which it waits for ever.
-        let screen = json!({"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 700});
-        let order = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": screen});
-        browser.order("/goog/cdp/execute", order);
-        browser
-    }
-
-    /// One order to the driver, and the value that it answers.
-    fn send(&self, method: &str, path: &str, body: &str) -> Value {
-        let length = body.len();
-        let mut stream = TcpStream::connect(("127.0.0.1", self.driver.port)).expect("the driver");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-        let head = "Host: localhost\r\nContent-Type: application/json";
-        let order = format!("{method} {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}");
-        stream.write_all(order.as_bytes()).expect("sent");
-        // The driver leaves the connection open: the answer is as long as it says.
-        let mut lines = BufReader::new(stream);
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            lines.read_line(&mut line).expect("a header");
-            match line.trim_end().to_ascii_lowercase().split_once(':') {
-                Some(("content-length", value)) => length = value.trim().parse().expect("a length"),
-                None if line.trim_end().is_empty() => break,
-                _ => {}
-            }
-        }
-        let mut answer = vec![0; length];
-        lines.read_exact(&mut answer).expect("the answer");
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
-        answer["value"].clone()
-    }
-
-    #[track_caller]
-    fn order(&self, path: &str, body: Value) -> Value {
-        let value = self.send("POST", &format!("/session/{}{path}", self.session), &body.to_string());
-        assert!(value["error"].is_null(), "{path}: {value}");
-        value
-    }
-
-    fn ask(&self, path: &str) -> Value {
-        self.send("GET", &format!("/session/{}{path}", self.session), "")
-    }
-
-    fn open(&self, url: &str) {
-        self.order("/url", json!({"url": url}));
-    }
-
-    fn back(&self) {
-        self.order("/back", json!({}));
-    }
-
-    fn reload(&self) {
-        self.order("/refresh", json!({}));
-    }
-
-    fn url(&self) -> String {
-        self.ask("/url").as_str().unwrap_or_default().to_owned()
-    }
-
-    fn title(&self) -> String {
-        self.ask("/title").as_str().unwrap_or_default().to_owned()
-    }
-
-    /// The page as it is now.
-    fn page(&self) -> String {
-        self.ask("/source").as_str().unwrap_or_default().to_owned()
-    }
-
-    #[track_caller]
-    fn element(&self, css: &str) -> String {
-        let element = self.order("/element", json!({"using": "css selector", "value": css}));
-        element[ELEMENT].as_str().unwrap_or_else(|| panic!("{css}: {element}")).to_owned()
-    }
-
-    /// Presses what this selector finds first, and waits for the page that it leads to.
-    #[track_caller]
-    fn press(&self, css: &str) {
-        let element = self.element(css);
-        self.order(&format!("/element/{element}/click"), json!({}));
-        let path = format!("/element/{element}/name");
-        until("another page", || self.ask(&path)["error"].is_string().then_some(()));
-    }
-
-    /// The same twice, as fast as a finger can.
-    #[track_caller]
-    fn press_twice(&self, css: &str) {
-        let at = json!({ELEMENT: self.element(css)});
-        let tap = [json!({"type": "pointerDown", "button": 0}), json!({"type": "pointerUp", "button": 0})];
-        let mut steps = vec![json!({"type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": at})];
-        steps.extend(tap.iter().cycle().take(4).cloned());
-        let finger =
-            json!({"type": "pointer", "id": "finger", "parameters": {"pointerType": "touch"}, "actions": steps});
-        self.order("/actions", json!({"actions": [finger]}));
-    }
-
-    /// Waits until the page says this word, by itself.
-    #[track_caller]
-    fn sees(&self, word: &str) {
-        let shown = format!("<strong>{word}</strong>");
-        until(word, || self.page().contains(&shown).then_some(()));
-    }
-
-    /// A number that the page has of itself.
-    fn number(&self, expression: &str) -> i64 {
-        let script = json!({"script": format!("return {expression}"), "args": []});
-        self.order("/execute/sync", script).as_f64().unwrap_or(-1.0) as i64
-    }
-
-    /// Nothing of a page lies beside the screen.
-    #[track_caller]
-    fn fits(&self, width: i64) {
-        assert_eq!(self.number("document.documentElement.scrollWidth"), width, "{}", self.page());
-    }
-
-    /// Writes what is seen where tests/run asks for pictures: into the folder that it hands on as descriptor 9.
-    fn picture(&self, name: &str) {
-        let shot = self.ask("/screenshot");
-        let bytes = from_base64(shot.as_str().unwrap_or_default());
-        let _ = fs::write(format!("/proc/self/fd/9/{name}.png"), bytes);
-    }
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    let mut child =
-        Command::new("base64").arg("-d").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("base64");
-    let mut stdin = child.stdin.take().expect("stdin");
-    let text = text.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
-    let bytes = child.wait_with_output().expect("base64").stdout;
-    writer.join().expect("written").expect("written");
-    bytes
-}
 
 /// A key of a task, as long as any.
 fn key(task: &str) -> String {
@@ -235,6 +49,28 @@ fn button(task: &str) -> String {
     format!("button[name=task][value={task}]")
 }
 
+/// The link that a phone scans off a terminal in which root types this.
+#[track_caller]
+fn scanned(words: &str) -> String {
+    let line = format!("{} {words}", at("remotetask"));
+    let typed = Command::new("script").args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").output();
+    let shown = String::from_utf8_lossy(&typed.expect("script").stdout).replace("\r\n", "\n");
+    let codes = seen_on(&shown, true);
+    assert_eq!((codes.len(), &codes), (1, &seen_on(&shown, false)), "{shown}");
+    codes.into_iter().next().expect("one")
+}
+
+/// Lets an hour pass for everything that has run.
+fn an_hour_passes() {
+    for path in walk(&at("state")).iter().filter(|path| path.ends_with(".json")) {
+        let mut record: Value = serde_json::from_slice(&fs::read(path).expect("a record")).expect("JSON");
+        for time in ["started", "ended"] {
+            record[time] = json!(record[time].as_u64().map(|time| time - 3_600_000));
+        }
+        fs::write(path, record.to_string()).expect("written");
+    }
+}
+
 /// Goes back over every page there was, with a reload of each: nothing starts.
 fn goes_all_the_way_back(browser: &Browser, starts: usize) {
     for _ in 0..browser.number("history.length") {
@@ -245,13 +81,18 @@ fn goes_all_the_way_back(browser: &Browser, starts: usize) {
     }
 }
 
+/// The whole play: from the code on the owner's screen to the last step back.
 #[test]
 fn exactly_one_run_a_press_of_a_fresh_page() {
-    let nas = Nas::new();
-    tasks(&nas);
-    let server = by_port("cgid");
+    let bare = Bare::new();
+    let nas = &bare.nas;
+    let _address = HomeAddress::new();
+    setup(&["--port"]).ok();
+    tasks(nas);
+    let anna = scanned("phone home --url http://192.168.1.20");
+    let panel = scanned("key new --label 'Bert’s phone'");
+    assert!(panel.starts_with("http://192.168.1.20:10765/") && panel.ends_with(PANEL) && panel != anna, "{panel}");
     let browser = Browser::new(390, false, "en-US");
-    let panel = panel(&server);
 
     browser.open(&panel);
     assert_eq!(
@@ -301,8 +142,22 @@ fn exactly_one_run_a_press_of_a_fresh_page() {
     browser.sees("Running");
     browser.press("button.stop");
     browser.sees("Stopped");
-    assert_eq!((browser.url(), count("effect")), (panel, 5));
-    goes_all_the_way_back(&browser, 5);
+    assert_eq!((browser.url(), count("effect")), (panel.clone(), 5));
+
+    // Put away for an hour with an answer on its screen, which is asked for again; and with a fresh page, pressed twice.
+    browser.open(&panel);
+    browser.press(&button("check"));
+    an_hour_passes();
+    browser.reload();
+    assert!(browser.page().contains("Nothing was started a second time"), "{}", browser.page());
+    browser.press("a[href='']");
+    an_hour_passes();
+    browser.press_twice(&button("check"));
+    browser.sees("Done");
+    until("the seventh start", || (count("effect") == 7).then_some(()));
+    goes_all_the_way_back(&browser, 7);
+    let status = bench(&["status"]);
+    assert_eq!(status.ok().matches("by Bert").count(), 3, "{}", status.out);
 }
 
 #[test]

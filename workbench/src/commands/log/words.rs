@@ -116,6 +116,9 @@ fn request(event: &request_log::Event, names: &Names) -> Option<String> {
 fn did(event: &request_log::Event, task: &str) -> Option<String> {
     let number = |name| event.field(name).and_then(|text| text.parse::<i32>().ok());
     let past = |word: &str| past(word, || failed(number("exit"), number("signal")));
+    if let Some(word) = event.what.strip_prefix("stop of an earlier run ") {
+        return Some(format!("wanted to stop an earlier run of {task}, of which a newer one {}", past(word)?));
+    }
     for (begin, did) in [("asked ", "asked about"), ("stop ", "wanted to stop")] {
         if let Some(word) = event.what.strip_prefix(begin) {
             return Some(format!("{did} {task}, which {}", past(word)?));
@@ -189,6 +192,10 @@ mod tests {
             ("ERROR stopped task=\"t\"", "asked for The task (t), which was stopped"),
             ("INFO  not stopped finished task=\"t\"", "wanted to stop The task (t), which was not running"),
             ("INFO  may not stop running task=\"t\"", "wanted to stop The task (t), which its callers may not stop"),
+            (
+                "INFO  stop of an earlier run running task=\"t\"",
+                "wanted to stop an earlier run of The task (t), of which a newer one was running",
+            ),
             ("INFO  stop unknown task=\"t\"", "wanted to stop The task (t), which had perhaps been handed to DSM"),
             ("INFO  shown again running task=\"t\"", "asked for The task (t) again, and was shown its last run"),
             ("INFO  asked never task=\"t\"", "asked about The task (t), which had never been started"),
