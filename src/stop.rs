@@ -35,7 +35,11 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
         return not_stopped(false);
     }
     let begun = Instant::now();
-    let mut hunts: Vec<Hunt> = runs.alive().iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
+    let alive = match runs.alive() {
+        Ok(alive) => alive,
+        Err(e) => return Outcome::unlisted(&runs, &e),
+    };
+    let mut hunts: Vec<Hunt> = alive.iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
     hunts.extend(runs.newest_first().filter_map(|record| Hunt::of_orphans(&runs, &record)));
     hunts.sort_by(|one, other| other.run.cmp(&one.run));
     while !all_over(&mut hunts, begun) && begun.elapsed() < TIME {

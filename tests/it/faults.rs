@@ -33,8 +33,23 @@ const ERRORS: [(&str, &[&str]); 17] = [
 
 /// The calls that change something; of those that open a file the ones that may write.
 const CHANGES: [&str; 17] = [
-    "write", "pwrite", "rename", "unlink", "rmdir", "mkdir", "fchmod", "chmod", "fchown", "ftruncate", "fsync", "fallocate",
-    "link", "clone", "fork", "vfork", "kill",
+    "write",
+    "pwrite",
+    "rename",
+    "unlink",
+    "rmdir",
+    "mkdir",
+    "fchmod",
+    "chmod",
+    "fchown",
+    "ftruncate",
+    "fsync",
+    "fallocate",
+    "link",
+    "clone",
+    "fork",
+    "vfork",
+    "kill",
 ];
 
 /// One fault: the program, the call, which of its calls from 1 on, and what happens at it.
@@ -42,7 +57,7 @@ const CHANGES: [&str; 17] = [
 struct Fault {
     program: &'static str,
     call: String,
-    at: usize,
+    at: String,
     what: String,
 }
 
@@ -74,14 +89,15 @@ impl Seen {
         rest.is_some_and(|rest| matches!(rest, "" | "at" | "at2" | "2" | "3" | "64"))
     }
 
-    /// A kill at each call that changes something, and each error that the call can have.
+    /// A kill at each call that changes something, and each error that the call can have, once and from there on.
     fn faults(&self, program: &'static str) -> Vec<Fault> {
-        let fault = |what: String| Fault { program, call: self.call.clone(), at: self.at, what };
+        let fault = |at: String, what: String| Fault { program, call: self.call.clone(), at, what };
         let changes = self.is("open") && self.writes || CHANGES.iter().any(|name| self.is(name));
         let errors = ERRORS.iter().filter(|(name, _)| self.is(name)).flat_map(|(_, errors)| errors.iter());
         let full: &[&str] = if self.is("open") && self.writes { &["ENOSPC", "EROFS"] } else { &[] };
-        let errors = errors.chain(full).map(|error| fault(format!("error={error}")));
-        errors.chain(changes.then(|| fault("signal=KILL".into()))).collect()
+        let both = |error: &&str| ["", "+"].map(|more| fault(format!("{}{more}", self.at), format!("error={error}")));
+        let errors = errors.chain(full).flat_map(both);
+        errors.chain(changes.then(|| fault(self.at.to_string(), "signal=KILL".into()))).collect()
     }
 }
 
@@ -112,6 +128,14 @@ fn settled(sandbox: &Sandbox) {
 fn records(sandbox: &Sandbox) -> Vec<(String, serde_json::Value)> {
     let names = sandbox.files().into_iter().filter(|name| name.contains("task-t/") && name.ends_with(".json"));
     names.map(|name| (name.clone(), serde_json::from_str(&sandbox.read(&name)).unwrap_or_default())).collect()
+}
+
+/// The same in short.
+fn states(sandbox: &Sandbox) -> String {
+    let short = |(_, record): (String, serde_json::Value)| {
+        format!("{} {} {}", record["state"], record["fault"], record["unreported"])
+    };
+    records(sandbox).into_iter().map(short).collect::<Vec<_>>().join(", ")
 }
 
 /// A run that may have begun stands against the next for a minute: this makes it older.
@@ -200,7 +224,7 @@ fn a_start(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
         "" => ran <= 1 && fault.is_some_and(|fault| fault.program == "remotetask-cgi"),
         _ => false,
     };
-    let state = || format!("{:?}, log {}", records(sandbox), sandbox.log());
+    let state = || format!("{}, log {}", states(sandbox), sandbox.log());
     if !well {
         wrong.push(format!("{ran} runs, and the answer {said:?}; {}", state()));
     }
@@ -214,7 +238,8 @@ fn a_start(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
     let next = sandbox.start();
     settled(sandbox);
     let now = count(sandbox, "ran");
-    if now != ran + 1 || !["Task finished", "Task failed"].contains(&next.body().split(':').next().unwrap_or_default()) {
+    if now != ran + 1 || !["Task finished", "Task failed"].contains(&next.body().split(':').next().unwrap_or_default())
+    {
         wrong.push(format!("the next start: {now} runs after {ran}, and the answer {:?}; {}", next.body(), state()));
     }
     wrong
@@ -230,7 +255,8 @@ fn unwrap_any(sandbox: &Sandbox) {
 
 /// With a run that does not end by itself, and this done with its keeper.
 fn running(and: fn(&str)) -> Sandbox {
-    let sandbox = reporting("echo ran >>$T/ran; echo $$ >$T/pid; read -r word <$T/gate", ", \"wait\": 0, \"stop\": true");
+    let sandbox =
+        reporting("echo ran >>$T/ran; echo $$ >$T/pid; read -r word <$T/gate", ", \"wait\": 0, \"stop\": true");
     assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
     sandbox.start().is("202 Accepted", "Task started: t\n");
     and(awaited(&sandbox.path("pid")).trim());
@@ -263,7 +289,7 @@ fn a_start_too_many(sandbox: &Sandbox, _: Option<&Fault>) -> Vec<String> {
         let says_started = ["Task started", "Task finished", "Task failed"].iter().any(|word| said.starts_with(word));
         let ran = count(sandbox, "ran");
         if ran != before || says_started {
-            wrong.push(format!("{under}: {ran} runs, and the answer {said:?}; {:?}", records(sandbox)));
+            wrong.push(format!("{under}: {ran} runs, and the answer {said:?}; {}", states(sandbox)));
         }
         if under == "afterwards" && !["409", "429"].contains(&&answer.status()[..3]) {
             wrong.push(format!("{under}: {said:?}"));
@@ -275,6 +301,13 @@ fn a_start_too_many(sandbox: &Sandbox, _: Option<&Fault>) -> Vec<String> {
     }
     end_all(sandbox);
     wrong
+}
+
+fn cooling() -> Sandbox {
+    let sandbox = reporting("echo ran >>$T/ran", ", \"cooldown\": 600");
+    sandbox.start();
+    settled(&sandbox);
+    sandbox
 }
 
 fn end_all(sandbox: &Sandbox) {
@@ -297,12 +330,6 @@ fn long_faults_after_a_keeper_was_killed() {
 
 #[test]
 fn long_faults_while_it_cools_down() {
-    let cooling = || {
-        let sandbox = reporting("echo ran >>$T/ran", ", \"cooldown\": 600");
-        sandbox.start();
-        settled(&sandbox);
-        sandbox
-    };
     sweep("remotetask-run", cooling, a_start_too_many, 1);
 }
 
@@ -319,4 +346,22 @@ fn long_faults_of_the_root_half_at_a_start() {
 #[test]
 fn long_faults_of_the_keeper_at_a_start() {
     sweep("remotetask-keep", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+}
+
+/// A few of these in each run of the tests: a folder that cannot be listed proves nothing (6m).
+#[test]
+fn a_folder_that_cannot_be_listed() {
+    let ways: [fn() -> Sandbox; 3] = [cooling, || running(|_| ()), || running(kill_keeper)];
+    for new in ways {
+        let traces = tempfile::tempdir().expect("a folder");
+        for from in ["1+", "6+"] {
+            let sandbox = new();
+            let words = format!("-e trace=getdents64 -e inject=getdents64:error=EIO:when={from}");
+            wrap(&sandbox, "remotetask-run", &traces.path().join(from), &words);
+            let looked = sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").send();
+            assert!(from != "1+" || looked.body().starts_with("Task state unknown"), "{}", looked.body());
+            let wrong = a_start_too_many(&sandbox, None);
+            assert!(wrong.is_empty(), "{from}: {wrong:?}");
+        }
+    }
 }
