@@ -21,7 +21,11 @@ const PANEL_TIME: Duration = Duration::from_secs(3);
 
 /// Returns the last run of the permitted task; what was handed to DSM is asked of DSM.
 pub fn last(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, state: &Path) -> Outcome {
-    Outcome::Last { run: last_run(permit.task(), server, state, LOOK_TIME) }
+    let runs = Runs::of(state, &permit.task().id);
+    match runs.newest() {
+        Ok(_) => Outcome::Last { run: last_run(permit.task(), server, state, LOOK_TIME) },
+        Err(e) => Outcome::unlisted(&runs, &e), // 6m
+    }
 }
 
 /// Adds the last lines of the run's output, where the task shows them to its callers.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Record, State};
+use crate::record::{Record, Runs, State};
 use crate::step::Step;
 use crate::text::beginning;
 
@@ -220,6 +220,11 @@ impl Outcome {
     /// The same, to add something.
     pub fn run_mut(&mut self) -> Option<&mut Run> {
         run_of!(self, as_mut, as_deref_mut)
+    }
+
+    /// A look or a stop where the task's runs cannot be listed: nobody knows.
+    pub fn unlisted(runs: &Runs, why: &std::io::Error) -> Outcome {
+        Outcome::Unknown { reason: format!("{}: {why}", runs.folder().display()) }
     }
 
     /// A start that failed at a numbered step.

@@ -72,6 +72,8 @@ steps! {
     KeepersProgram = "2e",
     /// The task's turn.
     Turn = "6a",
+    /// The task's runs are listed and read.
+    RunsListed = "6m",
     /// The scheduler knows the task.
     ScheduledTask = "7a",
     /// The program of a command or a script is there.

@@ -38,7 +38,11 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, ask: &Ask, server: &Server<'_>, hom
         return not_stopped(false);
     }
     let begun = Instant::now();
-    let (meant, newer): (Vec<Record>, Vec<Record>) = runs.alive().into_iter().partition(is_meant);
+    let alive = match runs.alive() {
+        Ok(alive) => alive,
+        Err(e) => return Outcome::unlisted(&runs, &e),
+    };
+    let (meant, newer): (Vec<Record>, Vec<Record>) = alive.into_iter().partition(is_meant);
     let mut hunts: Vec<Hunt> = meant.iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
     hunts.extend(runs.newest_first().filter(is_meant).filter_map(|record| Hunt::of_orphans(&runs, &record)));
     hunts.sort_by(|one, other| other.run.cmp(&one.run));

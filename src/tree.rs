@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{geteuid, kill_process, Pid, Signal};
 
 use crate::text::beginning;
@@ -38,6 +39,14 @@ impl Process {
         Entry::of(pid).filter(|entry| entry.lives).map(|entry| entry.process)
     }
 
+    /// Returns true unless this very process is known to have gone: a fault of the system's proves nothing.
+    pub fn may_live(&self) -> bool {
+        match stat_of(self.pid) {
+            Ok(stat) => Entry::parse(self.pid, &stat).is_some_and(|entry| entry.lives && entry.process == *self),
+            Err(e) => !matches!(Errno::from_io_error(&e), Some(Errno::NOENT | Errno::SRCH)), // 6m
+        }
+    }
+
     /// Returns true while this very process lives.
     pub fn lives(&self) -> bool {
         Process::of(self.pid) == Some(*self)
@@ -62,7 +71,10 @@ pub struct Entry {
 impl Entry {
     /// Returns the process of this id.
     pub fn of(pid: i32) -> Option<Entry> {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Entry::parse(pid, &stat_of(pid).ok()?)
+    }
+
+    fn parse(pid: i32, stat: &[u8]) -> Option<Entry> {
         // The name in parentheses may hold anything, a parenthesis too.
         let after = stat.iter().rposition(|&b| b == b')')?;
         let fields: Vec<&str> = std::str::from_utf8(stat.get(after + 2..)?).ok()?.split(' ').collect();
@@ -81,6 +93,10 @@ impl Entry {
     pub fn all() -> Vec<Entry> {
         pids().into_iter().filter_map(Entry::of).collect()
     }
+}
+
+fn stat_of(pid: i32) -> std::io::Result<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/stat"))
 }
 
 /// Returns the id of every process.

@@ -1,6 +1,7 @@
 //! Step 6: the task's turn. Whoever holds one may start the task; two cannot hold it at a time.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,11 +78,12 @@ pub fn take<'c>(
     // The task's alone: a program of DSM's, or a disk that hangs, holds up no other task.
     let lock = lock(&runs.folder().join("turn"))?;
     let (who, key) = (permit.who().to_string(), permit.magic_key().fingerprint());
-    if let Some(run) = shown_instead(ask, &runs, &key, &who) {
+    let newest = runs.newest().map_err(|e| unknown(&runs, &e))?;
+    if let Some(run) = shown_instead(ask, &runs, &key, &who).map_err(|e| unknown(&runs, &e))? {
         return Err(Outcome::Again(Run::from(&run)));
     }
     is_free(task, state, server.keeps(task))?;
-    let mut record = Record::new(&task.id, who, runs.newest().as_deref());
+    let mut record = Record::new(&task.id, who, newest.as_deref());
     record.key = key;
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
 }
@@ -124,21 +126,26 @@ impl Turn<'_> {
 
 /// The run that is shown instead of a start: to a form, the one that was started after it was made (6g); to a browser,
 /// the one that the same key started a moment ago. What could not be started is nobody's answer.
-fn shown_instead(ask: &Ask, runs: &Runs, key: &str, who: &str) -> Option<Record> {
-    let started = || runs.newest_first().filter(Record::was_started);
-    let since = |after: &String| started().next().filter(|run| number(&run.run) > number(after));
-    if let Some(run) = ask.after.as_ref().and_then(since) {
-        return Some(run);
+fn shown_instead(ask: &Ask, runs: &Runs, key: &str, who: &str) -> io::Result<Option<Record>> {
+    let mut started = runs.recorded_runs()?.filter(Record::was_started);
+    let Some(last) = started.next() else { return Ok(None) };
+    if ask.after.as_ref().is_some_and(|after| number(&last.run) > number(after)) {
+        return Ok(Some(last));
     }
     let just_now = |run: &Record| run.is_by(key, who) && run.is_younger_than(SHOWN_AGAIN);
-    started().filter(|_| ask.browser).find(just_now)
+    Ok(std::iter::once(last).chain(started).filter(|_| ask.browser).find(just_now))
+}
+
+/// 6m: a folder that cannot be listed may hold anything.
+fn unknown(runs: &Runs, why: &io::Error) -> Outcome {
+    Outcome::not_started(Step::RunsListed, format!("{}: {why}", runs.folder().display()))
 }
 
 /// Returns the reason against a start of `task` now. DSM alone knows what runs of those that are not `kept`.
 pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome> {
     let runs = Runs::of(state, &task.id);
     if kept {
-        let alive = runs.alive();
+        let alive = runs.alive().map_err(|e| unknown(&runs, &e))?;
         if let (Overlap::Skip, Some(running)) = (task.keeping.overlap, alive.first()) {
             return Err(Outcome::Running(Run::from(running))); // 6b
         }
@@ -149,28 +156,28 @@ pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome>
         if alive.len() >= TASK_CEILING {
             return busy(TASK_CEILING, "of this task "); // 6h
         }
-        if alive_in_all(state) >= CEILING {
+        if alive_in_all(state).map_err(|e| unknown(&runs, &e))? >= CEILING {
             return busy(CEILING, ""); // 6c
         }
     }
-    match cooling(task, &runs) {
+    match cooling(task, &runs).map_err(|e| unknown(&runs, &e))? {
         Some((last, retry_after)) => Err(Outcome::Cooling { run: Run::from(&last), retry_after }), // 6f
         None => Ok(()),
     }
 }
 
 /// The last start, where the task has to cool down after it, and for how many seconds from now.
-fn cooling(task: &Task<'_>, runs: &Runs) -> Option<(Record, u32)> {
+fn cooling(task: &Task<'_>, runs: &Runs) -> io::Result<Option<(Record, u32)>> {
     if task.cooldown == 0 {
-        return None;
+        return Ok(None);
     }
     let now = now_ms();
     // By its time, not its name: names are in order even where the clock was set back.
-    let past = runs.newest_first().filter(|run| run.was_started() && run.started <= now);
-    let last = past.max_by_key(|run| run.started)?;
+    let past = runs.recorded_runs()?.filter(|run| run.was_started() && run.started <= now);
+    let Some(last) = past.max_by_key(|run| run.started) else { return Ok(None) };
     let over = last.started.saturating_add(task.cooldown.saturating_mul(1000));
     let left = over.saturating_sub(now).div_ceil(1000);
-    (left > 0).then(|| (last, u32::try_from(left).unwrap_or(u32::MAX)))
+    Ok((left > 0).then(|| (last, u32::try_from(left).unwrap_or(u32::MAX))))
 }
 
 fn lock(path: &Path) -> Result<File, Outcome> {

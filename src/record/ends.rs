@@ -41,7 +41,8 @@ impl Runs {
     /// The records of runs that are over and have no recorded end, because their keeper was killed before it could, or because
     /// a full disk did not take it (their lock is a note by then): each with the end that it has to get. Who writes them holds [`Runs::ending`] meanwhile.
     pub fn without_end(&self) -> Vec<Record> {
-        let open = self.names("lock").into_iter().chain(self.names("told")).chain(self.newest());
+        let named = |kind| self.names(kind).unwrap_or_default();
+        let open = named("lock").into_iter().chain(named("told")).chain(self.newest().ok().flatten());
         let mut runs: Vec<String> = open.collect();
         runs.sort_unstable();
         runs.dedup();

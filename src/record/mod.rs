@@ -180,8 +180,11 @@ impl Record {
         now.checked_sub(Duration::from_millis(self.started)).is_some_and(|since| since < age)
     }
 
-    fn process_lives(&self) -> bool {
-        self.boot == boot() && self.process.is_some_and(|process| process.lives())
+    /// Returns true unless its recorded process is known to have gone.
+    fn process_may_live(&self) -> bool {
+        let this_boot = boot();
+        let is_of_this_boot = this_boot.is_empty() || self.boot == this_boot; // 6m
+        is_of_this_boot && self.process.is_some_and(|process| process.may_live())
     }
 }
 

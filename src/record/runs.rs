@@ -86,11 +86,24 @@ impl Runs {
 
     /// Returns true while a run is alive.
     pub fn is_alive(&self, run: &str) -> bool {
-        self.lives(&self.read(run).unwrap_or_else(|| Record::damaged(run)))
+        self.now(run).1
+    }
+
+    /// A run's record, and whether it is alive. A damaged record counts as none; what its keeper holds is alive even so, and
+    /// so is a run whose record cannot be read now.
+    fn now(&self, run: &str) -> (Record, bool) {
+        match self.try_read(run) {
+            Err(e) if proves_nothing(&e) => (Record::damaged(run), true), // 6m
+            read => {
+                let record = read.unwrap_or_else(|_| Record::damaged(run));
+                let alive = self.lives(&record);
+                (record, alive)
+            }
+        }
     }
 
     fn lives(&self, record: &Record) -> bool {
-        self.is_held(&record.run) || record.process_lives() || record.begins()
+        self.is_held(&record.run) || record.process_may_live() || record.begins()
     }
 
     /// Returns a run's record as it stands in its file.
@@ -99,8 +112,8 @@ impl Runs {
     }
 
     /// The name of the newest run.
-    pub fn newest(&self) -> Option<String> {
-        self.names("json").pop()
+    pub fn newest(&self) -> io::Result<Option<String>> {
+        Ok(self.names("json")?.pop())
     }
 
     /// Keeps the last of a command's output.
@@ -144,34 +157,33 @@ impl Runs {
         self.newest_first().next()
     }
 
-    /// All runs that are recorded, as they are now.
+    /// All runs that are recorded, as they are now; none where the folder cannot be listed.
     pub fn newest_first(&self) -> impl Iterator<Item = Record> + use<'_> {
+        self.recorded_runs().into_iter().flatten()
+    }
+
+    /// The same, for whoever decides by them: a folder that cannot be listed proves nothing.
+    pub fn recorded_runs(&self) -> io::Result<impl Iterator<Item = Record> + use<'_>> {
         let record = |run: String| self.as_it_is(self.read(&run).unwrap_or_else(|| Record::damaged(&run)));
-        self.names("json").into_iter().rev().map(record)
+        Ok(self.names("json")?.into_iter().rev().map(record))
     }
 
     /// The runs that are alive.
-    pub fn alive(&self) -> Vec<Record> {
-        self.held().into_iter().filter(|(_, alive)| *alive).map(|(record, _)| record).collect()
+    pub fn alive(&self) -> io::Result<Vec<Record>> {
+        Ok(self.held()?.into_iter().filter(|(_, alive)| *alive).map(|(record, _)| record).collect())
     }
 
     /// Takes the locks of runs away that are over and have an end, so that no later call asks again. Who calls this has the
     /// turn: what another one announces at this moment is not over.
     pub fn sweep(&self) {
         let is_over = |record: &Record| !record.is_open() || record.task.is_empty();
-        let over = self.held().into_iter().filter(|(record, alive)| !alive && is_over(record));
+        let over = self.held().into_iter().flatten().filter(|(record, alive)| !alive && is_over(record));
         over.for_each(|(record, _)| self.release(&record.run));
     }
 
     /// Each run that has a lock, and whether it is alive.
-    fn held(&self) -> Vec<(Record, bool)> {
-        let held = |run: String| {
-            // A damaged record counts as none; what its keeper holds is alive even so.
-            let record = self.read(&run).unwrap_or_else(|| Record::damaged(&run));
-            let alive = self.lives(&record);
-            (record, alive)
-        };
-        self.names("lock").into_iter().map(held).collect()
+    fn held(&self) -> io::Result<Vec<(Record, bool)>> {
+        Ok(self.names("lock")?.iter().map(|run| self.now(run)).collect())
     }
 
     /// One run's record as it is now.
@@ -182,9 +194,10 @@ impl Runs {
     /// Forgets all but the newest [`KEPT`], and what is left of runs that have no record. What has a lock stays. Who
     /// calls this has the turn: nobody else begins a run meanwhile.
     pub fn prune(&self) {
-        let recorded = self.names("json");
+        let Ok(files) = self.files() else { return };
+        let recorded = names_of(&files, "json");
         let kept = &recorded[recorded.len().saturating_sub(KEPT)..];
-        let old = self.files().into_iter().map(|(run, _)| run).filter(|run| !kept.contains(run));
+        let old = files.into_iter().map(|(run, _)| run).filter(|run| !kept.contains(run));
         old.filter(|run| !self.path(run, "lock").exists()).for_each(|run| self.forget(&run));
     }
 
@@ -211,35 +224,35 @@ impl Runs {
         // Shared, so that two who ask do not take each other for the keeper.
         let lock = match Regular::open(&self.path(run, "lock")) {
             Ok(lock) => lock,
-            // A fault of the system's proves nothing: a run that may live counts as alive.
-            Err(e) => return e.raw_os_error().is_some() && e.kind() != io::ErrorKind::NotFound,
+            Err(e) => return proves_nothing(&e),
         };
         flock(&lock.file, FlockOperation::NonBlockingLockShared).is_err()
     }
 
     pub(super) fn read(&self, run: &str) -> Option<Record> {
-        let content = Regular::open(&self.path(run, "json")).and_then(|file| file.read(RECORD_MAX)).ok()?;
-        serde_json::from_slice(&content).ok().filter(|record: &Record| record.run == run)
+        self.try_read(run).ok()
+    }
+
+    fn try_read(&self, run: &str) -> io::Result<Record> {
+        let content = Regular::open(&self.path(run, "json")).and_then(|file| file.read(RECORD_MAX))?;
+        let record = serde_json::from_slice(&content).ok().filter(|record: &Record| record.run == run);
+        record.ok_or_else(|| io::Error::other("it is damaged"))
     }
 
     /// The names of the runs that have a file of this kind, the oldest first.
-    pub(super) fn names(&self, kind: &str) -> Vec<String> {
-        let files = self.files().into_iter().filter(|(_, other)| *other == kind);
-        let mut names: Vec<String> = files.map(|(run, _)| run).collect();
-        names.sort_by_key(|run| number(run));
-        names
+    pub(super) fn names(&self, kind: &str) -> io::Result<Vec<String>> {
+        Ok(names_of(&self.files()?, kind))
     }
 
-    /// Each file of a run: the run's name, and the kind. What is no regular file is nobody's.
-    fn files(&self) -> Vec<(String, &'static str)> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let file = |entry: io::Result<fs::DirEntry>| {
-            let entry = entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
+    /// Each file of a run: the run's name, and the kind. What is no regular file is nobody's. Without a folder there is none.
+    fn files(&self) -> io::Result<Vec<(String, &'static str)>> {
+        let file = |entry: fs::DirEntry| {
+            let entry = Some(entry).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
             let name = entry.file_name().into_string().ok()?;
             let (run, kind) = name.split_once('.').filter(|(run, _)| number(run) > 0)?;
             Some((run.to_owned(), *KINDS.iter().find(|known| **known == kind)?))
         };
-        entries.filter_map(file).collect()
+        Ok(entries(&self.folder)?.into_iter().filter_map(file).collect())
     }
 
     pub(super) fn path(&self, run: &str, kind: &str) -> PathBuf {
@@ -247,26 +260,46 @@ impl Runs {
     }
 }
 
+/// The names of the runs that have a file of this kind, the oldest first.
+fn names_of(files: &[(String, &str)], kind: &str) -> Vec<String> {
+    let files = files.iter().filter(|(_, other)| *other == kind);
+    let mut names: Vec<String> = files.map(|(run, _)| run.clone()).collect();
+    names.sort_by_key(|run| number(run));
+    names
+}
+
+/// Returns true for a fault of the system's, by which a run that may live counts as alive: nothing was found missing.
+fn proves_nothing(e: &io::Error) -> bool {
+    e.raw_os_error().is_some() && e.kind() != io::ErrorKind::NotFound
+}
+
+/// The whole folder, or none of it; none where it is missing.
+fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.collect(),
+    }
+}
+
 /// Counts the runs that are alive, of all tasks.
-pub fn alive_in_all(state: &Path) -> usize {
-    all(state).iter().map(|runs| runs.alive().len()).sum()
+pub fn alive_in_all(state: &Path) -> io::Result<usize> {
+    all(state)?.iter().map(|runs| runs.alive().map(|alive| alive.len())).sum()
 }
 
 /// Takes the locks of all runs away that are over. Who calls this has the turn.
 pub fn sweep(state: &Path) {
-    all(state).iter().for_each(Runs::sweep);
+    all(state).iter().flatten().for_each(Runs::sweep);
 }
 
 /// The records that are kept of all tasks' runs, each run as it is now.
 pub fn history(state: &Path) -> Vec<Record> {
-    let records = |runs: Runs| runs.names("json").into_iter().filter_map(move |run| runs.get(&run));
-    all(state).into_iter().flat_map(records).collect()
+    let records = |runs: Runs| runs.names("json").into_iter().flatten().filter_map(move |run| runs.get(&run));
+    all(state).into_iter().flatten().flat_map(records).collect()
 }
 
-fn all(state: &Path) -> Vec<Runs> {
-    let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
-    let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
-    folders.map(|entry| Runs::at(entry.path())).collect()
+fn all(state: &Path) -> io::Result<Vec<Runs>> {
+    let folders = entries(state)?.into_iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    Ok(folders.map(|entry| Runs::at(entry.path())).collect())
 }
 
 /// The task's id where that is a file name, else its digest.
@@ -287,8 +320,9 @@ mod tests {
         let state = tempfile::tempdir().expect("a folder");
         let runs = Runs::of(state.path(), "t");
         drop(runs.prepare().and_then(|()| runs.announce("1")).expect("announced"));
-        assert_eq!((runs.alive().len(), alive_in_all(state.path()), runs.names("lock").len()), (0, 0, 1));
+        let locks = || runs.names("lock").expect("a folder").len();
+        assert_eq!((runs.alive().ok(), alive_in_all(state.path()).ok(), locks()), (Some(vec![]), Some(0), 1));
         sweep(state.path());
-        assert_eq!(runs.names("lock").len(), 0);
+        assert_eq!(locks(), 0);
     }
 }

@@ -116,7 +116,7 @@ fn not_swallowed(server: &Server<'_>, number: u32, deadline: Instant) -> Result<
 /// Names a run of DSM's that stands against a start as the task's last run is named: of DSM's own there is no record.
 pub fn named(outcome: Outcome, runs: &Runs) -> Outcome {
     match outcome {
-        Outcome::Running(run) => Outcome::Running(Run { run: runs.newest().unwrap_or(run.run), ..run }),
+        Outcome::Running(run) => Outcome::Running(Run { run: runs.newest().ok().flatten().unwrap_or(run.run), ..run }),
         outcome => outcome,
     }
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod check;
 mod commands;
+mod faults;
 mod history;
 mod life;
 mod log;

@@ -38,7 +38,7 @@ pub fn run(bench: &Workbench, as_json: bool) -> Result<(), Fault> {
 
 fn shown<'c, 't>(bench: &Workbench, task: &'c Task<'t>) -> Shown<'c, 't> {
     let runs = Runs::of(&bench.path("state"), &task.id);
-    let mut alive = runs.alive();
+    let mut alive = runs.alive().unwrap_or_default();
     alive.sort_by(|one, other| other.run.cmp(&one.run));
     match alive.is_empty() {
         false => Shown { task, alive: true, runs: alive },

@@ -1,0 +1,367 @@
+//! Faults of the system, made by strace(1) at one call of one program: a kill, or an error. Whatever it is, the answer is
+//! true, nothing starts twice, nothing that started is without a trace, no key is, and the next request works.
+
+use std::fs;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+
+use crate::support::*;
+
+/// The errors that a call can have on a NAS in trouble, by the call's name (strace's, without what stands behind it: `openat`
+/// is one of `open`).
+const ERRORS: [(&str, &[&str]); 17] = [
+    ("open", &["EMFILE", "ENFILE", "EIO", "ENOMEM"]),
+    ("read", &["EIO"]),
+    ("getdents", &["EIO"]),
+    ("write", &["ENOSPC", "EIO"]),
+    ("pwrite", &["ENOSPC", "EIO"]),
+    ("rename", &["ENOSPC", "EIO", "EROFS"]),
+    ("unlink", &["EIO", "EROFS"]),
+    ("mkdir", &["ENOSPC", "EIO", "EROFS"]),
+    ("fchmod", &["EIO", "EROFS"]),
+    ("ftruncate", &["EIO"]),
+    ("fsync", &["EIO", "ENOSPC"]),
+    ("flock", &["ENOLCK"]),
+    ("clone", &["EAGAIN", "ENOMEM"]),
+    ("fork", &["EAGAIN", "ENOMEM"]),
+    ("vfork", &["EAGAIN", "ENOMEM"]),
+    ("pipe", &["EMFILE", "ENFILE"]),
+    ("socketpair", &["EMFILE", "ENOMEM"]),
+];
+
+/// The calls that change something; of those that open a file the ones that may write.
+const CHANGES: [&str; 17] = [
+    "write",
+    "pwrite",
+    "rename",
+    "unlink",
+    "rmdir",
+    "mkdir",
+    "fchmod",
+    "chmod",
+    "fchown",
+    "ftruncate",
+    "fsync",
+    "fallocate",
+    "link",
+    "clone",
+    "fork",
+    "vfork",
+    "kill",
+];
+
+/// One fault: the program, the call, which of its calls from 1 on, and what happens at it.
+#[derive(Clone, Debug)]
+struct Fault {
+    program: &'static str,
+    call: String,
+    at: String,
+    what: String,
+}
+
+/// One call of a program.
+struct Seen {
+    call: String,
+    at: usize,
+    writes: bool,
+}
+
+/// The calls in a trace.
+fn calls(trace: &str) -> Vec<Seen> {
+    let mut seen: Vec<Seen> = Vec::new();
+    for line in trace.lines() {
+        let Some((call, words)) = line.split_once('(') else { continue };
+        if !call.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            continue;
+        }
+        let at = 1 + seen.iter().filter(|seen| seen.call == call).count();
+        let writes = ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| words.contains(flag));
+        seen.push(Seen { call: call.to_owned(), at, writes });
+    }
+    seen
+}
+
+impl Seen {
+    fn is(&self, name: &str) -> bool {
+        let rest = self.call.strip_prefix(name);
+        rest.is_some_and(|rest| matches!(rest, "" | "at" | "at2" | "2" | "3" | "64"))
+    }
+
+    /// A kill at each call that changes something, and each error that the call can have, once and from there on.
+    fn faults(&self, program: &'static str) -> Vec<Fault> {
+        let fault = |at: String, what: String| Fault { program, call: self.call.clone(), at, what };
+        let changes = self.is("open") && self.writes || CHANGES.iter().any(|name| self.is(name));
+        let errors = ERRORS.iter().filter(|(name, _)| self.is(name)).flat_map(|(_, errors)| errors.iter());
+        let full: &[&str] = if self.is("open") && self.writes { &["ENOSPC", "EROFS"] } else { &[] };
+        let both = |error: &&str| ["", "+"].map(|more| fault(format!("{}{more}", self.at), format!("error={error}")));
+        let errors = errors.chain(full).flat_map(both);
+        errors.chain(changes.then(|| fault(self.at.to_string(), "signal=KILL".into()))).collect()
+    }
+}
+
+/// Puts a program under strace, with these words of its; what it sees goes to `trace`.
+fn wrap(sandbox: &Sandbox, program: &str, trace: &Path, words: &str) {
+    let real = format!("{program}.real");
+    fs::rename(sandbox.path(program), sandbox.path(&real)).expect("renamed");
+    sandbox.script(program, &format!("exec /usr/bin/strace -o {} {words} $T{real}", trace.display()));
+}
+
+fn unwrap(sandbox: &Sandbox, program: &str) {
+    fs::rename(sandbox.path(&format!("{program}.real")), sandbox.path(program)).expect("renamed");
+}
+
+/// Waits until nobody of this installation is left.
+fn settled(sandbox: &Sandbox) {
+    let own = sandbox.path("").display().to_string();
+    until("the end of all", || {
+        let of_ours = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&own)
+        };
+        (!remotetask::tree::pids().iter().any(of_ours)).then_some(())
+    });
+}
+
+/// The records of the task, as they stand.
+fn records(sandbox: &Sandbox) -> Vec<(String, serde_json::Value)> {
+    let names = sandbox.files().into_iter().filter(|name| name.contains("task-t/") && name.ends_with(".json"));
+    names.map(|name| (name.clone(), serde_json::from_str(&sandbox.read(&name)).unwrap_or_default())).collect()
+}
+
+/// The same in short.
+fn states(sandbox: &Sandbox) -> String {
+    let short = |(_, record): (String, serde_json::Value)| {
+        format!("{} {} {}", record["state"], record["fault"], record["unreported"])
+    };
+    records(sandbox).into_iter().map(short).collect::<Vec<_>>().join(", ")
+}
+
+/// A run that may have begun stands against the next for a minute: this makes it older.
+fn a_minute_later(sandbox: &Sandbox) {
+    for (name, record) in records(sandbox) {
+        if let (Some("starting"), Some(started)) = (record["state"].as_str(), record["started"].as_u64()) {
+            let older = sandbox.read(&name).replace(&started.to_string(), &(started - 61_000).to_string());
+            sandbox.write(&name, &older);
+        }
+    }
+}
+
+fn count(sandbox: &Sandbox, name: &str) -> usize {
+    sandbox.read(name).lines().count()
+}
+
+/// A program's whole way with one fault, and what is wrong with it.
+type Way = fn(&Sandbox, Option<&Fault>) -> Vec<String>;
+
+/// All faults of one program on one way, or every `step`th; panics with what is wrong.
+fn sweep(program: &'static str, new: fn() -> Sandbox, way: Way, step: usize) {
+    let traces = tempfile::tempdir().expect("a folder");
+    let sandbox = new();
+    let trace = traces.path().join("plan");
+    wrap(&sandbox, program, &trace, "");
+    let plain = way(&sandbox, None);
+    assert!(plain.is_empty(), "without a fault: {plain:?}");
+    let plan = calls(&fs::read_to_string(&trace).expect("a trace"));
+    let all: Vec<Fault> = plan.iter().flat_map(|seen| seen.faults(program)).step_by(step).collect();
+    assert!(all.len() * step > 40, "{} faults", all.len());
+    let (left, wrong) = (Mutex::new(all.iter().enumerate()), Mutex::new(Vec::new()));
+    let hits = Mutex::new(0);
+    let work = || loop {
+        let Some((at, fault)) = left.lock().expect("the rest").next() else { return };
+        let trace = traces.path().join(at.to_string());
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let sandbox = new();
+            let Fault { call, at, what, .. } = fault;
+            wrap(&sandbox, program, &trace, &format!("-e trace={call} -e inject={call}:{what}:when={at}"));
+            way(&sandbox, Some(fault))
+        }));
+        let trace = fs::read_to_string(trace).unwrap_or_default();
+        *hits.lock().expect("hits") += usize::from(trace.contains("INJECTED") || trace.contains("killed by SIGKILL"));
+        let faults = outcome.unwrap_or_else(|_| vec!["it panicked".into()]);
+        let of = |text: String| format!("{program} {} {} {}: {text}", fault.call, fault.at, fault.what);
+        wrong.lock().expect("wrong").extend(faults.into_iter().map(of));
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(work);
+        }
+    });
+    let (hits, wrong) = (hits.into_inner().expect("hits"), wrong.into_inner().expect("wrong"));
+    println!("{program}: {hits} of {} faults struck", all.len());
+    assert!(hits * 10 > all.len() * 8, "{hits} of {}", all.len());
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+const ON_FAILURE: &str = "echo \"$REMOTETASK_STATE\" >>$T/told";
+
+fn reporting(line: &str, more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let own = sandbox.path("").display().to_string();
+    let report = sandbox.script("report", ON_FAILURE);
+    let argv = serde_json::to_string(&["/bin/sh", "-c", &line.replace("$T", &own)]).expect("JSON");
+    let server = format!("\"on_failure\": [\"{}\"],", report.display());
+    sandbox.config(&server, &format!("\"t\": {{\"identifier\": \"{TASK}\", \"command\": {argv}{more}}}"));
+    sandbox
+}
+
+/// A start, the answer, the record, and the next start.
+fn a_start(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let answer = sandbox.start();
+    assert_no_key(&[&answer.bytes[..], answer.stderr.as_bytes()].concat(), "the answer");
+    settled(sandbox);
+    let ran = count(sandbox, "ran");
+    let said = answer.body();
+    let word = said.split(':').next().unwrap_or_default();
+    let is_refusal = answer.status().starts_with("404");
+    let well = match word {
+        "Task started" | "Task finished" | "Task failed" => ran == 1,
+        "Task not started" => ran == 0,
+        "Task state unknown" => ran <= 1,
+        _ if is_refusal => ran == 0,
+        "" => ran <= 1 && fault.is_some_and(|fault| fault.program == "remotetask-cgi"),
+        _ => false,
+    };
+    let state = || format!("{}, log {}", states(sandbox), sandbox.log());
+    if !well {
+        wrong.push(format!("{ran} runs, and the answer {said:?}; {}", state()));
+    }
+    let started = |record: &serde_json::Value| record["state"].is_string() && record["state"] != "not_started";
+    let recorded = records(sandbox).iter().any(|(_, record)| started(record));
+    if ran == 1 && !recorded && !sandbox.log().contains("unknown task=\"t\"") {
+        wrong.push(format!("a run without a trace, {}", state()));
+    }
+    unwrap_any(sandbox);
+    a_minute_later(sandbox);
+    let next = sandbox.start();
+    settled(sandbox);
+    let now = count(sandbox, "ran");
+    if now != ran + 1 || !["Task finished", "Task failed"].contains(&next.body().split(':').next().unwrap_or_default())
+    {
+        wrong.push(format!("the next start: {now} runs after {ran}, and the answer {:?}; {}", next.body(), state()));
+    }
+    wrong
+}
+
+fn unwrap_any(sandbox: &Sandbox) {
+    for (name, _) in PROGRAMS {
+        if sandbox.path(&format!("{name}.real")).exists() {
+            unwrap(sandbox, name);
+        }
+    }
+}
+
+/// With a run that does not end by itself, and this done with its keeper.
+fn running(and: fn(&str)) -> Sandbox {
+    let sandbox =
+        reporting("echo ran >>$T/ran; echo $$ >$T/pid; read -r word <$T/gate", ", \"wait\": 0, \"stop\": true");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox.start().is("202 Accepted", "Task started: t\n");
+    and(awaited(&sandbox.path("pid")).trim());
+    sandbox
+}
+
+fn kill(pid: &str) {
+    assert!(Command::new("kill").args(["-KILL", pid]).status().expect("kill").success());
+}
+
+fn kill_keeper(pid: &str) {
+    let parent = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)).unwrap_or_default().to_owned()
+    };
+    let keeper = parent();
+    kill(&keeper);
+    until("the keeper's end", || (parent() != keeper).then_some(()));
+}
+
+/// A start that something recorded stands against.
+fn a_start_too_many(sandbox: &Sandbox, _: Option<&Fault>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let before = count(sandbox, "ran");
+    let known = records(sandbox).len();
+    for under in ["with the fault", "afterwards"] {
+        let answer = sandbox.start();
+        assert_no_key(&[&answer.bytes[..], answer.stderr.as_bytes()].concat(), "the answer");
+        let said = answer.body();
+        let says_started = ["Task started", "Task finished", "Task failed"].iter().any(|word| said.starts_with(word));
+        let ran = count(sandbox, "ran");
+        if ran != before || says_started {
+            wrong.push(format!("{under}: {ran} runs, and the answer {said:?}; {}", states(sandbox)));
+        }
+        if under == "afterwards" && !["409", "429"].contains(&&answer.status()[..3]) {
+            wrong.push(format!("{under}: {said:?}"));
+        }
+        unwrap_any(sandbox);
+    }
+    if records(sandbox).len() < known {
+        wrong.push(format!("of {known} records are left {:?}", records(sandbox)));
+    }
+    end_all(sandbox);
+    wrong
+}
+
+fn cooling() -> Sandbox {
+    let sandbox = reporting("echo ran >>$T/ran", ", \"cooldown\": 600");
+    sandbox.start();
+    settled(&sandbox);
+    sandbox
+}
+
+fn end_all(sandbox: &Sandbox) {
+    let pid = sandbox.read("pid");
+    if !pid.is_empty() && Path::new(&format!("/proc/{}", pid.trim())).exists() {
+        kill(pid.trim());
+    }
+    settled(sandbox);
+}
+
+#[test]
+fn long_faults_while_it_runs() {
+    sweep("remotetask-run", || running(|_| ()), a_start_too_many, 1);
+}
+
+#[test]
+fn long_faults_after_a_keeper_was_killed() {
+    sweep("remotetask-run", || running(kill_keeper), a_start_too_many, 1);
+}
+
+#[test]
+fn long_faults_while_it_cools_down() {
+    sweep("remotetask-run", cooling, a_start_too_many, 1);
+}
+
+#[test]
+fn long_faults_of_the_web_half_at_a_start() {
+    sweep("remotetask-cgi", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+}
+
+#[test]
+fn long_faults_of_the_root_half_at_a_start() {
+    sweep("remotetask-run", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+}
+
+#[test]
+fn long_faults_of_the_keeper_at_a_start() {
+    sweep("remotetask-keep", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+}
+
+/// A few of these in each run of the tests: a folder that cannot be listed proves nothing (6m).
+#[test]
+fn a_folder_that_cannot_be_listed() {
+    let ways: [fn() -> Sandbox; 3] = [cooling, || running(|_| ()), || running(kill_keeper)];
+    for new in ways {
+        let traces = tempfile::tempdir().expect("a folder");
+        for from in ["1+", "6+"] {
+            let sandbox = new();
+            let words = format!("-e trace=getdents64 -e inject=getdents64:error=EIO:when={from}");
+            wrap(&sandbox, "remotetask-run", &traces.path().join(from), &words);
+            let looked = sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").send();
+            assert!(from != "1+" || looked.body().starts_with("Task state unknown"), "{}", looked.body());
+            let wrong = a_start_too_many(&sandbox, None);
+            assert!(wrong.is_empty(), "{from}: {wrong:?}");
+        }
+    }
+}
