@@ -80,7 +80,7 @@ impl Ask {
 
     /// Reads a line; anything but exactly this form is none.
     pub fn from_line(line: &[u8]) -> Option<Ask> {
-        serde_json::from_slice(line).ok().filter(|ask: &Ask| ask.v == VERSION)
+        object(line).filter(|ask: &Ask| ask.v == VERSION)
     }
 
     /// The keys, to be judged.
@@ -123,10 +123,31 @@ impl Reply {
 
     /// Reads a line; nonsense is none.
     pub fn from_line(line: &[u8]) -> Option<Reply> {
-        match serde_json::from_slice(line).ok()? {
+        match object(line)? {
             Wire { v: VERSION, refused: Some(true), outcome: None } => Some(Reply::Refused),
             Wire { v: VERSION, refused: None, outcome: Some(outcome) } => Some(Reply::Outcome(outcome)),
             _ => None,
         }
+    }
+}
+
+/// Reads an object: serde takes a list of the values in their order for one too.
+fn object<'l, T: Deserialize<'l>>(line: &'l [u8]) -> Option<T> {
+    line.starts_with(b"{").then(|| serde_json::from_slice(line).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_no_line() {
+        let ask = r#"{"v":1,"do":"look","magickey":"key-of-me","identifier":"task-key-7","browser":false}"#;
+        let list = r#"[1,"look","key-of-me","task-key-7",null,null,null,false,false]"#;
+        for (line, expected) in [(ask, true), (list, false), (&format!(" {ask}"), false), ("", false), ("{}", false)] {
+            assert_eq!(Ask::from_line(line.as_bytes()).is_some(), expected, "{line}");
+        }
+        assert_eq!(Reply::from_line(REFUSED.as_bytes()), Some(Reply::Refused));
+        assert_eq!(Reply::from_line(b"[1,true,null]"), None);
     }
 }

@@ -7,11 +7,12 @@ use crate::outcome::Outcome;
 
 /// The plain form: one line, and below it the task's output where callers may see it.
 pub fn plain(name: &str, outcome: &Outcome, reference: Option<&str>) -> Vec<u8> {
-    let title = line(&format!("{}: {name}", headline(outcome).1));
+    let title = format!("{}: {name}", headline(outcome).1);
     let mut text = match detail(outcome, reference) {
-        detail if detail.is_empty() => format!("{title}\n"),
-        detail => format!("{title} ({detail})\n"),
+        detail if detail.is_empty() => line(&title),
+        detail => line(&format!("{title} ({detail})")),
     };
+    text.push('\n');
     let output = outcome.run().and_then(|run| run.output.as_deref()).unwrap_or_default();
     // What would move a terminal's cursor is the command's own business, not the caller's.
     text.extend(output.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')));

@@ -31,7 +31,7 @@ const WORD_MAX: usize = 256;
 const RAN: &str = "runs ";
 /// The facts about a run that was handed to DSM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+pub enum Told {
     /// DSM says nothing that is about this run.
     Nothing,
     /// It runs.
@@ -42,7 +42,7 @@ enum Told {
 
 /// An end as DSM tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ended {
+pub struct Ended {
     /// When, in seconds since 1970, and after how many.
     at: Option<(i64, i64)>,
     exit: Option<i32>,
@@ -151,7 +151,7 @@ fn process(task: &Task<'_>, record: &Record) -> bool {
 }
 
 /// Our run, to be found among DSM's.
-struct Ours {
+pub struct Ours {
     /// The hand-over to DSM, in seconds since 1970.
     started: i64,
     /// True where an earlier run of ours was started within the same second.
@@ -161,7 +161,8 @@ struct Ours {
 }
 
 impl Ours {
-    fn of(record: &Record, runs: &Runs) -> Ours {
+    /// That of this record, among the task's runs.
+    pub fn of(record: &Record, runs: &Runs) -> Ours {
         let started = (record.started / 1000) as i64;
         let earlier = |other: &Record| other.run < record.run;
         let second = runs.newest_first().filter(earlier).any(|other| (other.started / 1000) as i64 == started);
@@ -174,7 +175,7 @@ impl Ours {
     }
 
     /// The first of DSM's runs since ours was started.
-    fn among(&self, history: &[Value]) -> Told {
+    pub fn among(&self, history: &[Value]) -> Told {
         // Another event than a start on demand is not ours.
         let on_demand = |run: &&Value| run["trigger_event"].as_str().is_none_or(|event| event == "on_demand");
         let dated = history.iter().filter(on_demand).filter_map(|run| Some((begun(run)?, run)));
@@ -190,7 +191,7 @@ impl Ours {
 
     /// What `--get` says, which knows minutes: an earlier run within the same minute must differ from what it said before
     /// our start.
-    fn listed(&self, task: &Listed, before: Option<&str>) -> Told {
+    pub fn listed(&self, task: &Listed, before: Option<&str>) -> Told {
         let Some(last) = task.last.as_deref().and_then(|last| time(&Value::from(last))) else { return Told::Nothing };
         let minute = self.started - self.started.rem_euclid(60);
         let since = self.may_begin(last) || last == minute && before.is_some();
@@ -210,7 +211,8 @@ impl Ours {
 }
 
 impl Ended {
-    fn put_into(self, record: &mut Record) {
+    /// Notes the end.
+    pub fn put_into(self, record: &mut Record) {
         record.state = if self.exit == Some(0) { State::Finished } else { State::Failed };
         (record.exit, record.signal) = (self.exit, self.signal);
         record.ended = self.at.and_then(|(at, _)| u64::try_from(at).ok()).map(|at| at * 1000);
@@ -237,7 +239,7 @@ pub(super) fn begun(run: &Value) -> Option<i64> {
 }
 
 /// A triggered task's last run, from what esynoscheduler says of the task.
-fn as_run(task: &Value) -> Value {
+pub fn as_run(task: &Value) -> Value {
     let status = task["status"].as_str().and_then(|text| serde_json::from_str(text).ok());
     let status: Value = status.unwrap_or_else(|| task["status"].clone());
     let runs = status["running"].as_array().is_some_and(|running| !running.is_empty());

@@ -67,7 +67,7 @@ fn ask(program: &str, words: &[&str], deadline: Instant) -> Result<Value, String
 }
 
 /// The JSON value behind the first `jOut=` that one follows.
-fn parse(stdout: &[u8]) -> Option<Value> {
+pub fn parse(stdout: &[u8]) -> Option<Value> {
     const MARK: &[u8] = b"jOut=";
     let places = (0..stdout.len()).filter(|&at| stdout[at..].starts_with(MARK));
     places.into_iter().find_map(|at| {

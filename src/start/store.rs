@@ -106,7 +106,8 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-fn parse(content: &[u8], number: u32) -> Result<Script, String> {
+/// Reads the file of the task `number`; the error says what is wrong with it.
+pub fn parse(content: &[u8], number: u32) -> Result<Script, String> {
     let one = |name: &str| {
         let value = |line| <[u8]>::strip_prefix(line, name.as_bytes())?.strip_prefix(b"=");
         let mut values = content.split(|&b| b == b'\n').filter_map(value);

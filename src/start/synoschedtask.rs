@@ -122,7 +122,7 @@ fn ask(program: &str, number: u32, deadline: Instant) -> Result<(Option<Listed>,
 ///
 /// Its fields count up to its `Command`: that is the owner's script and may look like anything. What
 /// DSM shows behind the script is read from the end backwards, as far as it looks like fields.
-fn parse(answer: &str, whole: bool) -> Option<Listed> {
+pub fn parse(answer: &str, whole: bool) -> Option<Listed> {
     let mut lines = answer.lines().skip_while(|line| line.trim().is_empty());
     let mut head = Vec::new();
     let mut behind = Vec::new();
@@ -159,7 +159,7 @@ fn parse(answer: &str, whole: bool) -> Option<Listed> {
 }
 
 /// The numbers that an answer names anywhere, in a script too.
-fn mentioned(answer: &str) -> BTreeSet<u32> {
+pub fn mentioned(answer: &str) -> BTreeSet<u32> {
     answer.lines().filter(|line| label(line) == "ID").filter_map(|line| number(value(line)?)).collect()
 }
 

@@ -72,7 +72,7 @@ fn task_name(name: &str) -> String {
 
 /// DSM's reply.
 #[derive(Debug, Deserialize)]
-struct Reply {
+pub struct Reply {
     success: bool,
     #[serde(default)]
     error: Value,
@@ -83,7 +83,7 @@ struct Reply {
 impl Reply {
     /// The first line that begins with a brace begins the reply; one JSON value is read from there. What stands before it
     /// and behind it is ignored.
-    fn parse(stdout: &[u8]) -> Option<Reply> {
+    pub fn parse(stdout: &[u8]) -> Option<Reply> {
         let mut rest = stdout;
         loop {
             let line = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
@@ -95,7 +95,7 @@ impl Reply {
     }
 
     /// Success, or the refusal as the reason why nothing was started.
-    fn taken(&self, program: &str) -> Result<(), Outcome> {
+    pub fn taken(&self, program: &str) -> Result<(), Outcome> {
         let why = match (self.success, self.code()) {
             (true, _) => return Ok(()),
             (false, Some(code)) => format!("DSM refuses with error {code}"),
@@ -116,7 +116,7 @@ impl Reply {
     }
 
     /// The list that DSM gives as its data.
-    fn list(self) -> Option<Vec<Value>> {
+    pub fn list(self) -> Option<Vec<Value>> {
         match self {
             Reply { success: true, data: Value::Array(list), .. } => Some(list),
             _ => None,

@@ -82,6 +82,11 @@ impl Configuration {
     /// stand outside. A `.htaccess` is none of these files.
     pub fn of(apache: &Apache) -> Result<Configuration, String> {
         let report = apache.ask(&["-t", "-D", "DUMP_MODULES", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG"])?;
+        Ok(Configuration::reported(&report, read))
+    }
+
+    /// The configuration of this report; `read` reads a file that it names.
+    pub fn reported(report: &str, read: impl Fn(&Path) -> Vec<Directive>) -> Configuration {
         // ` cgid_module (shared)`; `    (12) /etc/apache2/ports.conf`; `Define: NAME=value`.
         let modules = report.lines().filter_map(|line| line.strip_prefix(' ')?.split_once(" (")).map(|(name, _)| name);
         let modules = modules.filter(|name| name.ends_with("_module")).map(str::to_owned).collect();
@@ -99,7 +104,7 @@ impl Configuration {
                 }
             }
         }
-        Ok(Configuration { modules, files, directives })
+        Configuration { modules, files, directives }
     }
 
     /// Returns true if a module that runs programs is loaded.
@@ -200,7 +205,7 @@ pub fn read(path: &Path) -> Vec<Directive> {
 }
 
 /// Without comments; of the sections, those that matter here are remembered.
-fn directives(file: &Path, text: &str) -> Vec<Directive> {
+pub fn directives(file: &Path, text: &str) -> Vec<Directive> {
     let (mut found, mut host, mut folder) = (Vec::new(), None, None);
     for (line, text) in lines(text) {
         let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
