@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod documents;
 mod history;
 mod life;
 mod log;
