@@ -155,3 +155,12 @@ fn each_link_of_the_documents_leads_somewhere() {
         }
     }
 }
+
+/// The files that CONTRIBUTING.md holds up as examples.
+#[test]
+fn each_example_of_style_is_there() {
+    let text = document("CONTRIBUTING.md");
+    let paths = text.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains(' '));
+    let gone: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}

@@ -11,6 +11,7 @@ mod over_ssh;
 mod page;
 mod recipes;
 mod refusals;
+mod release;
 mod root_half;
 mod scheduler;
 mod set;
