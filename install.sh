@@ -39,7 +39,8 @@ Usage: ./install.sh --try [--once]
               vhost: by a virtual host of Web Station's; later: not yet
   --url       the address that phones will use, such as
               https://tasks.example.org
-  --from      a folder with the four programs for the NAS, in place of a build
+  --from      a folder with the four programs for the NAS, or with one such
+              folder for each processor, in place of a build
   --dry-run   goes the same way there, says what there is to do, and changes
               nothing
   --no-wait   asks and waits for nothing
@@ -49,7 +50,7 @@ Usage: ./install.sh --try [--once]
   --pack      makes one file a processor, for owners without SSH: File Station
               takes it to the NAS, and a task of DSM's Task Scheduler starts it
               there. x86_64, aarch64, armv7l; without one of them all that this
-              Rust can build for. --from: ready programs for one.
+              Rust can build for. --from: ready programs.
   --help      shows this.
 END
 }
@@ -136,6 +137,8 @@ main() {
         '' | home | proxy | vhost | later) ;;
         *) wrong "--phones is home, proxy, vhost or later" ;;
     esac
+    { intact "$clone" && { [ -z "$from" ] || intact "$from"; }; } ||
+        err "a file of this release is missing, or was changed: unpack its archive again"
     theirs="$way$config$tasks$phones$url$keep"
     [ "$order$dry$wait" = installnoyes ] || theirs="$theirs more"
     if [ "$try" = yes ]; then
@@ -192,6 +195,7 @@ on_the_nas() {
 # All that can be known here, before anybody is connected to or asked.
 ready_here() {
     local tool name path
+    [ "$order" != install ] || take_brought
     for tool in ssh tar gzip; do have "$tool" || err "there is no $tool on this machine, and it is needed"; done
     if [ -n "$config" ]; then
         { [ -f "$config" ] && [ -r "$config" ]; } || err "there is no file $config that could be read"
@@ -200,7 +204,8 @@ ready_here() {
     if [ -n "$from" ]; then
         path=$(whole_path "$from") || err "there is no folder $from"
         from=$path
-        for name in $PROGRAMS; do [ -f "$from/$name" ] || err "there is no program $name in $from"; done
+        [ -n "$(ready_for)" ] ||
+            for name in $PROGRAMS; do [ -f "$from/$name" ] || err "there is no program $name in $from"; done
     fi
     cd "$clone"
     [ "$order" = install ] || return 0
@@ -215,7 +220,7 @@ ready_here() {
 judge_config() {
     local judge
     if [ -n "$from" ]; then
-        judge=$from/remotetask
+        judge=$(ready "$(uname -m)")/remotetask
     else
         # The programs know Linux alone.
         case $(host) in *-linux-*) ;; *) return 0 ;; esac

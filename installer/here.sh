@@ -10,6 +10,8 @@ MACHINE=@MACHINE@
 NAME=remotetask-@VERSION@-@MACHINE@.run
 # Of the package, in bytes.
 SIZE=@SIZE@
+# SHA-256 of this file without this line.
+SUM=@SUM@
 
 usage() {
     cat <<'END'
@@ -84,11 +86,22 @@ main() {
         *) err "this NAS has the processor $machine, and there are programs for @PROCESSORS@ alone" ;;
     esac
     file=$(cd "$(dirname "$0")" && pwd -P)/$(basename "$0")
-    package | gzip -t 2>/dev/null || err "$file is not complete, or was changed: upload it again"
+    is_whole || err "$file is not complete, or was changed: upload it again"
     package | sh -c "$(bootstrap)" "$NAME" here "$file" "$@"
 }
 
 package() { tail -c "$SIZE" "$file"; }
+
+# Compares the file's own sum; where this NAS has no program for that, the one that gzip keeps of the package.
+is_whole() {
+    local sum
+    if ! command -v sha256sum >/dev/null; then
+        package | gzip -t 2>/dev/null
+        return
+    fi
+    sum=$({ head -c "$(($(wc -c <"$file") - SIZE))" "$file" | grep -v '^SUM='; package; } 2>/dev/null | sha256sum)
+    [ "${sum%% *}" = "$SUM" ]
+}
 
 bootstrap() {
     cat <<'BOOTSTRAP'

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Builds the programs, packs them for a NAS, and makes one file a processor. install.sh reads this file.
 #
-# Nothing but functions and constants.
+# Nothing but functions and constants, and the folder that cargo builds into.
 # shellcheck disable=SC3043 # `local` is in no standard, but in dash, bash and busybox ash
 
 PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
@@ -12,6 +12,9 @@ PROGRAMS="remotetask-keep remotetask-run remotetask-cgi remotetask"
 PROCESSORS='x86_64 62 x86_64-unknown-linux-musl x86_64-unknown-linux-gnu
 aarch64 183 aarch64-unknown-linux-musl aarch64-unknown-linux-gnu
 armv7l 40 armv7-unknown-linux-musleabihf armv7-unknown-linux-gnueabihf'
+
+# installer/release builds into one of its own.
+into=target
 
 processors() { printf '%s\n' "$PROCESSORS" | cut -d ' ' -f 1; }
 
@@ -71,7 +74,7 @@ no_target_for() {
     printf '%s\n' "this Rust cannot build for $1: type 'rustup target add $(musl_target "$1")', or take ready programs by --from"
 }
 
-# build TARGET [--package NAME]: into target/TARGET/release. Cargo shows where it is to whoever waits for it.
+# build TARGET [--package NAME]: into TARGET/release there. Cargo shows where it is to whoever waits for it.
 build() {
     local target quiet
     target=$1 quiet=--quiet
@@ -81,7 +84,7 @@ build() {
     cargo fetch --locked $quiet --target "$target" ||
         err "cargo could not fetch the packages that this needs; is there a network?"
     [ $# != 0 ] || set -- --workspace
-    cargo build --locked $quiet --release "$@" --bins --target "$target" --target-dir target ||
+    cargo build --locked $quiet --release "$@" --bins --target "$target" --target-dir "$into" ||
         err "the build has failed; what stands above says why"
 }
 
@@ -92,20 +95,44 @@ static() {
     esac
 }
 
+# The folder of ready programs for this processor: $from may have one for each.
+ready() { if [ -d "$from/$1" ]; then printf '%s\n' "$from/$1"; else printf '%s\n' "$from"; fi; }
+
+# The processors that have a folder in $from; none where it holds programs itself.
+ready_for() {
+    local machine
+    for machine in $(processors); do [ ! -d "$from/$machine" ] || printf '%s\n' "$machine"; done
+}
+
+# A release's archive brings programs along, which need no Rust.
+take_brought() { [ -n "$from" ] || [ ! -d "$clone/programs" ] || from=$clone/programs; }
+
+# The SHA-256 of the standard input.
+sum() { if have sha256sum; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1; }
+
+# intact FOLDER: compares its files with its SHA256SUMS. A clone of the project has none.
+intact() {
+    local check
+    check='sha256sum -c'
+    have sha256sum || check='shasum -a 256 -c'
+    [ ! -e "$1/SHA256SUMS" ] || (cd "$1" && $check SHA256SUMS >/dev/null 2>&1)
+}
+
 # pack PROCESSOR FILE: the package for it, built for the chosen target.
 pack() {
     local built package name names is
     if [ -n "$from" ]; then
-        built=$from
+        built=$(ready "$1")
     else
         (umask 022; static "$target"; build "$target")
-        built=target/$target/release
+        built=$into/$target/release
     fi
     package=$work/package
     rm -rf "$package"
     mkdir "$package"
     for name in $PROGRAMS; do
         cp "$built/$name" "$package/$name" || err "there is no program $name in $built"
+        chmod 0755 "$package/$name" # whatever this PC gives; the NAS gives each its own
         is=$(machine_of "$package/$name")
         [ "$is" = "$1" ] || err "$built/$name is for the processor $is, and this wants $1"
     done
@@ -116,7 +143,26 @@ pack() {
         names="$names config.json"
     fi
     # shellcheck disable=SC2086 # a list of words
-    tar -C "$package" -cf - $names | gzip >"$2"
+    same_tar -C "$package" -cf - $names | gzip -n >"$2"
+}
+
+# tar, which makes the same bytes of the same files where it is GNU's: no names of users, no time.
+same_tar() {
+    if tar --version 2>/dev/null | grep -q GNU; then
+        tar --sort=name --mtime='2026-01-01 00:00Z' --owner=0 --group=0 --numeric-owner "$@"
+    else
+        tar "$@"
+    fi
+}
+
+# packed_file PROCESSOR PACKAGE FILE: the file that a NAS of this processor installs itself from.
+packed_file() {
+    local sum
+    filled installer/here.sh "$1" "$(wc -c <"$2" | tr -d ' ')" >"$work/text"
+    sum=$(grep -v '^SUM=' "$work/text" | cat - "$2" | sum)
+    sed "s/^SUM=@SUM@$/SUM=$sum/" "$work/text" | cat - "$2" >"$work/file"
+    chmod 0644 "$work/file"
+    mv -f "$work/file" "$3"
 }
 
 # filled FILE PROCESSOR [SIZE]: a text for such a NAS. The first line is for the one that carries the bootstrap.
@@ -126,16 +172,23 @@ filled() {
             -e "s/@PROCESSOR@/$(processors | paste -s -d '|' -)/" -e "s/@SIZE@/${3:-}/"
 }
 
-release() { sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1; }
+# The version: of this project, or as its archive names it.
+release() { [ ! -e programs/version ] || { cat programs/version; return; }; sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1; }
 
 # make_files [PROCESSOR ...]: a file for each, in target/pack. One that cannot be made keeps no other back.
 make_files() {
     local path machine file made
+    take_brought
     if [ -n "$from" ]; then
         path=$(whole_path "$from") || err "there is no folder $from"
         from=$path
-        [ $# -lt 2 ] || wrong "--from is for one processor"
-        [ $# = 1 ] || set -- "$(machine_of "$from/remotetask")"
+        if [ -n "$(ready_for)" ]; then
+            # shellcheck disable=SC2046 # a list of words
+            [ $# != 0 ] || set -- $(ready_for)
+        else
+            [ $# -lt 2 ] || wrong "--from is for one processor, unless the folder has one for each, as x86_64"
+            [ $# = 1 ] || set -- "$(machine_of "$from/remotetask")"
+        fi
     fi
     # shellcheck disable=SC2046 # a list of words
     [ $# != 0 ] || set -- $(processors)
@@ -160,12 +213,7 @@ make_files() {
         fi
         pack "$machine" "$work/package.tar.gz"
         file=target/pack/remotetask-$(release)-$machine.run
-        {
-            filled installer/here.sh "$machine" "$(wc -c <"$work/package.tar.gz" | tr -d ' ')"
-            cat "$work/package.tar.gz"
-        } >"$work/file"
-        chmod 0644 "$work/file"
-        mv -f "$work/file" "$file"
+        packed_file "$machine" "$work/package.tar.gz" "$file"
         show "Made: $file"
         made=yes
     done

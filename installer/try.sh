@@ -14,18 +14,25 @@ MODULES=/usr/lib/apache2/modules
 folder='' server='' as_user=''
 
 try_here() {
+    local built
     PATH=$PATH:/usr/sbin:/sbin
     umask 022
     cd "$clone"
     folder=$clone/target/try
 
+    take_brought
     check_owner
     plan_here
-    need_rust
+    [ -n "$from" ] || need_rust
     install_packages
-    build "$(host)"
+    if [ -n "$from" ]; then
+        built=$(ready "$(uname -m)")
+    else
+        build "$(host)"
+        built=target/$(host)/release
+    fi
     port_is_free
-    lay_out "target/$(host)/release"
+    lay_out "$built"
     trap stop_server EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -45,7 +52,7 @@ try_here() {
 plan_here() {
     say "This tries the remote task starter on this machine. It will"
     say "  1. install what is missing of: Apache's programs, curl, a linker (Debian packages)"
-    say "  2. build the programs with cargo (some minutes the first time)"
+    if [ -n "$from" ]; then say "  2. take the programs from $from"; else say "  2. build the programs with cargo (some minutes the first time)"; fi
     say "  3. lay everything out in $folder"
     say "  4. start a web server on http://$LISTEN, without root's rights, and call the example's URL"
     say ""
@@ -62,7 +69,7 @@ missing_packages() {
     missing=
     { have apache2 && [ -e "$MODULES/mod_cgid.so" ]; } || missing="$missing apache2-bin"
     have curl || missing="$missing curl"
-    have cc || missing="$missing gcc libc6-dev"
+    { [ -n "$from" ] || have cc; } || missing="$missing gcc libc6-dev"
     printf '%s' "${missing# }"
 }
 

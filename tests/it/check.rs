@@ -811,15 +811,19 @@ fn on_the_screen() {
     let good = format!("{programs}good   everything that can be looked at from here works\n");
     assert_eq!((said.code, said.out), (Some(0), good));
     mode(&sandbox, "config.json", 0o644);
+    let more = "More about each in docs/findings.md: ";
     let advice = "advice Every user of this machine can read\n       FOLDER/config.json (mode 0644).\n       The web server's user and you are enough:\n         `sudo FOLDER/remotetask repair\n";
     let one =
         |text: &str| here(&sandbox, text).replace(['\n', '`'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
     let said = remotetask(&sandbox, &["check"]);
-    assert_eq!(one(&said.out), one(&format!("{programs}{advice}good everything would work; advice: 1")));
+    assert_eq!(
+        one(&said.out),
+        one(&format!("{programs}{advice}good everything would work; advice: 1 {more}#config-open"))
+    );
     mode(&sandbox, "remotetask-cgi", 0o755);
     let said = remotetask(&sandbox, &["check"]);
     let fault = "fault Others can read FOLDER/remotetask-cgi (mode 0755). Then every web application of this machine can read the URL out of a request while it is answered. Take that away: `sudo FOLDER/remotetask repair ";
-    let end = "faults 1, and something would not work; advice: 1";
+    let end = format!("faults 1, and something would not work; advice: 1 {more}#cgi-readable, #config-open");
     assert_eq!((said.code, one(&said.out)), (Some(1), one(&format!("{programs}{fault}{advice}{end}"))));
     let command = here(&sandbox, "`sudo FOLDER/remotetask repair").replace('`', "         ");
     assert!(said.out.lines().any(|line| line == command), "on a line of its own: {}", said.out);

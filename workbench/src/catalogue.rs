@@ -5,31 +5,36 @@ use crate::commands::prove;
 use crate::owner::finding::{self, Kind, Level, Part};
 use crate::parts;
 
-/// Every kind, in the order of docs/workbench.md.
+/// Every kind, in the order of docs/findings.md.
 fn catalogue() -> Vec<&'static Kind> {
     [&parts::kinds(), &check::kinds(), prove::KINDS].concat()
 }
 
-/// A text in a cell of a Markdown table. Between backticks nothing but the bar means anything.
-fn cell(text: &'static str) -> String {
+/// A text in Markdown. Between backticks nothing means anything.
+fn markdown(text: &'static str) -> String {
     let parts = finding::parts(text).map(|part| match part {
         Part::Prose(text) => text.replace('<', "\\<"),
         Part::Typed(text) => format!("`{text}`"),
     });
-    parts.collect::<String>().replace('|', "\\|")
+    parts.collect()
 }
 
+/// The section of docs/findings.md to which `check` points by the code.
+fn section(Kind { code, level, sentence, fix, .. }: &Kind) -> String {
+    let level = if *level == Level::Fault { "fault" } else { "advice" };
+    format!("### {code}\n\n**{level}:** {}\n\n**fix:** {}\n", markdown(sentence), markdown(fix))
+}
+
+/// The headings of groups are the document's own.
 #[test]
 fn the_documentation_shows_the_whole_catalogue() {
-    let mut table = "| code | level | what it says | cure |\n|---|---|---|---|\n".to_owned();
-    for Kind { code, level, sentence, fix, .. } in catalogue() {
-        let level = if *level == Level::Fault { "fault" } else { "advice" };
-        table.push_str(&format!("| `{code}` | {level} | {} | {} |\n", cell(sentence), cell(fix)));
-    }
-    let text = include_str!("../../docs/workbench.md");
-    let shown = text.split_once("<!-- findings -->\n").and_then(|(_, rest)| rest.split_once("<!-- /findings -->"));
-    let (shown, _) = shown.expect("two markers");
-    assert!(shown.trim() == table.trim(), "docs/workbench.md must show between its markers:\n{table}");
+    let expected: Vec<String> = catalogue().into_iter().map(section).collect();
+    let text = include_str!("../../docs/findings.md");
+    let (_, shown) = text.split_once("by a test -->\n\n").expect("a marker");
+    let lines: Vec<&str> = shown.lines().filter(|line| !line.starts_with("## ")).collect();
+    let shown = lines.join("\n").replace("\n\n\n", "\n\n");
+    let expected = expected.join("\n");
+    assert!(shown.trim() == expected.trim(), "docs/findings.md must show below its marker:\n{expected}");
 }
 
 #[test]

@@ -320,6 +320,33 @@ fn half_a_file_does_nothing() {
     same_as(&before);
 }
 
+/// The file has its own sum. Where a NAS has no program for sums, gzip's own of the package is compared.
+#[test]
+fn a_changed_file_does_nothing() {
+    let up = Uploaded::new();
+    let whole = fs::read(&up.file).expect("the file");
+    let text = whole.windows(6).position(|part| part == b"\nexit\n").expect("the end of the text") + 6;
+    let comment = whole.windows(8).position(|part| part == b"# Remote").expect("a comment") + 2;
+    let before = tree();
+    let changed = |at: usize| {
+        let mut content = whole.clone();
+        content[at] ^= 1;
+        fs::write(&up.file, content).expect("changed");
+        let (code, result) = up.task("--here --tasks 7");
+        let end = format!("{} is not complete, or was changed: upload it again\n", up.file);
+        assert!(code == 1 && result.ends_with(&end), "{at}: {result}");
+        assert_eq!(status("/"), 0, "{at}");
+    };
+    [comment, text + 4, text + 100_000, whole.len() - 1].into_iter().for_each(changed);
+    fs::rename("/usr/bin/sha256sum", "/usr/bin/sha256sum.away").expect("away");
+    changed(text + 100_000);
+    fs::write(&up.file, &whole).expect("whole again");
+    let (code, result) = up.task("--here --dry-run");
+    assert!(code == 0 && result.ends_with("Nothing was changed.\n"), "{result}");
+    fs::rename("/usr/bin/sha256sum.away", "/usr/bin/sha256sum").expect("back");
+    same_as(&before);
+}
+
 #[test]
 fn without_tasks_it_shows_what_there_is_and_a_wrong_one_is_said() {
     let up = Uploaded::new();

@@ -1,5 +1,5 @@
 //! `check`: does everything work? One module looks at one thing and says what it found; the kinds of
-//! finding that there are stand beside it, and docs/workbench.md shows them all as a table.
+//! finding that there are stand beside it, and docs/findings.md shows them all.
 
 mod configuration; // config.json: valid, whole, nothing over
 mod keys; // can they be read, or guessed?
@@ -120,4 +120,18 @@ fn show(bench: &Workbench, found: &[Found]) {
             screen.mark(Tone::Fault, "faults", format_args!("{faults}, and something would not work; advice: {advice}"))
         }
     }
+    if let Some(anchors) = anchors(found) {
+        screen.say(format_args!("       More about each in docs/findings.md: {anchors}"));
+    }
+}
+
+/// The places of these findings in the documentation, each once.
+fn anchors(found: &[Found]) -> Option<String> {
+    let mut anchors: Vec<String> = Vec::new();
+    for anchor in found.iter().map(|found| format!("#{}", found.code)) {
+        if !anchors.contains(&anchor) {
+            anchors.push(anchor);
+        }
+    }
+    (!anchors.is_empty()).then(|| anchors.join(", "))
 }

@@ -19,7 +19,7 @@ pub enum Level {
 /// A kind of finding, as [`findings`] declares it. `<name>` in its texts stands for a place.
 #[derive(Debug)]
 pub struct Kind {
-    /// A short name, for programs and for docs/workbench.md.
+    /// A short name, for programs and its anchor in docs/findings.md.
     pub code: &'static str,
     /// Its weight.
     pub level: Level,

@@ -42,7 +42,7 @@ findings! {
         "Take the way by a port of its own, as docs/web.md says.";
 }
 
-/// The findings of this module and those below it, in the order of docs/workbench.md.
+/// The findings of this module and those below it, in the order of docs/findings.md.
 #[cfg(test)]
 pub fn kinds() -> Vec<&'static crate::owner::finding::Kind> {
     [KINDS, htaccess::KINDS, logs::KINDS, memory::KINDS].concat()
