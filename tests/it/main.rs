@@ -3,8 +3,8 @@
 mod browser;
 mod check;
 mod commands;
-mod faults;
 mod documents;
+mod faults;
 mod history;
 mod life;
 mod log;
