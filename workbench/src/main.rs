@@ -6,6 +6,8 @@ mod cli; // the words that can be typed
 mod install; // orders over the parts: set up, repair, uninstall
 #[cfg(test)]
 mod catalogue; // all findings, compared with the documentation and the tests
+#[cfg(test)]
+mod documented; // the commands in the documents, compared with those there are
 mod commands; // a module each
 mod check; // does everything work?
 mod parts; // an installation, part by part: look, put, take away
