@@ -213,6 +213,9 @@ pub enum Command {
         /// Its name where it came from, for messages
         #[arg(long, hide = true)]
         config_name: Option<String>,
+        /// The order `phone` follows, and shows what is left to click in DSM
+        #[arg(long, hide = true)]
+        then_phone: bool,
         /// Says what there is to do, and changes nothing
         #[arg(long)]
         dry_run: bool,
