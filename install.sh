@@ -428,7 +428,7 @@ send() {
     say "" "On $nas:"
     code=0
     # shellcheck disable=SC2086 # words or none
-    as_root "$work/package.tar.gz" "$(filled installer/bootstrap.sh "$machine")" setup $way $dry_run ${config:+--config-name "$config"} || code=$?
+    as_root "$work/package.tar.gz" "$(filled installer/bootstrap.sh "$machine")" setup --then-phone $way $dry_run ${config:+--config-name "$config"} || code=$?
     [ "$code" != 255 ] || broken
     [ "$code" = 0 ] || exit 1
 }

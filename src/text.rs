@@ -84,30 +84,6 @@ pub fn beginning(text: &str, max: usize) -> &str {
     &text[..end]
 }
 
-/// Fills the places of `template`, each a name between the two characters. They are found in the template alone, so that
-/// no value can hold a place itself. `value` gets the name, and the template before its place; where it knows no such
-/// name, the text stays as it stands.
-pub fn fill(template: &str, [open, close]: [char; 2], mut value: impl FnMut(&str, &str) -> Option<String>) -> String {
-    let mut text = String::with_capacity(template.len() + 256);
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once(open) {
-        text.push_str(before);
-        let before = &template[..template.len() - after.len() - open.len_utf8()];
-        let known = after.split_once(close).and_then(|(name, behind)| Some((value(name, before)?, behind)));
-        rest = match known {
-            Some((value, behind)) => {
-                text.push_str(&value);
-                behind
-            }
-            None => {
-                text.push(open);
-                after
-            }
-        };
-    }
-    text + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

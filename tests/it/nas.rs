@@ -15,6 +15,7 @@ mod phone;
 mod php;
 mod probe;
 mod prove;
+mod questions;
 mod reachable;
 mod report;
 mod scripts;

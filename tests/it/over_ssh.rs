@@ -379,7 +379,7 @@ fn what_is_known_is_not_asked_again() {
     let (code, shown) = run.expect("it ends");
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains(&format!("good   all of the way works, at {CLICKED}\n")), "{shown}");
-    assert!(!shown.contains("Its number"), "{shown}");
+    assert!(!shown.contains("Its number") && !shown.contains("Now in DSM"), "{shown}");
     install(&["auto@nas", "--uninstall"]).ok();
     fs::remove_file(inside_apache("more.conf")).expect("as it was");
 }
@@ -640,6 +640,7 @@ fn the_owners_own_configuration() {
     // By a virtual host, where nobody waits.
     let other = install(&[&["auto@nas", "--vhost", "--no-wait"][..], &from()].concat());
     assert!(other.ok().contains("  2. Web Station, Web Service, Create: "), "{}", other.out);
+    assert_eq!(other.out.matches("Now in DSM, once:").count(), 1, "{}", other.out);
     let end = "No phone finds this NAS yet. When Web Station is set up:\n  sudo remotetask phone vhost --url https://that-name\n";
     assert!(other.out.ends_with(end), "{}", other.out);
     // And where somebody does.
@@ -663,6 +664,8 @@ fn the_owners_own_configuration() {
     click.join().expect("clicked");
     fs::remove_file(clicked).expect("as it was");
     assert!(code == 0 && shown.contains("good   all of the way works, at http://127.0.0.1:10765\n"), "{shown}");
+    // Not at all where the click was faster than the look.
+    assert!(shown.matches("Now in DSM, once:").count() < 2, "{shown}");
     let kept = install(&["auto@nas", "--uninstall", "--keep-config"]);
     assert!(kept.ok().ends_with("  done   the programs are gone; kept: config.json keys.json\n"), "{}", kept.out);
     let gone = install(&["auto@nas", "--uninstall"]);

@@ -111,7 +111,7 @@ pub enum Command {
     Url {
         /// The task, by id or name [default: all]
         task: Option<String>,
-        /// Whose URLs [default: everybody's]
+        /// The person or device whose URLs are shown [default: everybody's]
         #[arg(long)]
         who: Option<String>,
         /// Remembers that this NAS is reached there, such as https://nas.example.org
@@ -136,7 +136,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  remotetask phone\n  remotetask phone home\n  \
         remotetask phone proxy --url https://tasks.example.org")]
     Phone {
-        /// How phones reach this NAS
+        /// The way by which phones reach this NAS
         phones: Option<Phones>,
         /// The address that phones will use, such as https://tasks.example.org
         #[arg(long)]
@@ -175,7 +175,7 @@ pub enum Command {
         /// Starts it without asking
         #[arg(long)]
         yes: bool,
-        /// How long each way is watched
+        /// The time for which each way is watched
         #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=600))]
         watch: u64,
     },
@@ -195,7 +195,7 @@ pub enum Command {
     Report,
     /// Proves the whole way with one live request, by a key and a task that are there for it alone
     Prove {
-        /// Where the NAS is reached, such as https://nas.example.org [default: listen and port of config.json, or for a
+        /// The address by which the NAS is reached, such as https://nas.example.org [default: listen and port of config.json, or for a
         /// virtual host the address that url --at has noted]
         #[arg(long)]
         url: Option<String>,
@@ -213,6 +213,9 @@ pub enum Command {
         /// Its name where it came from, for messages
         #[arg(long, hide = true)]
         config_name: Option<String>,
+        /// The order `phone` follows, and shows what is left to click in DSM
+        #[arg(long, hide = true)]
+        then_phone: bool,
         /// Says what there is to do, and changes nothing
         #[arg(long)]
         dry_run: bool,
@@ -311,14 +314,14 @@ pub enum Tasks {
     Add {
         /// The number or name of a scheduled task; for a command or an event a name of your own
         task: String,
-        /// What callers are shown
+        /// The name that callers are shown
         #[arg(long)]
         name: Option<String>,
         /// The name of a triggered task
         #[arg(long)]
         event: Option<String>,
-        /// What a GET does: "run" starts it at once, for NFC tags and devices that cannot POST [default: confirm, a page with
-        /// a button]
+        /// The effect of a GET: "run" starts it at once, for NFC tags and devices that cannot POST [default: confirm, a page
+        /// with a button]
         #[arg(long)]
         get: Option<Get>,
         /// The command, word by word, behind --
@@ -360,7 +363,7 @@ pub enum Key {
     /// Makes one, and shows its panel: one link, a button for each of its tasks
     #[command(alias = "add", alias = "create")]
     New {
-        /// Whose it is, such as "Anna's phone"
+        /// The person or device that it is for, such as "Anna's phone"
         #[arg(long)]
         label: String,
         /// The last valid day, such as 2027-01-31

@@ -6,6 +6,8 @@ mod cli; // the words that can be typed
 mod install; // orders over the parts: set up, repair, uninstall
 #[cfg(test)]
 mod catalogue; // all findings, compared with the documentation and the tests
+#[cfg(test)]
+mod documented; // the commands in the documents, compared with those there are
 mod commands; // a module each
 mod check; // does everything work?
 mod parts; // an installation, part by part: look, put, take away
@@ -120,8 +122,9 @@ fn run(cli: Cli) -> Result<bool, Fault> {
         Command::Report => report::run(bench),
         Command::Prove { clean: true, .. } => return prove::clean(bench),
         Command::Prove { url, .. } => return prove::run(bench, url.as_deref()),
-        Command::Setup { entry_point, config, config_name, dry_run } => {
-            return setup::run(&SetupArgs { entry_point: entry_point.kind(), config, config_name, dry_run })
+        Command::Setup { entry_point, config, config_name, then_phone, dry_run } => {
+            let entry_point = entry_point.kind();
+            return setup::run(&SetupArgs { entry_point, config, config_name, dry_run, then_phone });
         }
         Command::Repair { boot, dry_run } => return repair::run(bench, boot, dry_run),
         Command::Apply { dry_run } => return repair::run(bench, false, dry_run),
@@ -130,7 +133,7 @@ fn run(cli: Cli) -> Result<bool, Fault> {
             // A virtual host is an entry point of its own.
             let by_host = (phones == Some(Phones::Vhost)).then_some(EntryPointKind::Vhost);
             let entry_point = entry_point.kind().or(by_host);
-            let setup = SetupArgs { entry_point, config, config_name: None, dry_run };
+            let setup = SetupArgs { entry_point, config, config_name: None, dry_run, then_phone: true };
             return here::run(HereArgs { file, setup, tasks, url, phones, probe });
         }
         Command::Page { unread, read } => page::keep(bench, Duration::from_secs(unread), Duration::from_secs(read)),

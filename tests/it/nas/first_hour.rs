@@ -12,7 +12,7 @@ pub fn bench(arguments: &[&str]) -> Said {
     said(Command::new(at("remotetask")).args(arguments), "")
 }
 
-fn date(words: &str) -> String {
+pub fn date(words: &str) -> String {
     let done = Command::new("date").args(["-d", words, "+%F"]).output().expect("date");
     String::from_utf8_lossy(&done.stdout).trim().to_owned()
 }

@@ -214,6 +214,7 @@ fn by_php_and_with_an_address() {
     assert_eq!(code, 0, "{result}");
     let next = "--phones vhost --url https://that-name for a virtual host of Web Station's.";
     assert!(words(&result).contains(next) && result.contains("Document root          web/remotetask"), "{result}");
+    assert_eq!(result.matches("Now in DSM, once:").count(), 1, "{result}");
     // What the owner clicks.
     let server: Server = by_nginx(&fitted(), "");
     let base = format!("http://127.0.0.1:{}", server.port);
@@ -221,6 +222,7 @@ fn by_php_and_with_an_address() {
     assert!(code == 0 && result.contains(&format!("good   all of the way works, at {base}\n")), "{result}");
     let end = format!("Now delete {} and this task: whoever could change that file ", up.file);
     assert!(words(&result).contains(&end) && !result.contains("Not done yet"), "{result}");
+    assert!(!result.contains("Now in DSM"), "nothing is left to click: {result}");
     let panel = up.urls(&base).remove(0);
     assert!(server.get(&panel).body.contains("<button"));
     bench(&["set", "7", "get", "run"]).ok();

@@ -34,7 +34,7 @@ pub struct ProbeArgs {
     pub event: Option<String>,
     /// Asks nothing.
     pub yes: bool,
-    /// How long each way is watched.
+    /// The time for which each way is watched.
     pub watch: Duration,
 }
 

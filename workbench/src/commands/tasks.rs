@@ -25,7 +25,7 @@ use remotetask::start::{self, esynoscheduler, Listed};
 pub struct NewTask {
     /// Its id; for a task of the scheduler its number, or its name there.
     pub id: String,
-    /// What callers are shown.
+    /// The name that callers are shown.
     pub name: Option<String>,
     /// The name of a triggered task.
     pub event: Option<String>,

@@ -159,8 +159,9 @@ fn way(bench: &Workbench, path: Vec<u8>, from: Option<IpAddr>, holds: &dyn Fn(St
         };
         refused(format!("{why}{whose}{address}"))
     })?;
+    let who = granted.who();
     let Some(permit) = granted.task() else {
-        holds("5 the key in the identifier's place is that of the panel".into());
+        holds(format!("5 the magic key is that of {who}, the key in the identifier's place that of the panel"));
         return Ok(End { exists: "the panel: the tasks that this magic key may start".into(), asks_first: false });
     };
     holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));

@@ -134,6 +134,7 @@ fn proof(bench: &Workbench, args: &HereArgs) -> Result<Pending, Fault> {
             false => Err(Fault::new("a request by that address does not come all the way: see above")),
         };
     }
+    phone::show_what_is_left(bench, url)?;
     let Some(url) = url else { return Ok(Pending::Url) };
     url::note(bench, url).map_err(|Fault(why)| Fault(format!("--url: {why}")))?;
     screen.say("The proof, by that address:");

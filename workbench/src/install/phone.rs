@@ -126,6 +126,7 @@ fn later(bench: &Workbench, args: &PhoneArgs<'_>) -> Result<bool, Fault> {
         }
     }
     let by_host = matches!(noted(&bench.folder), Some(EntryPointKind::Vhost | EntryPointKind::Php));
+    show_what_is_left(bench, None)?;
     match by_host {
         true => bench.screen.say("No phone finds this NAS yet. When Web Station is set up:"),
         false => bench.screen.say("No phone finds this NAS yet. When one shall:"),
@@ -257,10 +258,18 @@ fn vhost(bench: &Workbench, args: &PhoneArgs<'_>) -> Result<bool, Fault> {
     if noted(&bench.folder) != Some(kind) && !repair::entry_point(kind)? {
         return Ok(false);
     }
-    if Live::of(&bench.folder, &url)?.doorstep().is_err() {
-        show_clicks(&bench.screen, kind);
-    }
+    show_what_is_left(bench, Some(&url))?;
     answers_there(bench, &url, args.no_wait)
+}
+
+/// Shows what is left to click in DSM for a virtual host, unless the start page answers at its address already.
+pub fn show_what_is_left(bench: &Workbench, url: Option<&str>) -> Result<(), Fault> {
+    let Some(kind @ (EntryPointKind::Vhost | EntryPointKind::Php)) = noted(&bench.folder) else { return Ok(()) };
+    match url.map(|url| Live::of(&bench.folder, url)).transpose()? {
+        Some(live) if live.doorstep().is_ok() => {}
+        _ => show_clicks(&bench.screen, kind),
+    }
+    Ok(())
 }
 
 /// The address as it was given, was noted, or is typed now.

@@ -10,6 +10,7 @@ use crate::commands::prove;
 use crate::owner::fault::Fault;
 use crate::owner::screen::Screen;
 use crate::owner::workbench::Workbench;
+use crate::parts::entry_point::{noted, show_clicks};
 use crate::parts::job::{EntryPointKind, Job};
 use crate::parts::{self, Part};
 
@@ -24,6 +25,8 @@ pub struct SetupArgs {
     pub config_name: Option<String>,
     /// Only report.
     pub dry_run: bool,
+    /// The order on how phones reach the NAS follows, and shows what is left to click in DSM.
+    pub then_phone: bool,
 }
 
 /// `setup`. Returns true if everything is in its place.
@@ -36,7 +39,7 @@ pub fn run(args: &SetupArgs) -> Result<bool, Fault> {
 /// Puts every part of the package in place.
 pub(super) fn put(order: &Order, unpacked: &Package, args: &SetupArgs) -> Result<bool, Fault> {
     let mut job = order.job(args.dry_run);
-    let is_new = crate::parts::entry_point::noted(job.folder).is_none();
+    let is_new = noted(job.folder).is_none();
     order::requirements(args.entry_point, is_new)?;
     let config = unpacked.take_configuration(args.config.as_deref(), args.config_name.as_deref(), args.dry_run)?;
     if !args.dry_run {
@@ -59,6 +62,10 @@ pub(super) fn put(order: &Order, unpacked: &Package, args: &SetupArgs) -> Result
             job.screen.say("The programs are there, and something would not work yet: see above, and run this again.");
         }
         _ => order::end(&job),
+    }
+    let kind = noted(job.folder).filter(|kind| *kind != EntryPointKind::Port);
+    if let (Some(kind), false) = (kind, args.then_phone || job.dry_run || job.faults > 0) {
+        show_clicks(job.screen, kind);
     }
     Ok(job.faults == 0)
 }

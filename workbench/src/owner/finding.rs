@@ -3,7 +3,6 @@
 use std::fmt::Display;
 
 use crate::owner::names::quoted;
-use remotetask::text::fill;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// The weight of a finding.
@@ -218,13 +217,28 @@ fn changed(fix: &'static str, names: &[(&str, &str)]) -> Vec<String> {
     paths.map(|(_, value)| (*value).to_owned()).collect()
 }
 
-/// Fills each place. `shown` gets the value, and the template before its place.
+/// Fills each place, a name between `<` and `>`. They are found in the template alone, so that no value can hold a place
+/// itself. `shown` gets the value, and the template before its place; a name that is not known stays as it stands.
 fn filled(template: &str, names: &[(&str, &str)], shown: impl Fn(&str, &str) -> String) -> String {
-    let value = |name: &str, before: &str| {
-        let (_, value) = names.iter().find(|(known, _)| *known == name)?;
-        Some(shown(value, before))
-    };
-    fill(template, ['<', '>'], value)
+    let value = |name: &str| names.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    let mut text = String::with_capacity(template.len() + 256);
+    let mut rest = template;
+    while let Some((prose, after)) = rest.split_once('<') {
+        text.push_str(prose);
+        let before = &template[..template.len() - after.len() - 1];
+        let place = after.split_once('>').and_then(|(name, behind)| Some((value(name)?, behind)));
+        rest = match place {
+            Some((value, behind)) => {
+                text.push_str(&shown(value, before));
+                behind
+            }
+            None => {
+                text.push('<');
+                after
+            }
+        };
+    }
+    text + rest
 }
 
 /// A name in a sentence: no row of spaces, with which it could fill a line and begin another.

@@ -47,7 +47,7 @@ pub fn folder() -> Option<PathBuf> {
     web_share().map(|share| share.join(NAME))
 }
 
-/// Lays the folder out for one of the two kinds, and shows what only the owner can do.
+/// Lays the folder out for one of the two kinds.
 pub fn put(job: &mut Job<'_>, kind: EntryPointKind) -> Result<(), Fault> {
     let mut loads = None;
     let apache = Apache::here();
@@ -83,9 +83,6 @@ pub fn put(job: &mut Job<'_>, kind: EntryPointKind) -> Result<(), Fault> {
     }
     if kind == EntryPointKind::Php && php_package().is_none() {
         job.advice("there is no PHP here yet: install PHP 8.2, or 7.4 at least, in DSM's Package Center");
-    }
-    if job.package.is_some() && !job.dry_run {
-        show_clicks(job.screen, kind);
     }
     Ok(())
 }
