@@ -93,10 +93,12 @@ impl Due {
         Due(place.map(|place| (report, place)))
     }
 
-    /// By the keeper of the run.
-    pub fn hand_on(self, record: &mut Record, runs: &Runs) {
+    /// By the keeper of the run. Returns true unless it could not be started.
+    pub fn hand_on(self, record: &mut Record, runs: &Runs) -> bool {
         let begun = self.start(Path::new(OWN), record, runs);
+        let has_begun = begun.is_ok();
         note_unreported(begun, record, runs);
+        has_begun
     }
 
     /// Starts the report, if there is one.

@@ -161,19 +161,30 @@ impl Keeper {
             record.state = *state;
         }
         let due = failure::Due::of(self.job.report.clone(), record, &self.runs);
-        match record_end(&self.runs, record, &mut self.output) {
-            true => self.runs.forget_wish(&record.run),
-            // A later call that records it has nothing left to report.
-            false => self.runs.note_reported(&record.run),
+        let recorded = record_end(&self.runs, record, &mut self.output);
+        if recorded {
+            self.runs.forget_wish(&record.run);
         }
         if let Some(script) = &self.job.script {
             let _ = std::fs::remove_file(script);
         }
+        let due = match recorded {
+            true => Some(due),
+            false => {
+                // A later call that records the end has nothing left to report, if this began. 9s
+                if due.hand_on(record, &self.runs) {
+                    self.runs.note_reported(&record.run);
+                }
+                None
+            }
+        };
         self.runs.release(&record.run);
         let _ = flock(&self.held, FlockOperation::Unlock);
         tell(&Word::Ended(Box::new(record.clone())));
         close_stdout();
-        due.hand_on(&mut self.job.record, &self.runs);
+        if let Some(due) = due {
+            due.hand_on(&mut self.job.record, &self.runs);
+        }
     }
 }
 

@@ -54,22 +54,22 @@ const CHANGES: [&str; 17] = [
 
 /// One fault: the program, the call, which of its calls from 1 on, and what happens at it.
 #[derive(Clone, Debug)]
-struct Fault {
-    program: &'static str,
-    call: String,
-    at: String,
-    what: String,
+pub struct Fault {
+    pub program: &'static str,
+    pub call: String,
+    pub at: String,
+    pub what: String,
 }
 
 /// One call of a program.
-struct Seen {
+pub struct Seen {
     call: String,
     at: usize,
     writes: bool,
 }
 
 /// The calls in a trace.
-fn calls(trace: &str) -> Vec<Seen> {
+pub fn calls(trace: &str) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     for line in trace.lines() {
         let Some((call, words)) = line.split_once('(') else { continue };
@@ -90,7 +90,7 @@ impl Seen {
     }
 
     /// A kill at each call that changes something, and each error that the call can have, once and from there on.
-    fn faults(&self, program: &'static str) -> Vec<Fault> {
+    pub fn faults(&self, program: &'static str) -> Vec<Fault> {
         let fault = |at: String, what: String| Fault { program, call: self.call.clone(), at, what };
         let changes = self.is("open") && self.writes || CHANGES.iter().any(|name| self.is(name));
         let errors = ERRORS.iter().filter(|(name, _)| self.is(name)).flat_map(|(_, errors)| errors.iter());
@@ -253,11 +253,16 @@ fn unwrap_any(sandbox: &Sandbox) {
     }
 }
 
+fn stoppable() -> Sandbox {
+    let line = "echo ran >>$T/ran; echo $$ >$T/pid; read -r word <$T/gate";
+    let sandbox = reporting(line, ", \"wait\": 0, \"stop\": true");
+    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    sandbox
+}
+
 /// With a run that does not end by itself, and this done with its keeper.
 fn running(and: fn(&str)) -> Sandbox {
-    let sandbox =
-        reporting("echo ran >>$T/ran; echo $$ >$T/pid; read -r word <$T/gate", ", \"wait\": 0, \"stop\": true");
-    assert!(Command::new("mkfifo").arg(sandbox.path("gate")).status().expect("mkfifo").success());
+    let sandbox = stoppable();
     sandbox.start().is("202 Accepted", "Task started: t\n");
     and(awaited(&sandbox.path("pid")).trim());
     sandbox
@@ -275,6 +280,84 @@ fn kill_keeper(pid: &str) {
     let keeper = parent();
     kill(&keeper);
     until("the keeper's end", || (parent() != keeper).then_some(()));
+}
+
+/// A run that fails, its end, and its report: once, or its record says that there was none.
+fn a_failure(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let said = sandbox.start().body();
+    settled(sandbox);
+    unwrap_any(sandbox);
+    a_minute_later(sandbox);
+    for _ in 0..2 {
+        sandbox.get(&format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "status").send();
+        settled(sandbox);
+    }
+    let told = sandbox.read("told");
+    let last = records(sandbox).pop().unwrap_or_default().1;
+    let killed = fault.is_some_and(|fault| fault.what == "signal=KILL");
+    let well = match told.lines().count() {
+        0 => last["unreported"] == true || killed && last["state"] == "failed" || !sandbox.path("ran").exists(),
+        1 => true,
+        // Where no file gets a new name there is no note either that it was reported.
+        _ => fault.is_some_and(|fault| fault.call.starts_with("rename")) && told == "failed\ninterrupted\n",
+    };
+    if !well || matches!(last["state"].as_str(), Some("starting" | "started")) {
+        wrong.push(format!("said {said:?}, told {told:?}; {}, {:?}", states(sandbox), sandbox.files()));
+    }
+    wrong
+}
+
+#[test]
+fn long_faults_of_the_keeper_at_a_failure() {
+    sweep("remotetask-keep", || reporting("echo ran >>$T/ran; exit 3", ""), a_failure, 1);
+}
+
+/// A start under the fault where it is the keeper's, and a stop.
+fn a_stop(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let program = fault.map_or("", |fault| fault.program);
+    if sandbox.read("ran").is_empty() {
+        sandbox.start();
+    }
+    let stop = || sandbox.call("POST", &format!("/{MAGIC}/{TASK}")).var("QUERY_STRING", "stop").send();
+    let pid = || sandbox.read("pid").trim().to_owned();
+    let lives = || !pid().is_empty() && Path::new(&format!("/proc/{}/exe", pid())).exists();
+    let answer = stop();
+    assert_no_key(&[&answer.bytes[..], answer.stderr.as_bytes()].concat(), "the answer");
+    let said = answer.body();
+    if said.starts_with("Task stopped") && lives() || said.contains("not running") && lives() {
+        wrong.push(format!("it lives, and the answer {said:?}; {}", states(sandbox)));
+    }
+    unwrap_any(sandbox);
+    if program == "remotetask-keep" {
+        a_minute_later(sandbox);
+    }
+    let next = stop().body();
+    settled(sandbox);
+    let last = records(sandbox).pop().unwrap_or_default().1;
+    let over = matches!(last["state"].as_str(), Some("stopped" | "not_started" | "interrupted" | "failed") | None);
+    let left = sandbox.files().into_iter().filter(|name| name.ends_with(".stop")).count();
+    if lives() || !over || left > 0 {
+        wrong.push(format!("said {said:?}, then {next:?}; {}, {:?}", states(sandbox), sandbox.files()));
+        end_all(sandbox);
+    }
+    wrong
+}
+
+#[test]
+fn long_faults_of_the_root_half_at_a_stop() {
+    sweep("remotetask-run", || running(|_| ()), a_stop, 1);
+}
+
+#[test]
+fn long_faults_of_the_root_half_at_a_stop_without_a_keeper() {
+    sweep("remotetask-run", || running(kill_keeper), a_stop, 3);
+}
+
+#[test]
+fn long_faults_of_the_keeper_at_a_stop() {
+    sweep("remotetask-keep", stoppable, a_stop, 1);
 }
 
 /// A start that something recorded stands against.

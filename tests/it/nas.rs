@@ -4,6 +4,7 @@ mod answers;
 mod bootstrap;
 mod boundary;
 mod check;
+mod faults;
 mod first_hour;
 mod here;
 mod hostile;
