@@ -48,7 +48,12 @@ impl Accounts {
     /// Reads both files; what cannot be read has no accounts.
     pub fn read() -> Accounts {
         let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-        Accounts { passwd: read("/etc/passwd"), group: read("/etc/group") }
+        Accounts::of(read("/etc/passwd"), read("/etc/group"))
+    }
+
+    /// The accounts of two such files.
+    pub fn of(passwd: String, group: String) -> Accounts {
+        Accounts { passwd, group }
     }
 
     /// A user's name, or else the number.

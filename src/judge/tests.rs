@@ -1,3 +1,5 @@
+mod halves; // both halves, and a model, on generated configurations and requests
+
 use super::*;
 use crate::config;
 

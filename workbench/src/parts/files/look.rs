@@ -223,7 +223,12 @@ fn look_at(nas: &Installation<'_>, row: &Row) -> Vec<Found> {
         (Difference::Missing, _) => return Vec::new(),
         (Difference::Link | Difference::Kind, _) if row.name == "config.json" => return Vec::new(),
         (Difference::Link | Difference::Kind, Some(meta)) if row.name == "start.html" => {
-            return start_page(nas, row, Some(meta), &path)
+            // A second name of another user's file.
+            let is_theirs = meta.is_file() && flaw(meta.uid(), meta.mode(), nas.user).is_some();
+            return match is_theirs {
+                true => changeable(row, &path, meta, &nas.accounts, nas.user).into_iter().collect(),
+                false => start_page(nas, row, Some(meta), &path),
+            };
         }
         (Difference::Link, _) => return vec![link(&path)],
         (Difference::Kind, _) => return vec![wrong_kind(&path, row.is_folder())],

@@ -193,6 +193,8 @@ fn there(path: &Path) -> Option<Metadata> {
 
 #[cfg(test)]
 mod tests {
+    mod states; // look, put, look on generated states
+
     use super::*;
 
     /// Nothing that a request is judged by, or that root executes, is closed without a look.
