@@ -287,7 +287,7 @@ END
     { [ -n "$machine" ] && [ -n "$root" ]; } || err "what $nas answers is no shell's answer: may this user log in there by SSH?"
 }
 
-# What it says is text to be shown, and nothing more.
+# Text from there is to be shown, and nothing more.
 fact() { sed -n "s/^$1=//p" "$work/facts" | head -n 1 | tr -cd '[:print:]'; }
 
 plan() {
@@ -440,7 +440,7 @@ uninstall() {
 # A version before `remotetask uninstall` has a script for it.
 if [ -e "$folder/nas.sh" ]; then exec /bin/sh "$folder/nas.sh" uninstall "$@"; fi
 if [ -e "$folder/remotetask" ]; then exec "$folder/remotetask" uninstall "$@"; fi
-# What was kept the last time.
+# Files that were kept the last time.
 case " $* " in
     *" --keep-config "*) ;;
     *)
@@ -505,7 +505,7 @@ how_phones() {
         [ -n "$url" ] || phones=later
     elif [ -z "$phones" ]; then
         phones=later
-        # What was chosen before is not asked again.
+        # A choice that was made before is not asked for again.
         { [ -n "$noted" ] || ! asking; } || ask_phones
     elif [ "$phones" = proxy ] || [ "$phones" = vhost ]; then
         { [ -n "$url" ] || ! asking; } || ask_address

@@ -101,7 +101,7 @@ def installed(built, folder, text):
 
 FEW = {"REQUEST_METHOD": "GET", "PATH_INFO": "/wrong-key/wrong-task-key", "QUERY_STRING": "", "REMOTE_ADDR": "192.168.1.7",
        "HTTP_ACCEPT": "*/*", "CONTENT_LENGTH": "", "TZ": "UTC"}
-# What Apache sets for curl's request, 28 variables, and a real time zone.
+# Apache's variables for curl's request, 28 of them, and a real time zone.
 MANY = {**FEW, "TZ": "Europe/Berlin", "HTTP_HOST": "nas.example.org", "HTTP_USER_AGENT": "curl/8.5.0",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SERVER_SIGNATURE": "",
         "SERVER_SOFTWARE": "Apache/2.4.62 (Unix)", "SERVER_NAME": "nas.example.org", "SERVER_ADDR": "127.0.0.1",

@@ -33,7 +33,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// Whether it may do all of `bits` (4 read, 2 write, 1 start or pass through); it is in no other group.
+    /// Returns true if it may do all of `bits` (4 read, 2 write, 1 start or pass through); it is in no other group.
     pub fn may(&self, meta: &Metadata, bits: u32) -> bool {
         let granted = match () {
             () if meta.uid() == self.uid => meta.mode() >> 6,

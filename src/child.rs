@@ -17,10 +17,10 @@ use signal_hook::SigId;
 use crate::accounts::Accounts;
 use crate::streams;
 
-/// What DSM's own shells look in, and what a plain Debian has.
+/// The folders that DSM's own shells and a plain Debian look in.
 pub const PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/syno/sbin:/usr/syno/bin:/usr/local/sbin:/usr/local/bin";
 
-/// How a process ended: by its exit code, or by a signal.
+/// The end of a process: by its exit code, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// The exit code.
@@ -29,7 +29,7 @@ pub struct End {
     pub signal: Option<i32>,
 }
 
-/// What [`Watched::next`] saw.
+/// The events that [`Watched::next`] sees.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen {
     /// Some output was taken.
@@ -44,7 +44,7 @@ pub enum Seen {
     Late,
 }
 
-/// Which of the two outputs.
+/// One of the two outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
     /// Standard output.
@@ -68,9 +68,9 @@ pub struct Watched {
     stderr: Option<ChildStderr>,
 }
 
-/// What is read of one output at a time before the others have their turn, in bytes.
+/// The most that is read of one output before the others have their turn, in bytes.
 const TURN: usize = 1 << 20;
-/// What every pipe takes at once, in bytes (pipe(7), one page).
+/// The size that every pipe takes at once, in bytes (pipe(7), one page).
 const PIPE: usize = 4096;
 
 impl Watched {
@@ -102,7 +102,7 @@ impl Watched {
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         if let Some(stdin) = child.stdin.take() {
-            // Who does not read it may still have something to say.
+            // A program that does not read it may still have something to say.
             let _ = streams::write_all(&stdin, input);
         }
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -256,7 +256,7 @@ fn of_status(status: WaitStatus) -> End {
 
 /// The output of a program that has ended, and how it ended.
 pub struct Captured {
-    /// How it ended.
+    /// Its end.
     pub end: End,
     /// The beginning of its standard output.
     pub stdout: Vec<u8>,
@@ -273,7 +273,7 @@ pub enum RunError {
     Late(Duration),
 }
 
-/// How often is asked whether a program's result is still wanted.
+/// The pause between two looks whether a program's result is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `argv` to its end and captures its output, at most `max` bytes of each. What it leaves behind

@@ -18,9 +18,9 @@ use crate::step::Step;
 use crate::streams::{self, NoLine};
 use crate::text::{cut, Quoted};
 
-/// What the root half gets on top of the task's `wait`.
+/// The time that the root half gets on top of the task's `wait`.
 pub const PATIENCE: Duration = Duration::from_secs(15);
-/// How long it takes to see how a program ended that said nothing, once its outputs are closed.
+/// The time in which a program that said nothing must have ended once its outputs are closed.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// The reason where the web server gave the request up meanwhile.
@@ -92,7 +92,7 @@ fn reply(child: &mut Child, name: &str, question: &[u8], deadline: Instant, give
     answer(child, question, deadline, given_up).unwrap_or_else(|silence| Reply::Outcome(silence.outcome(name)))
 }
 
-/// How it ended, if it does so until then.
+/// Its end, if it comes until then.
 fn end_of(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {

@@ -39,7 +39,7 @@ pub enum Granted<'c, S = Starts<'c>> {
     Panel(PanelPermit<'c, S>),
 }
 
-/// Whose magic key it was, for the log: the label, or the key's place in the list, from 1.
+/// The holder of the magic key, for the log: the label, or the key's place in the list, from 1.
 #[derive(Clone, Copy)]
 pub struct Who<'c> {
     /// The owner's words for the key.
@@ -64,7 +64,7 @@ impl fmt::Display for Who<'_> {
 pub struct Denied<'c> {
     /// Why.
     pub why: Denial,
-    /// Who calls, if the magic key tells.
+    /// The caller, if the magic key tells.
     pub who: Option<Who<'c>>,
 }
 

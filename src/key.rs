@@ -34,7 +34,7 @@ impl Digest {
         Digest(std::array::from_fn(word))
     }
 
-    /// Whether the two are equal, in a time that does not depend on where they differ.
+    /// Compares the two in a time that does not depend on where they differ.
     pub fn matches(&self, other: &Digest) -> bool {
         let differing = (0..4).fold(0, |bits, i| bits | (self.0[i] ^ other.0[i]));
         differing.ct_eq(&0).into()
@@ -60,9 +60,9 @@ impl fmt::Debug for Digest {
 /// A key as config.json has it: plain, or sealed as `sha256:<64 hex digits>`.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// What presented keys are compared with.
+    /// The digest that presented keys are compared with.
     pub digest: Digest,
-    /// Whether the configuration holds the digest only.
+    /// True if the configuration holds the digest only.
     pub sealed: bool,
 }
 
@@ -110,7 +110,7 @@ impl Sought {
     }
 }
 
-/// Whether these bytes can be a key; the error says why not.
+/// Judges whether these bytes can be a key; the error says why not.
 pub fn well_formed(key: &[u8]) -> Result<(), Malformed> {
     let allowed = |&b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
     match () {

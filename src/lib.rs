@@ -29,7 +29,7 @@ pub mod response; // the bytes of the answer
 pub mod log; // log.txt
 pub mod answer; // Outcome or refusal → its line in the log, and the Response
 
-// What several of them need.
+// Needed by several of them.
 pub mod accounts; // users and groups of this machine
 pub mod child; // a process of ours: environment, output, end
 pub mod tree; // processes and their descendants, and how all of them are ended

@@ -23,7 +23,7 @@ pub const NEVER: &str = "0";
 
 const VERSION: u8 = 1;
 
-/// What the web half asks of the root half. No `Debug`: it holds keys.
+/// The question of the web half to the root half. No `Debug`: it holds keys.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
@@ -43,7 +43,7 @@ pub struct Ask {
     /// The caller's address, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<IpAddr>,
-    /// Whether a browser's GET asks: shortly after a start it is shown that run.
+    /// True if a browser's GET asks: shortly after a start it is shown that run.
     pub browser: bool,
     /// True where a page is made of the answer, which tells of earlier runs as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -89,12 +89,12 @@ impl Ask {
     }
 }
 
-/// What the root half answers.
+/// The answer of the root half.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reply {
     /// No valid pair, or no valid configuration.
     Refused,
-    /// What became of it.
+    /// The outcome of the question.
     Outcome(Outcome),
 }
 

@@ -25,7 +25,7 @@ pub const FULL: u64 = 1 << 20;
 const HEAD: usize = "2026-11-24 07:12:33.123 +01:00 INFO  ".len();
 const RUNS: [&str; 8] =
     ["started", "finished", "failed", "timed_out", "stopped", "interrupted", "not_started", "unknown"];
-/// How long a line waits for another's lock; then it is written without one.
+/// The time that a line waits for another's lock; then it is written without one.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Makes the events of this process lines of the file `path`.

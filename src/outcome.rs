@@ -1,4 +1,4 @@
-//! What became of a request whose keys are right: one variant a row of the answers' table.
+//! The outcome of a request whose keys are right: one variant a row of the answers' table.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ pub enum Outcome {
     Busy {
         /// The time after which to try again, in seconds.
         retry_after: u32,
-        /// Which ceiling, for the log.
+        /// The ceiling that was reached, for the log.
         reason: String,
     },
     /// A browser asks again a moment after a start, or a form was sent twice: that run is shown; nothing was started.
@@ -101,7 +101,7 @@ pub struct PanelTask {
     pub may_overlap: bool,
 }
 
-/// What a caller may know of a run.
+/// The facts of a run that a caller may know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Its name.

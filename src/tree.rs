@@ -248,7 +248,7 @@ impl Strike {
                 break;
             }
         }
-        // Who hangs in the kernel dies once it returns from there.
+        // A process that hangs in the kernel dies once it returns from there.
         self.pause = if self.killed.len() > before { PAUSES[1] } else { PAUSES[2].min(self.pause * 2) };
         anybody
     }

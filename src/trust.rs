@@ -119,7 +119,7 @@ fn stat(file: &OwnedFd, step: Step, path: &Path) -> Result<Stat, Outcome> {
     fstat(file).map_err(|e| untrusted(step, path, e))
 }
 
-/// What speaks against a file or a folder.
+/// A reason against a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// It belongs to somebody else.
@@ -138,7 +138,7 @@ pub fn flaw_above(uid: u32, mode: u32, user: u32) -> Option<Flaw> {
     }
 }
 
-/// What is believed: the user's, and nobody else's to write.
+/// Judges a file or a folder: it is believed if it is the user's, and nobody else's to write.
 pub fn flaw(uid: u32, mode: u32, user: u32) -> Option<Flaw> {
     match () {
         () if uid != user => Some(Flaw::Owner),

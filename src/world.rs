@@ -110,7 +110,7 @@ fn unignore_signals() -> std::io::Result<()> {
     Ok(())
 }
 
-/// What a terminal or a timer of the caller's sends.
+/// The signals that a terminal or a timer of the caller's sends.
 const SENDABLE: [i32; 13] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2,
     SIGWINCH,

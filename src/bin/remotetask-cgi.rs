@@ -19,7 +19,7 @@ use remotetask::response::Response;
 use remotetask::step::Step;
 
 fn main() {
-    // Whatever happens, exactly one answer; before the keys are proven a fault is a refusal.
+    // Exactly one answer, whatever happens; before the keys are proven a fault is a refusal.
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
         log::error!("fault panic at {}", place.as_deref().unwrap_or("?"));

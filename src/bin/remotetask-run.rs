@@ -11,7 +11,7 @@ use remotetask::outcome::Outcome;
 use remotetask::trust::{self, Home};
 use remotetask::{keep, look, start, stop, streams, turn, world};
 
-/// How long the question may take.
+/// The time that the question may take.
 const ASK_TIME: Duration = Duration::from_secs(2);
 
 fn main() {

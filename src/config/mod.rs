@@ -34,7 +34,7 @@ pub struct Config<'t, S = Starts<'t>> {
     pub tasks: Vec<Task<'t, S>>,
 }
 
-/// Who may start something, and how the programs behave.
+/// The callers that may start something, and the settings of the programs.
 #[derive(Debug)]
 pub struct Server<'t> {
     /// Address of the own-port installation's web server; a CGI does not listen.
@@ -47,7 +47,7 @@ pub struct Server<'t> {
     pub debug: bool,
     /// The argv prefix that reaches root; `None` is [`ELEVATE`].
     pub elevate: Option<Vec<Cow<'t, str>>>,
-    /// How a scheduled task is started.
+    /// The method that starts a scheduled task.
     pub scheduler: Scheduler,
     /// Path of DSM's scheduler program.
     pub synoschedtask: Cow<'t, str>,
@@ -87,7 +87,7 @@ impl Events {
     }
 }
 
-/// How a scheduled task is started.
+/// The method that starts a scheduled task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheduler {
     /// By the scheduler's own program.
@@ -176,7 +176,7 @@ impl Server<'_> {
 pub struct MagicKey<'t> {
     /// The key.
     pub key: Key,
-    /// Whose it is, in the owner's words.
+    /// Its holder, in the owner's words.
     pub label: Option<Cow<'t, str>>,
     /// The last valid day, local time.
     pub expires: Option<NaiveDate>,
@@ -200,7 +200,7 @@ pub struct Task<'t, S = Starts<'t>> {
     pub id: Cow<'t, str>,
     /// The keys that mean it; at least one (two while one is being replaced).
     pub identifiers: Vec<Key>,
-    /// What a caller is shown instead of the id.
+    /// Shown to callers instead of the id.
     pub name: Option<Cow<'t, str>>,
     /// The effect of a GET.
     pub get: Get,
@@ -253,7 +253,7 @@ pub enum Overlap {
     Parallel,
 }
 
-/// What a task starts.
+/// The thing that a task starts.
 #[derive(Debug)]
 pub enum Starts<'t> {
     /// The task of DSM's Task Scheduler that has this number.
@@ -292,7 +292,7 @@ impl From<&Starts<'_>> for Glanced {
 }
 
 impl<S> Task<'_, S> {
-    /// What a caller is shown: the name, or else the id.
+    /// The name that callers are shown, or else the id.
     pub fn shown(&self) -> &str {
         self.name.as_ref().unwrap_or(&self.id)
     }
@@ -316,7 +316,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// Where the fault is, without a word of the file.
+    /// The place of the fault, without a word of the file.
     pub fn place(&self) -> String {
         format!("config.json has a fault at line {}, column {}; remotetask check names it", self.line, self.column)
     }

@@ -13,7 +13,7 @@ const CONFIG: &str = r#"{"magickey": [
     "7": {"identifier": "task-key-7"},
     "8": {"identifier": ["task-key-8", "task-key-8-new"]}}}"#;
 
-/// Who may start what: the number of the key and the task's id, or the reason.
+/// The number of the key and the task's id, or the reason of the denial.
 fn verdict(magickey: &str, identifier: &str, from: &str, today: &str) -> Result<(usize, String), Denial> {
     let config = match config::read(CONFIG.as_bytes()) {
         Ok(config) => config,

@@ -118,7 +118,7 @@ impl Runs {
 
     /// Keeps the last of a command's output.
     pub fn write_output(&self, run: &str, tail: &[&[u8]]) -> io::Result<()> {
-        // Whoever reads it meanwhile reads the one before.
+        // A reader meanwhile reads the one before.
         let new = self.path(run, "new");
         let mut file = private(&new)?;
         tail.iter().try_for_each(|part| file.write_all(part))?;

@@ -79,7 +79,7 @@ impl Request {
         }
     }
 
-    /// Whether this is the doorstep: `/`, without keys.
+    /// Returns true for the doorstep: `/`, without keys.
     pub fn is_doorstep(&self) -> bool {
         !self.by_headers()
             && self.path == b"/"

@@ -118,7 +118,7 @@ fn the_callers_address() {
         ("192.168.1.7", "", "", "192.168.1.7"),
         ("::ffff:192.168.1.7", "", "", "192.168.1.7"),
         ("2001:db8::1", "", "", "2001:db8::1"),
-        // What a caller from outside says of itself is not listened to.
+        // Not listened to: an address that a caller from outside gives itself.
         ("203.0.113.9", "192.168.1.7", "192.168.1.7", "203.0.113.9"),
         ("127.0.0.1", "192.168.1.7", "10.0.0.1, 192.168.1.7", "192.168.1.7"),
         // One of the two is the caller's own word.

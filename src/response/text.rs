@@ -14,7 +14,7 @@ pub fn plain(name: &str, outcome: &Outcome, reference: Option<&str>) -> Vec<u8> 
     };
     text.push('\n');
     let output = outcome.run().and_then(|run| run.output.as_deref()).unwrap_or_default();
-    // What would move a terminal's cursor is the command's own business, not the caller's.
+    // Left out, because it is the command's own business: what would move a terminal's cursor.
     text.extend(output.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')));
     if !text.ends_with('\n') {
         text.push('\n');

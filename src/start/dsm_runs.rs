@@ -54,7 +54,7 @@ fn open_since(history: &[Value], booted: u64, now: u64) -> Option<u64> {
     let newest = history.iter().rev().filter_map(|run| Some((begun(run)?, run))).max_by_key(|(begun, _)| *begun);
     let (begun, run) = newest.filter(|(begun, run)| time(&run["stop_time"]).is_none_or(|stop| stop < *begun))?;
     let begun = u64::try_from(begun).ok()?;
-    // Whatever says how it ended has ended.
+    // A run of which DSM says how it ended has ended.
     (exit(run).is_none() && begun >= booted && (begun..begun + A_DAY).contains(&now)).then_some(begun * 1000)
 }
 

@@ -13,9 +13,9 @@ use crate::outcome::Outcome;
 use crate::step::Step;
 use crate::text::Quoted;
 
-/// What of an answer is read, in bytes: the scripts of all triggered tasks stand in it.
+/// The most that is read of an answer, in bytes: the scripts of all triggered tasks stand in it.
 const ANSWER_MAX: usize = 4 << 20;
-/// How long it may take to tell a name: DSM has to start the task in the rest of its time.
+/// The time in which it must list the names: DSM has to start the task in the rest of its time.
 const NAME_TIME: Duration = Duration::from_secs(4);
 
 /// Returns the names of all triggered tasks.

@@ -33,7 +33,7 @@ pub use method::StartMethod;
 pub use script::Script;
 pub use synoschedtask::{cut_name, get, list, Listed};
 
-/// What DSM's programs get in all, from the first question to the start.
+/// The time that DSM's programs get in all, from the first question to the start.
 const DSM_TIME: Duration = Duration::from_secs(10);
 
 /// A target that was found.
@@ -48,7 +48,7 @@ pub enum Target<'c> {
         task: Listed,
         /// The method by which DSM is told.
         method: StartMethod,
-        /// Where DSM's programs are.
+        /// The settings, with the places of DSM's programs.
         server: &'c Server<'c>,
         /// When DSM's time is over.
         deadline: Instant,
@@ -142,7 +142,7 @@ fn find_event<'c>(name: &'c str, server: &'c Server<'c>, deadline: Instant) -> R
 }
 
 impl Target<'_> {
-    /// What would be started, for the owner.
+    /// The target in words, for the owner.
     pub fn describe(&self) -> String {
         match self {
             Target::Command(argv) => format!("the command {}", argv[0]),
@@ -214,7 +214,7 @@ impl Target<'_> {
     }
 }
 
-/// What has begun.
+/// The start that has begun.
 enum Begun {
     /// A keeper stays with it.
     Kept(Kept),

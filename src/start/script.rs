@@ -22,9 +22,9 @@ use crate::outcome::Outcome;
 use crate::record::{Runs, State};
 use crate::step::Step;
 
-/// What runs a script that names no program of its own.
+/// The program for a script that names none of its own.
 const SHELL: &str = "/bin/sh";
-/// What of a program's output is read, in bytes.
+/// The most that is read of a program's output, in bytes.
 const OUTPUT_MAX: usize = 64 << 10;
 /// The time for sudo to say that it would: other starts of the task wait meanwhile.
 const SUDO_TIME: Duration = Duration::from_secs(4);

@@ -14,7 +14,7 @@ use crate::child::{run_captured, Captured, RunError};
 use crate::outcome::Outcome;
 use crate::step::Step;
 
-/// What of an answer is read, in bytes: larger than any script that DSM keeps.
+/// The most that is read of an answer, in bytes: larger than any script that DSM keeps.
 const ANSWER_MAX: usize = 4 << 20;
 
 /// Numbers without a file in the store that are asked for; a box without such files has no more tasks than these.
@@ -30,7 +30,7 @@ pub struct Listed {
     pub id: u32,
     /// Its owner's name for it, [cut](cut_name).
     pub name: String,
-    /// Whether its own schedule starts it.
+    /// True if its own schedule starts it.
     pub enabled: bool,
     /// The user as whom it runs; empty where that user does not exist any more. Some DSM do not say.
     pub owner: Option<String>,
@@ -40,7 +40,7 @@ pub struct Listed {
     pub next: Option<String>,
     /// When it last ran.
     pub last: Option<String>,
-    /// What came of that.
+    /// The result of that run, as DSM words it.
     pub status: Option<String>,
 }
 
@@ -112,7 +112,7 @@ fn ask(program: &str, number: u32, deadline: Instant) -> Result<(Option<Listed>,
     let filter = format!("id={number}");
     let answer = run_captured([program, "--get", &filter], ANSWER_MAX, deadline);
     let answer = answer.map_err(|error| said(program, "--get", error))?;
-    // What is not the whole answer has no end to read.
+    // An answer that is not whole has no end to read.
     let whole = answer.stdout.len() < ANSWER_MAX;
     let task = parse(&String::from_utf8_lossy(&answer.stdout), whole).filter(|task| task.id == number);
     Ok((task, answer))

@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::step::Step;
 use crate::text::Quoted;
 
-/// What of a reply is read, in bytes.
+/// The most that is read of a reply, in bytes.
 const REPLY_MAX: usize = 256 << 10;
 /// DSM's error for a method or a version that it does not have: nothing was done.
 const NO_SUCH_METHOD: &str = "103";

@@ -18,9 +18,9 @@ pub struct Row<S> {
     /// Its words; `*` stands for anything.
     pub says: &'static str,
     pub cure: &'static str,
-    /// What is found beside it.
+    /// The codes of the findings beside it.
     pub along: &'static [&'static str],
-    /// Whether its commands, as they stand there, make all well again.
+    /// True if its commands, as they stand there, make all well again.
     pub cured: bool,
 }
 
@@ -40,7 +40,7 @@ fn events(sandbox: &Sandbox, line: &str) {
     );
 }
 
-/// What `check --json` said.
+/// The findings of `check --json`.
 #[track_caller]
 pub fn findings(said: &Said) -> Vec<Value> {
     let told: Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {said:?}"));
@@ -79,7 +79,7 @@ impl<S> Row<S> {
             let text = found[at][name].as_str().expect("a text");
             assert!(like(text, &here(expected)), "{}: {text}\nis not like\n{}", self.code, here(expected));
         }
-        // Where nothing is root's, sudo may ask for a password.
+        // sudo may ask for a password where nothing is root's.
         let may = rustix::process::geteuid().is_root() || !here(self.cure).contains("`sudo ");
         if self.cured && may {
             type_it(&found[at]);
@@ -207,7 +207,7 @@ const ROWS: &[Row<Sandbox>] = &[
         along: &[],
         cured: true,
     },
-    // What it is only keys.json knows.
+    // The key of a digest is known to keys.json alone.
     Row {
         code: "key-weak",
         plant: |sandbox| {
@@ -695,7 +695,7 @@ fn each_finding_in_its_words() {
     }
 }
 
-/// Whatever an editor, an owner or a cure has called it: all keys may stand in it.
+/// All keys may stand in it, whatever an editor, an owner or a cure has called it.
 #[test]
 fn copies_by_their_names() {
     let sandbox = healthy();
@@ -744,7 +744,7 @@ fn copies_by_their_names() {
     }
 }
 
-/// What others could have written into config.json is not started by whoever looks, root as a rule.
+/// Nobody who looks, root as a rule, starts what others could have written into config.json.
 #[test]
 fn nothing_of_a_configuration_that_others_can_write_is_started() {
     for by in ["config.json", "", ".."] {
@@ -802,7 +802,7 @@ fn a_trial_of_the_example_has_no_fault() {
     assert_eq!(codes, expected);
 }
 
-/// What an owner sees: faults first, no line wider than the screen but what is to be copied.
+/// The owner's screen: faults first, no line wider than the screen but what is to be copied.
 #[test]
 fn on_the_screen() {
     let sandbox = healthy();

@@ -22,7 +22,7 @@ fn gone(pid: &str) -> Option<()> {
     (stat.is_empty() || stat.contains(") Z ")).then_some(())
 }
 
-/// Whether a process waits for something.
+/// Returns true if a process waits for something.
 fn asleep(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with("S "))
@@ -91,7 +91,7 @@ fn a_program_that_cannot_be_started() {
     assert_eq!(status(&sandbox)["state"], "not_started");
 }
 
-/// What was not started is not running a moment later.
+/// A command that was not started is not running a moment later.
 #[test]
 fn a_keeper_that_cannot_be_started() {
     use std::os::unix::fs::PermissionsExt;
@@ -124,7 +124,7 @@ fn ten_megabytes_on_both_outputs() {
     assert!(!files.iter().any(|name| name.ends_with(".lock") && name.contains("task-t")), "{files:?}");
 }
 
-/// What a command leaves running neither holds the caller, nor the next run, nor is it killed for writing.
+/// Leftovers of a command hold neither the caller nor the next run, and are not killed for writing.
 #[test]
 fn a_grandchild_that_keeps_the_outputs_open() {
     let sandbox = Sandbox::with_command(

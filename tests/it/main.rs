@@ -17,6 +17,7 @@ mod release;
 mod root_half;
 mod scheduler;
 mod set;
+mod style;
 mod support;
 mod terminal;
 mod turns;

@@ -72,7 +72,7 @@ impl Nas {
         assert_eq!(std::env::var("REMOTETASK_NAS").as_deref(), Ok("inside"), "these tests are run by tests/run");
         let only = ONLY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         nobody_of_before();
-        // What a test that failed may have left.
+        // Leftovers of a test that failed.
         for program in ["synoschedtask", "synowebapi", "esynoscheduler"] {
             let path = program_of_dsm(program);
             let _ = fs::rename(format!("{path}.away"), path);
@@ -334,7 +334,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Http {
     pub status: u16,

@@ -128,7 +128,7 @@ fn tree() -> Tree {
     tree_of(["/etc", "/usr/local", "/usr/syno", "/volume1", "/var/packages", "/var/services", "/tmp"].map(inside))
 }
 
-/// What install.sh may have left on the PC.
+/// Leftovers of install.sh on the PC.
 fn work_folders() -> Vec<String> {
     let names = fs::read_dir("/tmp").expect("/tmp").flatten();
     let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -279,7 +279,7 @@ fn the_password_of_ssh_is_asked_once() {
     let said = shown.find("Connecting to anna@asks by SSH. Should it ask for a password, ");
     assert!(said.is_some_and(|at| at < shown.find("'s password: ").unwrap_or_default()), "{shown}");
     assert_eq!(started(URL, &path()), 202);
-    // Who waits for a build sees cargo's own words.
+    // An owner who waits for a build sees cargo's own words.
     assert!(fresh.cargo().contains("build --locked --release --workspace "), "{}", fresh.cargo());
     let masters = Command::new("ps").args(["-eo", "args="]).output().expect("ps");
     let masters = String::from_utf8_lossy(&masters.stdout).into_owned();
@@ -678,7 +678,7 @@ fn on_the_nas(words: &[&str]) -> Said {
     said(Command::new("chroot").args([NAS, "/usr/bin/env", "-i", "PATH=/usr/bin:/bin"]).args(words), "")
 }
 
-/// Where an owner who has clicked in Web Station reaches a virtual host.
+/// The address of a virtual host after the clicks in Web Station.
 const CLICKED: &str = "http://127.0.0.1:10770";
 const PHP_SOCKET: &str = "/run/php-fpm/php-37a21fc5.sock";
 

@@ -122,7 +122,7 @@ fn a_page_follows_no_name_that_changes() {
     let mut child =
         command.args(["url", "--page"]).arg(sandbox.path("share/x")).stdout(Stdio::null()).spawn().expect("it starts");
     let share = sandbox.path("share");
-    // What it holds in the end: the folder, which it has looked at by then, and the turn that it waits for.
+    // Held in the end: the folder, which it has looked at by then, and the turn that it waits for.
     let wanted = [share.clone(), sandbox.path("state/workbench")];
     until("that it has the folder", || {
         let fds = fs::read_dir(format!("/proc/{}/fd", child.id())).ok()?.flatten();
@@ -163,7 +163,7 @@ fn kill_keepers_of(page: &str) {
     }
 }
 
-/// Whoever may write in its folder renames it, and its keeper is killed: it goes all the same, or is said to be somewhere.
+/// A writer in its folder renames it, and its keeper is killed: it goes all the same, or is said to be somewhere.
 #[test]
 fn a_page_under_another_name_that_was_left() {
     let (sandbox, file) = beside();
@@ -211,7 +211,7 @@ fn a_page_under_another_name_that_was_left() {
     until("the note's end", || notes(&sandbox).is_empty().then_some(()));
 }
 
-/// Where no keeper is left to do it; nothing but a page of ours goes, and none of them for another one.
+/// Nothing but a page of ours goes where no keeper is left to do it, and none of them for another one.
 #[test]
 fn a_page_that_was_left_is_forgotten() {
     let (sandbox, file) = beside();
@@ -227,7 +227,7 @@ fn a_page_that_was_left_is_forgotten() {
         assert_eq!(notes(&sandbox), [&*page]);
     }
     assert_eq!(fs::metadata(sandbox.path("state/pages")).expect("it").permissions().mode() & 0o7777, 0o600);
-    // What stands in state/ beside it, and looks at all there is, does not mind.
+    // Everything that stands in state/ beside it, and looks at all there is, goes on as before.
     sandbox.start().is_like("200 OK", "Task finished: * (* s)\n");
     let before = remotetask(&sandbox, &["check", "--json"]);
     assert!(!before.out.contains("pages"), "{}", before.out);
@@ -297,7 +297,7 @@ fn a_page_whose_path_cannot_be_noted() {
     assert_eq!(sandbox.files().iter().filter(|name| name.ends_with(".html")).count(), 0);
 }
 
-/// What takes a page away; with its test it ends.
+/// The process that takes a page away; with its test it ends.
 struct Keeper(Child);
 
 impl Drop for Keeper {
@@ -311,7 +311,7 @@ impl Drop for Keeper {
 fn keeper(sandbox: &Sandbox, unread: &str, read: &str) -> Keeper {
     let page = File::options().read(true).write(true).open(sandbox.path("page")).expect("the page");
     let mut command = Command::new(sandbox.path("remotetask"));
-    // Whoever kills this test, as tests/prove does, waits for its outputs' end.
+    // A program that kills this test, as tests/prove does, waits for its outputs' end.
     let quiet = command.args(["page", unread, read]).stdin(page).stdout(Stdio::null()).stderr(Stdio::null());
     Keeper(quiet.spawn().expect("its keeper"))
 }

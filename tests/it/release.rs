@@ -24,7 +24,7 @@ fn release(words: &[&str]) -> (Option<i32>, String) {
     done(Command::new(format!("{CLONE}/installer/release")).args(words))
 }
 
-/// What passes for programs, in a folder for each processor.
+/// Stand-ins for the programs, in a folder for each processor.
 fn programs_for_all(folder: &Path) {
     for (machine, number) in PROCESSORS {
         fs::create_dir_all(folder.join(machine)).expect("a folder");

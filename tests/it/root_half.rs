@@ -14,7 +14,7 @@ pub fn ask(magickey: &str, identifier: &str) -> String {
     )
 }
 
-/// What it answers to this, by this command line behind the program.
+/// The answer to this, by this command line behind the program.
 fn feed_by(sandbox: &Sandbox, arguments: &[&str], input: &[u8]) -> String {
     let mut command = Command::new(sandbox.path("remotetask-run"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -217,7 +217,7 @@ fn a_folder_above_that_others_can_write_is_not_believed_unless_it_is_sticky() {
     }
 }
 
-/// Whatever stands at the place that the caller names, the program finds its own folder.
+/// The program finds its own folder, whatever stands at the place that the caller names.
 #[test]
 fn its_folder_is_where_its_file_lies() {
     let sandbox = Sandbox::with_command("true");

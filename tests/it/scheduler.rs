@@ -96,7 +96,7 @@ fn what_a_script_names_keeps_nobody_waiting() {
     );
 }
 
-/// Who mistypes a name is told which there are; a hint for a terminal stands on a terminal alone.
+/// A mistyped name is answered with those that there are; a hint for a terminal stands on a terminal alone.
 #[test]
 fn the_tasks_that_there_are() {
     let scheduler = |count: usize| {
@@ -143,7 +143,7 @@ fn a_run_that_fails_or_never_ends() {
     let sandbox = with_scheduler(&format!("if [ $1 = --get ]; then {SHOWN}; else echo no >&2; exit 3; fi"));
     sandbox.start().is_like("500 Internal Server Error", "Task not started: 7 (reference *, see the log)\n");
     assert!(sandbox.log().contains("why=8b \"*".trim_end_matches('*')), "{}", sandbox.log());
-    // Whether a scheduler that was killed had started it, nobody knows.
+    // Nobody knows whether a scheduler that was killed had started it.
     let sandbox = with_scheduler(&format!("if [ $1 = --get ]; then {SHOWN}; else exec sleep 60; fi"));
     let unknown = "Task state unknown: 7 (reference *; ask for the status before trying again)\n";
     sandbox.start().is_like("500 Internal Server Error", unknown);
@@ -290,7 +290,7 @@ fn a_web_api_that_says_no_or_nothing() {
         let sandbox = with_web_api(line, "Open door");
         for (path, name) in [(TASK, "7"), ("another-key-e", "door")] {
             let answer = sandbox.get(&format!("/{MAGIC}/{path}")).send();
-            // What is no reply may have come after the start.
+            // An output that is no reply may have come after the start.
             let unknown = why.contains("nonsense");
             let said = match unknown {
                 true => format!("Task state unknown: {name} (reference *; ask for the status before trying again)\n"),
@@ -386,7 +386,7 @@ fn one_look_asks_at_a_time() {
     assert_eq!(told["state"], "started", "{told}");
 }
 
-/// What DSM says of another run is no answer to ours.
+/// DSM's words about another run are no answer to ours.
 #[test]
 fn what_dsm_does_not_tell_stays_handed_over() {
     let sandbox = with_web_api_of(ALONE, SUCCESS, "Open door");
@@ -622,7 +622,7 @@ fn a_script_may_be_anything() {
         assert_eq!(answer.status(), "200 OK", "{}: {}", script[..script.len().min(40)].escape_ascii(), answer.text());
         let found = sandbox.files().into_iter().find(|name| name.ends_with(".out")).expect("its output");
         let found = std::fs::read(sandbox.path(&found)).expect("its output");
-        // What a shell makes of a NUL byte it may say first.
+        // A shell may have its own words about a NUL byte first.
         assert!(found.ends_with(output), "{}", found.escape_ascii());
         assert!(left(&sandbox).is_empty());
     }
@@ -664,7 +664,7 @@ fn a_script_that_cannot_be_started() {
     assert_eq!(sandbox.read("effect"), "started\n");
 }
 
-/// Whatever the store has to say beside the truth, nothing runs.
+/// Nothing runs, whatever the store has to say beside the truth.
 #[test]
 fn a_store_that_cannot_be_believed() {
     let sandbox = with_script(b"echo started >>$T/effect");

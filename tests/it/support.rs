@@ -249,13 +249,13 @@ impl Call {
 
     pub fn send(&self) -> Answer {
         let mut child = self.spawn();
-        // Who does not read its body is not waited for.
+        // A program that does not read its body is not waited for.
         let _ = child.stdin.take().expect("stdin").write_all(&self.body);
         finish(child)
     }
 }
 
-/// What a program wrote until it closed its outputs.
+/// The words of a program until it closed its outputs.
 pub fn finish(mut child: Child) -> Answer {
     let (mut output, mut complaint) = (Vec::new(), String::new());
     let mut stderr = child.stderr.take().expect("stderr");
@@ -342,7 +342,7 @@ pub fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Whether a text matches a pattern in which `*` stands for anything within a line.
+/// Matches a text with a pattern in which `*` stands for anything within a line.
 pub fn like(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };

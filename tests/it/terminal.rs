@@ -236,7 +236,7 @@ fn a_narrower_terminal_gets_narrower_lines() {
     assert!(!screen.contains('█') && screen.contains("  This URL is too long for a code of"), "{screen}");
 }
 
-/// What is to be typed next stands where it can be.
+/// The next line to type stands where it can be typed.
 #[test]
 fn tasks_says_how_a_task_gets_a_url() {
     let sandbox = Sandbox::new();

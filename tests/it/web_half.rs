@@ -579,7 +579,7 @@ fn a_fault_is_answered_too() {
     assert!(sandbox.log().contains("ERROR fault panic at src/lib.rs:"), "{}", sandbox.log());
 }
 
-/// What stands between the halves, by `elevate`: what it does, the answer, and the log's reason.
+/// A program between the halves, by `elevate`: what it does, the answer, and the log's reason.
 #[test]
 fn whatever_stands_in_sudos_place() {
     let sandbox = Sandbox::new();
@@ -601,7 +601,7 @@ fn whatever_stands_in_sudos_place() {
         ("printf '{\"v\":1'", unknown, "the answer broke off"),
         ("head -c 70000 /dev/zero | tr '\\0' x; echo", unknown, "no answer: Long"),
         ("exec >&- 2>&-; sleep 3", unknown, "it neither answers nor ends"),
-        // Who answers without reading the question has answered.
+        // An answer counts although nobody has read the question.
         ("exec <&-; echo '{\"v\":1,\"outcome\":{\"is\":\"last\",\"run\":null}}'", "", ""),
     ] {
         let path = sandbox.script("sudo", line);
@@ -659,7 +659,7 @@ fn a_sudo_that_hangs() {
     assert!(sandbox.log().contains("no answer in time"));
 }
 
-/// What sudo is given: its words, no environment, the folder /, a group of its own.
+/// The world that sudo is given: its words, no environment, the folder /, a group of its own.
 #[test]
 fn what_sudo_is_given() {
     let sandbox = Sandbox::new();

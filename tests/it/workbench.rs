@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::*;
 
-/// What a command said.
+/// The words and the end of a command.
 #[derive(Debug)]
 pub struct Said {
     pub code: Option<i32>,
@@ -46,7 +46,7 @@ pub fn fed(sandbox: &Sandbox, arguments: &[&str], input: &str) -> Said {
 pub fn said(command: &mut Command, input: &str) -> Said {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().expect("it starts");
-    // Who does not read its input is not waited for.
+    // A program that does not read its input is not waited for.
     let _ = child.stdin.take().expect("stdin").write_all(input.as_bytes());
     let done = child.wait_with_output().expect("its end");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -212,7 +212,7 @@ fn a_rotated_key_ends_at_once_or_at_the_end_of_a_day() {
     sandbox.start().is_like("200 OK", "Task finished: t (* s)\n");
 }
 
-/// Who is taken back is taken back whole, and nobody else is.
+/// A person is taken back whole, and nobody else is.
 #[test]
 fn what_a_rotation_left_is_taken_back_with_the_rest() {
     let sandbox = Sandbox::with_command("true");
@@ -619,7 +619,7 @@ fn from_nothing_to_a_url_in_one_command() {
         "{}",
         added.out
     );
-    // Whoever runs the tests as root has the installation of root, which goes by way of sudo.
+    // Run by root, the tests have the installation of root, which goes by way of sudo.
     let config = sandbox.read("config.json");
     if !config.contains("elevate") {
         sandbox.raw_config(&config.replacen("\"magickey\"", "\"elevate\": [], \"magickey\"", 1));

@@ -6,7 +6,7 @@ try {
     ini_set('display_errors', '0');
     while (@ob_end_clean());
     header_remove();
-    // What src/request reads, and nothing else.
+    // The variables that src/request reads, and nothing else.
     $variables = ['REQUEST_METHOD', 'QUERY_STRING', 'REMOTE_ADDR', 'REDIRECT_STATUS', 'CONTENT_LENGTH', 'CONTENT_TYPE',
         'HTTP_TRANSFER_ENCODING', 'HTTP_ACCEPT', 'HTTP_ACCEPT_LANGUAGE', 'HTTP_USER_AGENT', 'HTTP_X_MAGIC_KEY', 'HTTP_X_TASK_KEY',
         'HTTP_X_REAL_IP', 'HTTP_X_FORWARDED_FOR', 'HTTP_SEC_FETCH_SITE', 'HTTP_SEC_FETCH_DEST', 'HTTP_SEC_FETCH_MODE',

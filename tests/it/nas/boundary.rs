@@ -94,7 +94,7 @@ fn no_other_way_to_the_wrapper() {
         assert!(!answer.text().contains("finished"), "{line}: {}", answer.text());
     }
     assert_eq!(nas.effect("effect"), "");
-    // Where sudo takes it for the same program, it is the same program: without the keys, nothing.
+    // The same program, if sudo takes it for that: without the keys, nothing.
     for line in [
         "sudo -n /usr/local/remotetask/../remotetask/remotetask-run",
         "ln -sf \"$2\" /tmp/remotetask-run; sudo -n /tmp/remotetask-run",
@@ -347,7 +347,7 @@ fn what_another_owns_is_not_believed() {
     assert_eq!(nas.effect("effect"), "started\n");
 }
 
-/// How sudo may stand in the way, and what the owner's log says of it.
+/// The ways in which sudo may refuse, and the words of the owner's log for each.
 #[test]
 fn a_sudo_that_refuses() {
     let nas = armed();

@@ -267,7 +267,7 @@ const ROWS: &[Row<Nas>] = &[
         along: &[],
         cured: true,
     },
-    // What an update of DSM may do.
+    // A possible effect of an update of DSM.
     Row {
         code: "sudoers-missing",
         plant: |_| fs::remove_file(DROP_IN).expect("removed"),
@@ -691,7 +691,7 @@ fn the_way_is_tried_as_a_request_goes_it() {
     assert!(!Path::new("/run/effects/touched").exists());
 }
 
-/// Whoever has broken into a web application can stop what runs as its user: it is waited for until the time is over,
+/// An attacker in a web application can stop what runs as its user: it is waited for until the time is over,
 /// and killed.
 #[test]
 fn a_way_that_is_stopped() {

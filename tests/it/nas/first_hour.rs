@@ -43,7 +43,7 @@ fn the_first_hour() {
     let backup = bench(&["tasks", "add", "backup", "--get", "run", "--", "/volume1/scripts/backup.sh", "--now"]);
     assert!(like(&web.get(&backup.paths()[0]).body, "Task finished: backup (* s)\n"));
     assert_eq!(nas.effect("backup"), "--now\n");
-    // What is in config.json tells whoever runs as the web server nothing.
+    // A program that runs as the web server learns nothing from config.json.
     let seen = nas.http("cat /usr/local/remotetask/config.json", &[]);
     assert!(seen.text().contains("sha256:") && !seen.text().contains(seven.split('/').nth(2).expect("a key")));
     nas.http("cat /usr/local/remotetask/keys.json", &[]).text().is_empty().then_some(()).expect("keys.json is root's");
@@ -137,7 +137,7 @@ fn who_is_not_root_is_told_how() {
     assert!(help.code == Some(0) && help.text().contains("Usage"), "{help:?}");
 }
 
-/// What others could have written names programs that root would start.
+/// A configuration that others could have written names programs that root would start.
 #[test]
 fn a_configuration_that_others_can_write_starts_nothing_here_either() {
     let nas = Nas::new();

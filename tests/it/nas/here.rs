@@ -215,7 +215,7 @@ fn by_php_and_with_an_address() {
     let next = "--phones vhost --url https://that-name for a virtual host of Web Station's.";
     assert!(words(&result).contains(next) && result.contains("Document root          web/remotetask"), "{result}");
     assert_eq!(result.matches("Now in DSM, once:").count(), 1, "{result}");
-    // What the owner clicks.
+    // The owner's clicks.
     let server: Server = by_nginx(&fitted(), "");
     let base = format!("http://127.0.0.1:{}", server.port);
     let (code, result) = up.task(&format!("--here --php --tasks 7 --url {base}"));
@@ -388,7 +388,7 @@ fn long_which_way_starts_a_task_here() {
     assert!(up.urls("http://127.0.0.1:10765").len() == 1);
 }
 
-/// Who was switched off meanwhile has a page that nobody takes away but its boot.
+/// A NAS that was switched off meanwhile has a page that nobody takes away but its boot.
 #[test]
 fn a_page_that_was_left_goes_at_boot() {
     let up = Uploaded::new();
@@ -397,7 +397,7 @@ fn a_page_that_was_left_goes_at_boot() {
     assert!(fs::metadata(&page).is_ok());
     order(&["repair", "--boot"]).ok();
     assert!(fs::metadata(&page).is_err());
-    // Whoever puts something in its place holds up nothing.
+    // Something else in its place holds up nothing.
     up.task("--here --tasks 7");
     fs::remove_file(&page).expect("removed");
     fs::create_dir(&page).expect("a folder");

@@ -95,7 +95,7 @@ fn what_others_left_in_state_goes() {
     assert!(Path::new("/etc/theirs.allow").exists());
 }
 
-/// Whoever could write a file may still have it open: the action that is shown leaves them nothing.
+/// A user who could write a file may still have it open: the action that is shown leaves no way in.
 #[test]
 fn an_open_descriptor_writes_into_nothing() {
     let _bare = Bare::installed("true");

@@ -155,7 +155,7 @@ fn from_nothing_to_a_start_and_back_to_nothing() {
         assert_eq!(who_and_mode("config.json"), (0, HTTP, 0o640));
         assert_eq!(status(&seven), 202);
         assert_eq!(bare.nas.effect_awaited("seven"), "ran\n");
-        // What is there is as check wants it.
+        // `check` agrees with what is there.
         let check = bench(&["check"]);
         assert!(check.out.contains("everything that can be looked at from here works"), "{}", check.out);
 
@@ -235,7 +235,7 @@ fn an_upgrade_during_a_run_keeps_everything() {
     assert!(!walk(FOLDER).iter().any(|name| name.ends_with(".new")));
 }
 
-/// What an update of DSM is known or suspected to take, and then its boot.
+/// The files that an update of DSM is known or suspected to take, and then its boot.
 #[test]
 fn an_update_of_dsm_and_its_boot() {
     let bare = Bare::installed("echo ran >>$T/ran");
@@ -613,7 +613,7 @@ fn one_at_a_time_on_the_nas() {
     fs::rename(real, manager).expect("back");
     assert!(first.text().ends_with("Everything is in its place.\n"), "{first:?} {second:?}");
     assert_eq!((second.status.success(), &*second.stderr, &*rest), (true, &b""[..], WELL));
-    // What killed ones have left is in nobody's way, and goes.
+    // Leftovers of killed ones block nothing, and are removed.
     symlink("1-1", "/usr/local/remotetask.lock").expect("a lock");
     fs::create_dir("/usr/local/remotetask.new.4194999").expect("a folder");
     assert_eq!(setup(&[]).ok(), WELL);
@@ -671,7 +671,7 @@ fn a_link_in_the_share_is_not_followed() {
     drop(bare);
 }
 
-/// What lies in the virtual host's folder and is not ours is neither written over nor opened to the web server.
+/// Somebody else's files in the virtual host's folder are neither written over nor opened to the web server.
 #[test]
 fn somebody_elses_folder_is_not_taken_over() {
     let bare = Bare::new();
@@ -695,7 +695,7 @@ fn somebody_elses_folder_is_not_taken_over() {
         assert_eq!(fs::read_to_string(format!("{web}/{name}")).expect(name), "theirs");
         fs::remove_file(format!("{web}/{name}")).expect("removed");
     }
-    // What is no file is not waited for.
+    // Nothing waits for a thing that is no file.
     assert!(Command::new("mkfifo").arg(format!("{web}/.htaccess")).status().expect("mkfifo").success());
     refused("--vhost");
     fs::remove_file(format!("{web}/.htaccess")).expect("removed");
@@ -804,7 +804,7 @@ fn a_box_without_a_way_in() {
     drop(bare);
 }
 
-/// Where Apache runs no programs, or is not there, PHP hands them over; what is best is found out.
+/// PHP hands requests over where Apache runs no programs, or is not there; the best way is found out.
 #[test]
 fn by_php_where_nothing_better_works() {
     let bare = Bare::new();
@@ -905,7 +905,7 @@ fn a_dry_run_says_what_is_done_then() {
     both(true, &[], 0);
     both(false, &["repair"], 0);
     let calls = services();
-    // What an update takes.
+    // The files that an update takes.
     for file in [RULE, DROP_IN, "/usr/local/bin/remotetask", "/usr/local/etc/rc.d/remotetask.sh"] {
         fs::remove_file(file).expect("wiped");
     }

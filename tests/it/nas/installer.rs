@@ -69,7 +69,7 @@ fn it_starts_the_examples_task_through_apache() {
     }
 }
 
-/// What the owner has written there is kept.
+/// The owner's own files there are kept.
 #[test]
 fn a_second_try_keeps_the_configuration_and_the_log() {
     let _nas = Nas::new();

@@ -196,7 +196,7 @@ fn a_fault_of_php_is_one_answer_for_all() {
     assert_eq!(nas.effect("effect"), "");
 }
 
-/// Where nobody has set an error log, PHP's words go to the web server: without the URL.
+/// PHP's words go to the web server where nobody has set an error log: without the URL.
 #[test]
 fn the_cause_is_in_no_log_beside_a_key() {
     let _nas = nas();

@@ -6,7 +6,7 @@ use super::web_check::{nginx, PASS, PROXIED};
 use super::*;
 use crate::workbench::Said;
 
-/// What a proof must leave as it was: the files, and what there is in state/.
+/// The things that a proof must leave as they were: the files, and what there is in state/.
 fn traces() -> (Vec<Option<Vec<u8>>>, Vec<String>) {
     let files = ["config.json", "keys.json"].map(|name| fs::read(at(name)).ok());
     let folders = fs::read_dir(at("state")).into_iter().flatten().flatten();

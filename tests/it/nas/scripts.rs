@@ -14,7 +14,7 @@ fn direct(nas: &Nas) {
              \"9\": {{\"identifier\": \"another-key-9\"}}"
         ),
     );
-    // Where anybody may leave something.
+    // A folder in which anybody may leave something.
     fs::create_dir("/run/effects/all").expect("a folder");
     mode("/run/effects/all", 0o1777);
 }

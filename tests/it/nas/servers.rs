@@ -112,7 +112,7 @@ fn by_fcgiwrap(before: &str) -> Server {
     nginx(&format!("{before}{}", include_str!("../../../webstation/nginx-fcgiwrap.conf")), vec![wrap])
 }
 
-/// What Web Station says in each host of nginx's, before an owner's own file: pages of its own take the
+/// Web Station's lines in each host of nginx's, before an owner's own file: pages of its own take the
 /// place of a back-end's answers from 400 on.
 pub const WEB_STATION: &str = "error_page 400 401 403 404 405 408 409 411 413 414 416 429 494 500 501 502 503 504 505 \
     /web_station_error;\nfastcgi_intercept_errors on;\n\
@@ -162,7 +162,7 @@ pub fn with_everything(server: &Server) -> (Vec<String>, Vec<String>) {
     (told, expected.map(str::to_owned).to_vec())
 }
 
-/// What a row of the table expects.
+/// The expectation of a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Want {
     /// The start page, 200.
@@ -429,7 +429,7 @@ pub fn bodies_that_break(server: &Server, nas: &Nas) {
     }
     server.get("/a/b");
     assert_eq!(nas.effect("effect"), "");
-    // Whatever was started would have its line.
+    // A start would have its line.
     assert!(!nas.log().contains(" INFO "), "{}", nas.log());
 }
 
@@ -534,7 +534,7 @@ fn nginx_hands_on_these_variables_and_no_others() {
     assert_eq!(told, expected);
 }
 
-/// What nginx refuses only when it has read a part of it looks like any other refusal, and starts nothing.
+/// A request that nginx refuses only when it has read a part of it looks like any other refusal, and starts nothing.
 pub fn too_large(server: &Server) {
     let chunks = format!("200000\r\n{}\r\n0\r\n\r\n", "x".repeat(2 << 20));
     for (headers, body) in [("Content-Length: 2147483648\r\n", ""), ("Transfer-Encoding: chunked\r\n", &chunks)] {

@@ -1,4 +1,4 @@
-//! What DSM runs, by strict stand-ins for its programs; commands as root; what outlives what.
+//! Tasks that DSM runs, by strict stand-ins for its programs; commands as root; what outlives what.
 
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -77,7 +77,7 @@ fn by_the_web_api() {
     nas.scheduled(7, "disabled", "echo ran >>/run/effects/seven");
     nas.start().is("202 Accepted", "Task started: 7 (handed to DSM)\n");
     assert_eq!(nas.effect_awaited("seven"), "ran\n");
-    // What does not exist is not asked of the web API, which would say that all is well.
+    // A task that does not exist is not asked of the web API, which would say that all is well.
     nas.call(&format!("/{MAGIC}/another-key-9"))
         .is_like("500 Internal Server Error", "Task not started: 9 (reference *, see the log)\n");
     assert!(nas.log().contains("why=7a \"the Task Scheduler knows no task 9: exit 0, \\\"\\\"\""), "{}", nas.log());
@@ -136,7 +136,7 @@ fn each_way_by_itself() {
         let task = get(&server.synoschedtask, 7, soon()).expect("an answer").expect("a task");
         way.run(&server, &task, &home(), "probe")
     };
-    // What this box starts, and what another does; which it was the caller sees by what the task did.
+    // The effects here and on another NAS; the caller sees by what the task did which it was.
     for (how, starting) in [
         ("", &[StartMethod::AnyTimeAnyState, StartMethod::WebApi, StartMethod::Script][..]),
         ("deaf", &[StartMethod::WebApi, StartMethod::Script]),
@@ -329,7 +329,7 @@ fn the_end_as_dsm_tells_it() {
         assert!(like(&text, &format!("Task: Check off (failed, exit code 3, started on *{took})\n")), "{text}");
         assert!(times || !text.contains(", )"), "{text}");
         assert_eq!((told["duration_ms"].is_number(), told["ended"].is_string()), (times, times), "{how}: {told}");
-        // What still ran at the next start would be no answer to it.
+        // A run that still went on at the next start would be no answer to it.
         until(&format!("nobody left: {how}"), || remotetask::start::dsm_runs::runs_since(7).is_none().then_some(()));
     }
     // A box that tells no times.
@@ -454,7 +454,7 @@ fn the_end_of_a_triggered_task() {
     }
 }
 
-/// What cannot be recorded is not started.
+/// A start that cannot be recorded is none.
 #[test]
 fn a_full_disk() {
     let nas = Nas::with_command("echo started >>$T/effect");

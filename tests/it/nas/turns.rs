@@ -221,7 +221,7 @@ impl Drop for Hanging {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-        // Whoever waited for it may still be there.
+        // A process that waited for it may still be there.
         let _ = Command::new("umount").args(["-l", "/run/effects/disk"]).status();
     }
 }

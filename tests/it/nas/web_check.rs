@@ -169,7 +169,7 @@ fn by_php_or_fcgiwrap() {
     }
 }
 
-/// Whoever can write below the web share lays out what never ends to be read, or never begins.
+/// A writer below the web share lays out what never ends to be read, or never begins.
 #[test]
 fn what_is_no_file_is_not_waited_for() {
     let bounded = || {
@@ -196,7 +196,7 @@ fn what_is_no_file_is_not_waited_for() {
     }
 }
 
-/// What a row changes outside the installation, as it was.
+/// The files that a row changes outside the installation, as they were.
 struct AsItWas(String);
 
 impl AsItWas {
@@ -352,7 +352,7 @@ const PORT_ROWS: &[Row<Nas>] = &[
         along: &[],
         cured: true,
     },
-    // Whoever includes the drop-in may define its names before.
+    // An including file may define the drop-in's names before.
     Row {
         code: "web-other-port",
         plant: |_| more("Define REMOTETASK_LISTEN 127.0.0.1:8081\n"),
@@ -750,7 +750,7 @@ fn each_fault_of_a_document_root_is_found_and_cured() {
     try_all(ROOT_ROWS, by_root);
 }
 
-/// What is written down nowhere, or does not concern us, is no finding.
+/// No finding: what is written down nowhere, or does not concern us.
 #[test]
 fn what_is_no_fault_of_the_web_server() {
     let _as_it_was = AsItWas::now();
@@ -777,7 +777,7 @@ fn dsm_6_restarts_its_packages_in_its_own_way() {
     assert!(cure.ends_with(" `sudo synoservice --restart pkgctl-Apache2.4`"), "{cure}");
 }
 
-/// What is wrong on the way: what nginx in front of a healthy Apache does, and what is said.
+/// Faults on the way: what nginx in front of a healthy Apache does, and what is said.
 const PROXIES: &[(&str, &str, &str)] = &[
     (
         "live-led-away",
@@ -923,7 +923,7 @@ fn a_certificate_that_nobody_believes() {
     let expected = "The certificate of https://localhost:10768 is not believed: (60) *.";
     only(&look(&["--url", "https://localhost:10768"]), "live-certificate", expected);
     drop(_proxy);
-    // What else is wrong is seen all the same.
+    // Other faults are seen all the same.
     let _proxy = nginx(&format!("{tls} location / {{ {PASS} add_header Set-Cookie a=b always; }}"));
     let codes: Vec<String> =
         told(&look(&["--url", "https://localhost:10768"])).into_iter().map(|(code, _)| code).collect();
