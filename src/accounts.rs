@@ -47,8 +47,12 @@ impl Http {
 impl Accounts {
     /// Reads both files; what cannot be read has no accounts.
     pub fn read() -> Accounts {
-        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-        Accounts { passwd: read("/etc/passwd"), group: read("/etc/group") }
+        Accounts { group: text("/etc/group"), ..Accounts::users() }
+    }
+
+    /// Reads the users alone.
+    pub fn users() -> Accounts {
+        Accounts { passwd: text("/etc/passwd"), group: String::new() }
     }
 
     /// A user's name, or else the number.
@@ -83,6 +87,10 @@ impl Accounts {
         let mut fields = self.passwd.lines().find_map(|line| line.strip_prefix(HTTP)?.strip_prefix(':'))?.split(':');
         Some(Http { uid: fields.nth(1)?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     }
+}
+
+fn text(path: &str) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
 fn name(file: &str, id: u32) -> String {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{geteuid, kill_process, Pid, Signal};
 
+use crate::files::read_kernel_file;
 use crate::text::beginning;
 
 /// The time between the request to end (TERM) and the end (KILL).
@@ -61,7 +62,7 @@ pub struct Entry {
 impl Entry {
     /// Returns the process of this id.
     pub fn of(pid: i32) -> Option<Entry> {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let stat = read_kernel_file(&format!("/proc/{pid}/stat")).ok()?;
         // The name in parentheses may hold anything, a parenthesis too.
         let after = stat.iter().rposition(|&b| b == b')')?;
         let fields: Vec<&str> = std::str::from_utf8(stat.get(after + 2..)?).ok()?.split(' ').collect();

@@ -79,7 +79,7 @@ pub fn take<'c>(
     if let Some(run) = shown_instead(ask, &runs, &key, &who) {
         return Err(Outcome::Again(Run::from(&run)));
     }
-    is_free(task, state, server.keeps(task))?;
+    is_free(task, state, server.keeps(task).then(|| alive_in_all(state)))?;
     let mut record = Record::new(&task.id, who, runs.newest().as_deref());
     record.key = key;
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
@@ -92,15 +92,15 @@ impl Turn<'_> {
     /// the task's already, and waits for nothing else.
     pub fn announce(&self) -> Result<File, Outcome> {
         let _all = lock(&self.state.join("commands.turn"))?;
-        record::sweep(&self.state);
-        is_free(self.task, &self.state, true)?; // 6k
+        let all = record::sweep(&self.state);
+        is_free(self.task, &self.state, Some(all))?; // 6k
         let held = self.runs.announce(&self.record.run);
-        held.and_then(|held| self.runs.write_durably(&self.record).map(|()| held)).map_err(|e| self.not_recorded(&e))
+        held.and_then(|held| self.runs.begin_durably(&self.record).map(|()| held)).map_err(|e| self.not_recorded(&e))
     }
 
     /// Step 8a: records a run that is handed to DSM.
     pub fn record(&self) -> Result<(), Outcome> {
-        self.runs.write_durably(&self.record).map_err(|e| self.not_recorded(&e))
+        self.runs.begin_durably(&self.record).map_err(|e| self.not_recorded(&e))
     }
 
     fn not_recorded(&self, why: &std::io::Error) -> Outcome {
@@ -133,10 +133,11 @@ fn shown_instead(ask: &Ask, runs: &Runs, key: &str, who: &str) -> Option<Record>
     started().filter(|_| ask.browser).find(just_now)
 }
 
-/// Returns the reason against a start of `task` now. DSM alone knows what runs of those that are not `kept`.
-pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome> {
+/// Returns the reason against a start of `task` now. `all` is the number of runs that are alive, of all tasks; none for a task
+/// that is not kept, because DSM alone knows what runs of it.
+pub fn is_free(task: &Task<'_>, state: &Path, all: Option<usize>) -> Result<(), Outcome> {
     let runs = Runs::of(state, &task.id);
-    if kept {
+    if let Some(all) = all {
         let alive = runs.alive();
         if let (Overlap::Skip, Some(running)) = (task.keeping.overlap, alive.first()) {
             return Err(Outcome::Running(Run::from(running))); // 6b
@@ -148,7 +149,7 @@ pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome>
         if alive.len() >= TASK_CEILING {
             return busy(TASK_CEILING, "of this task "); // 6h
         }
-        if alive_in_all(state) >= CEILING {
+        if all >= CEILING {
             return busy(CEILING, ""); // 6c
         }
     }

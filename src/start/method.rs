@@ -71,7 +71,7 @@ impl StartMethod {
         let runs = Runs::of(&state, &id);
         let record = Record::new(&id, who.to_owned(), runs.newest().as_deref());
         let announced = runs.prepare().and_then(|()| runs.announce(&record.run));
-        let held = announced.and_then(|held| runs.write_durably(&record).map(|()| held));
+        let held = announced.and_then(|held| runs.begin_durably(&record).map(|()| held));
         let held = held.map_err(|e| Outcome::not_started("8a", format!("{}: {e}", runs.folder().display())))?;
         let keeping = Keeping::default();
         let order = Order { home, server, keeping: &keeping, name: &task.name, runs: &runs, record: &record };

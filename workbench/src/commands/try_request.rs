@@ -15,6 +15,7 @@ use crate::parts::job::EntryPointKind;
 use remotetask::config::{self, Get};
 use remotetask::judge::{judge, Denied, Permit};
 use remotetask::outcome::Outcome;
+use remotetask::record::alive_in_all;
 use remotetask::request::{word, Request};
 use remotetask::trust;
 use remotetask::{start, turn};
@@ -164,7 +165,8 @@ fn way(bench: &Workbench, path: Vec<u8>, from: Option<IpAddr>, holds: &dyn Fn(St
         return Ok(End { exists: "the panel: the tasks that this magic key may start".into(), asks_first: false });
     };
     holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));
-    turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
+    let all = config.server.keeps(permit.task()).then(|| alive_in_all(&state));
+    turn::is_free(permit.task(), &state, all)
         .map_err(|outcome| Stop { why: against(&outcome).into(), answer: said(&permit, &outcome) })?;
     holds("6 nothing stands against a start now".into());
     let target = start::find(&permit.task().starts, &config.server).map_err(fault)?;
