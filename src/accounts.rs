@@ -47,8 +47,12 @@ impl Http {
 impl Accounts {
     /// Reads both files; what cannot be read has no accounts.
     pub fn read() -> Accounts {
-        let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-        Accounts::of(read("/etc/passwd"), read("/etc/group"))
+        Accounts::of(text("/etc/passwd"), text("/etc/group"))
+    }
+
+    /// Reads the users alone.
+    pub fn users() -> Accounts {
+        Accounts::of(text("/etc/passwd"), String::new())
     }
 
     /// The accounts of two such files.
@@ -88,6 +92,10 @@ impl Accounts {
         let mut fields = self.passwd.lines().find_map(|line| line.strip_prefix(HTTP)?.strip_prefix(':'))?.split(':');
         Some(Http { uid: fields.nth(1)?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     }
+}
+
+fn text(path: &str) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
 fn name(file: &str, id: u32) -> String {

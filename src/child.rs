@@ -15,6 +15,7 @@ use signal_hook::consts::SIGCHLD;
 use signal_hook::SigId;
 
 use crate::accounts::Accounts;
+use crate::files::read_kernel_file;
 use crate::streams;
 
 /// The folders that DSM's own shells and a plain Debian look in.
@@ -330,7 +331,7 @@ fn capture_until(
 
 /// The whole environment of everything that the root half starts.
 pub fn environment() -> Vec<(&'static str, String)> {
-    let account = Accounts::read().account(geteuid().as_raw());
+    let account = Accounts::users().account(geteuid().as_raw());
     vec![
         ("PATH", PATH.into()),
         ("HOME", account.home),
@@ -344,8 +345,8 @@ pub fn environment() -> Vec<(&'static str, String)> {
 
 /// The kernel's name for this boot; what ran before it does not live.
 pub fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
+    let id = read_kernel_file("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    String::from_utf8_lossy(id.trim_ascii()).into_owned()
 }
 
 #[cfg(test)]

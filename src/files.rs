@@ -71,6 +71,13 @@ impl Regular {
     }
 }
 
+/// Reads a file of the kernel's (proc(5)), which has no size to go by: in one read, where it is as small as most are.
+pub fn read_kernel_file(path: &str) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(2 << 10);
+    File::open(path)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// Returns true for a regular file that at least one class of users may execute; links are followed.
 pub fn is_executable(path: &Path) -> io::Result<bool> {
     let meta = std::fs::metadata(path)?;

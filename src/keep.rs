@@ -159,8 +159,10 @@ impl Kept {
             Duration::ZERO => Err(NoLine::Late),
             wait => word(&mut self.words, wait),
         };
+        if let Ok(Word::Ended(record)) = ended {
+            return Outcome::of_start(&record);
+        }
         match (ended, runs.get(&self.run)) {
-            (Ok(Word::Ended(record)), _) => Outcome::of_start(&record),
             (Err(NoLine::Late), Some(record)) => Outcome::of_start(&record),
             // A keeper that was killed says nothing more, whether or not its command lives on.
             (_, Some(record)) => match Outcome::of_start(&record) {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{geteuid, kill_process, Pid, Signal};
 
+use crate::files::read_kernel_file;
 use crate::text::beginning;
 
 /// The time between the request to end (TERM) and the end (KILL).
@@ -96,7 +97,7 @@ impl Entry {
 }
 
 fn stat_of(pid: i32) -> std::io::Result<Vec<u8>> {
-    std::fs::read(format!("/proc/{pid}/stat"))
+    read_kernel_file(&format!("/proc/{pid}/stat"))
 }
 
 /// Returns the id of every process.

@@ -82,7 +82,7 @@ pub fn take<'c>(
     if let Some(run) = shown_instead(ask, &runs, &key, &who).map_err(|e| unknown(&runs, &e))? {
         return Err(Outcome::Again(Run::from(&run)));
     }
-    is_free(task, state, server.keeps(task))?;
+    is_free(task, server, state)?;
     let mut record = Record::new(&task.id, who, newest.as_deref());
     record.key = key;
     Ok(Turn { task, record, runs, lock, state: state.to_owned(), magic_key: permit.magic_key() })
@@ -95,15 +95,15 @@ impl Turn<'_> {
     /// the task's already, and waits for nothing else.
     pub fn announce(&self) -> Result<File, Outcome> {
         let _all = lock(&self.state.join("commands.turn"))?;
-        record::sweep(&self.state);
-        is_free(self.task, &self.state, true)?; // 6k
+        let all = record::sweep(&self.state).map_err(|e| unknown(&self.runs, &e))?;
+        is_free_among(self.task, &self.state, Some(all))?; // 6k
         let held = self.runs.announce(&self.record.run);
-        held.and_then(|held| self.runs.write_durably(&self.record).map(|()| held)).map_err(|e| self.not_recorded(&e))
+        held.and_then(|held| self.runs.begin_durably(&self.record).map(|()| held)).map_err(|e| self.not_recorded(&e))
     }
 
     /// Step 8a: records a run that is handed to DSM.
     pub fn record(&self) -> Result<(), Outcome> {
-        self.runs.write_durably(&self.record).map_err(|e| self.not_recorded(&e))
+        self.runs.begin_durably(&self.record).map_err(|e| self.not_recorded(&e))
     }
 
     fn not_recorded(&self, why: &std::io::Error) -> Outcome {
@@ -141,10 +141,17 @@ fn unknown(runs: &Runs, why: &io::Error) -> Outcome {
     Outcome::not_started(Step::RunsListed, format!("{}: {why}", runs.folder().display()))
 }
 
-/// Returns the reason against a start of `task` now. DSM alone knows what runs of those that are not `kept`.
-pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome> {
+/// Returns the reason against a start of `task` now.
+pub fn is_free(task: &Task<'_>, server: &Server<'_>, state: &Path) -> Result<(), Outcome> {
+    let all = server.keeps(task).then(|| alive_in_all(state)).transpose();
+    is_free_among(task, state, all.map_err(|e| unknown(&Runs::of(state, &task.id), &e))?)
+}
+
+/// The same. `all` is the number of runs that are alive, of all tasks; none for a task that is not kept, because DSM alone knows
+/// its runs.
+fn is_free_among(task: &Task<'_>, state: &Path, all: Option<usize>) -> Result<(), Outcome> {
     let runs = Runs::of(state, &task.id);
-    if kept {
+    if let Some(all) = all {
         let alive = runs.alive().map_err(|e| unknown(&runs, &e))?;
         if let (Overlap::Skip, Some(running)) = (task.keeping.overlap, alive.first()) {
             return Err(Outcome::Running(Run::from(running))); // 6b
@@ -156,7 +163,7 @@ pub fn is_free(task: &Task<'_>, state: &Path, kept: bool) -> Result<(), Outcome>
         if alive.len() >= TASK_CEILING {
             return busy(TASK_CEILING, "of this task "); // 6h
         }
-        if alive_in_all(state).map_err(|e| unknown(&runs, &e))? >= CEILING {
+        if all >= CEILING {
             return busy(CEILING, ""); // 6c
         }
     }

@@ -19,6 +19,7 @@ use signal_hook::consts::{
     SIGUSR2, SIGVTALRM, SIGWINCH,
 };
 
+use crate::files::read_kernel_file;
 use crate::outcome::Outcome;
 use crate::step::Step;
 
@@ -71,7 +72,8 @@ const GROUP: usize = 2;
 const TERMINAL: usize = 4;
 
 fn stat_of(process: &str) -> String {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default()
+    let stat = read_kernel_file(&format!("/proc/{process}/stat")).unwrap_or_default();
+    String::from_utf8_lossy(&stat).into_owned()
 }
 
 fn field(stat: &str, at: usize) -> Option<i32> {
@@ -98,7 +100,7 @@ fn own_groups() -> Result<(), Errno> {
 /// all the same: the kernel does not let it ignore that. 32 and 33 are the C library's own, which it
 /// lets nobody change (nptl(7)).
 fn unignore_signals() -> std::io::Result<()> {
-    let ignored = ignored_signals(&std::fs::read_to_string("/proc/self/status")?);
+    let ignored = ignored_signals(&String::from_utf8_lossy(&read_kernel_file("/proc/self/status")?));
     let nothing = Arc::new(AtomicBool::new(false));
     for signal in ignored.into_iter().chain(SENDABLE) {
         // std ignores SIGPIPE for us and resets it in each child.

@@ -1,5 +1,5 @@
 /* turns N A B: runs the programs A and B in turn, N times each, with this environment and without
-   input or output; prints a line "microseconds of A, of B" a turn, and last A's peak memory in KiB.
+   input or output; prints a line "microseconds of A, of B, A's peak memory in KiB" a turn.
    Static and small itself, because a child's peak memory counts its parent's before exec(2). */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -38,8 +38,8 @@ int main(int argc, char **argv)
         return 2;
     for (int turn = atoi(argv[1]); turn > 0; turn--) {
         long a = once(argv[2], &peak);
-        printf("%ld %ld\n", a, once(argv[3], &other));
+        long b = once(argv[3], &other);
+        printf("%ld %ld %ld\n", a, b, peak);
     }
-    printf("%ld\n", peak);
     return 0;
 }

@@ -89,7 +89,9 @@ pub fn key(text: Cow<'_, str>) -> Result<Key, String> {
 
 pub fn date(text: Cow<'_, str>) -> Result<NaiveDate, String> {
     let digits = text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-    let date = (digits && text.len() == 10).then(|| text.parse().ok()).flatten();
+    let number = |at: std::ops::Range<usize>| text.get(at)?.parse::<u16>().ok();
+    let date = || NaiveDate::from_ymd_opt(number(0..4)?.into(), number(5..7)?.into(), number(8..10)?.into());
+    let date = (digits && text.len() == 10).then(date).flatten();
     date.ok_or("the last valid day is written as \"2027-01-31\", a day that exists".into())
 }
 

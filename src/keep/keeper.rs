@@ -11,6 +11,7 @@ use signal_hook::consts::SIGUSR1;
 use super::output::Output;
 use super::{failure, Job, Word, JOB_MAX, START_TIME};
 use crate::child::{End, Seen, Signalled, Watched};
+use crate::files::read_kernel_file;
 use crate::record::{Record, Runs, State};
 use crate::streams;
 use crate::tree::{self, Entry, Process, Strike};
@@ -182,6 +183,8 @@ impl Keeper {
         let _ = flock(&self.held, FlockOperation::Unlock);
         tell(&Word::Ended(Box::new(record.clone())));
         close_stdout();
+        // The record is whole, and everybody sees it; nobody waits for the disk to have its name.
+        let _ = self.runs.make_durable();
         if let Some(due) = due {
             due.hand_on(&mut self.job.record, &self.runs);
         }
@@ -196,7 +199,7 @@ pub fn descendants() -> Vec<Process> {
 
 /// Records the start. Returns the time for another try, where the disk does not take it.
 fn record_start(runs: &Runs, record: &Record) -> Option<Instant> {
-    let refused = runs.write_durably(record).is_err();
+    let refused = runs.write(record).is_err();
     refused.then(|| Instant::now() + AGAIN) // 9r
 }
 
@@ -208,7 +211,7 @@ fn record_end(runs: &Runs, record: &Record, output: &mut Output) -> bool {
             runs.forget_output(&record.run);
             std::thread::sleep(Duration::from_millis(500));
         }
-        runs.write_durably(record).is_ok()
+        runs.write(record).is_ok()
     });
     output.write(runs, &record.run);
     written
@@ -230,7 +233,8 @@ fn close_stdout() {
 /// On a systemd DSM a restart of the web server may end all that is in its unit: leaves the unit's
 /// control group where that is possible. `None` if it is in no unit's.
 fn leave_service() -> Option<bool> {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let groups = read_kernel_file("/proc/self/cgroup").unwrap_or_default();
+    let groups = String::from_utf8_lossy(&groups);
     let in_service = |hierarchy: &str| {
         let group = groups.lines().find_map(|line| line.split_once(hierarchy).map(|(_, group)| group));
         group.is_some_and(|group| group.contains(".service"))

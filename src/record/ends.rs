@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::time::Duration;
 
+use super::runs::newest_of;
 use super::{private, Record, Runs, State};
 use crate::files::{lock_within, open_lock};
 
@@ -41,12 +42,12 @@ impl Runs {
     /// The records of runs that are over and have no recorded end, because their keeper was killed before it could, or because
     /// a full disk did not take it (their lock is a note by then): each with the end that it has to get. Who writes them holds [`Runs::ending`] meanwhile.
     pub fn without_end(&self) -> Vec<Record> {
-        let named = |kind| self.names(kind).unwrap_or_default();
-        let open = named("lock").into_iter().chain(named("told")).chain(self.newest().ok().flatten());
-        let mut runs: Vec<String> = open.collect();
+        let files = self.files(&["json", "lock", "told"]).unwrap_or_default();
+        let noted = files.iter().filter(|(_, kind)| matches!(*kind, "lock" | "told")).map(|(run, _)| &**run);
+        let mut runs: Vec<&str> = noted.chain(newest_of(&files)).collect();
         runs.sort_unstable();
         runs.dedup();
-        runs.iter().filter_map(|run| self.dangling(run)).collect()
+        runs.into_iter().filter_map(|run| self.dangling(run)).collect()
     }
 
     /// The hold of whoever writes ends in the place of a keeper: one at a time.

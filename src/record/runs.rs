@@ -53,12 +53,32 @@ impl Runs {
 
     /// Records a run so that it is still recorded after a loss of power.
     pub fn write_durably(&self, record: &Record) -> io::Result<()> {
-        let new = self.path(&record.run, "new");
+        self.write(record)?;
+        self.make_durable()
+    }
+
+    /// Records a run that has a record already: after a loss of power one of the two is there, whole.
+    pub fn write(&self, record: &Record) -> io::Result<()> {
+        self.replace(record, |file, new, path| file.sync_all().and_then(|()| fs::rename(new, path)))
+    }
+
+    /// Records a run for the first time, durably. Its name comes before the wait for the disk, which then is one wait for
+    /// both: no record is there that could be lost.
+    pub fn begin_durably(&self, record: &Record) -> io::Result<()> {
+        self.replace(record, |file, new, path| fs::rename(new, path).and_then(|()| file.sync_all()))?;
+        self.make_durable()
+    }
+
+    /// Waits until the disk has the names of all files that are there now.
+    pub fn make_durable(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn replace(&self, record: &Record, put: impl Fn(&File, &Path, &Path) -> io::Result<()>) -> io::Result<()> {
+        let (new, path) = (self.path(&record.run, "new"), self.path(&record.run, "json"));
         let written = private(&new).and_then(|mut file| {
             file.write_all(&serde_json::to_vec(record)?)?;
-            file.sync_all()?;
-            fs::rename(&new, self.path(&record.run, "json"))?;
-            File::open(&self.folder)?.sync_all()
+            put(&file, &new, &path)
         });
         if written.is_err() {
             let _ = fs::remove_file(&new);
@@ -113,7 +133,7 @@ impl Runs {
 
     /// The name of the newest run.
     pub fn newest(&self) -> io::Result<Option<String>> {
-        Ok(self.names("json")?.pop())
+        Ok(newest_of(&self.files(&["json"])?).map(str::to_owned))
     }
 
     /// Keeps the last of a command's output.
@@ -173,12 +193,14 @@ impl Runs {
         Ok(self.held()?.into_iter().filter(|(_, alive)| *alive).map(|(record, _)| record).collect())
     }
 
-    /// Takes the locks of runs away that are over and have an end, so that no later call asks again. Who calls this has the
-    /// turn: what another one announces at this moment is not over.
-    pub fn sweep(&self) {
+    /// Takes the locks of runs away that are over and have an end, so that no later call asks again; returns how many are
+    /// alive. Who calls this has the turn: what another one announces at this moment is not over.
+    pub fn sweep(&self) -> io::Result<usize> {
         let is_over = |record: &Record| !record.is_open() || record.task.is_empty();
-        let over = self.held().into_iter().flatten().filter(|(record, alive)| !alive && is_over(record));
-        over.for_each(|(record, _)| self.release(&record.run));
+        let (alive, over): (Vec<_>, Vec<_>) = self.held()?.into_iter().partition(|(_, alive)| *alive);
+        let ended = over.iter().map(|(record, _)| record).filter(|record| is_over(record));
+        ended.for_each(|record| self.release(&record.run));
+        Ok(alive.len())
     }
 
     /// Each run that has a lock, and whether it is alive.
@@ -194,11 +216,12 @@ impl Runs {
     /// Forgets all but the newest [`KEPT`], and what is left of runs that have no record. What has a lock stays. Who
     /// calls this has the turn: nobody else begins a run meanwhile.
     pub fn prune(&self) {
-        let Ok(files) = self.files() else { return };
-        let recorded = names_of(&files, "json");
+        let Ok(files) = self.files(&KINDS) else { return };
+        let mut recorded: Vec<&str> = of_kind(&files, "json").collect();
+        recorded.sort_by_key(|run| number(run));
         let kept = &recorded[recorded.len().saturating_sub(KEPT)..];
-        let old = files.into_iter().map(|(run, _)| run).filter(|run| !kept.contains(run));
-        old.filter(|run| !self.path(run, "lock").exists()).for_each(|run| self.forget(&run));
+        let old = files.iter().map(|(run, _)| &**run).filter(|run| !kept.contains(run));
+        old.filter(|run| !self.path(run, "lock").exists()).for_each(|run| self.forget(run));
     }
 
     /// Takes all files of a run away.
@@ -241,16 +264,22 @@ impl Runs {
 
     /// The names of the runs that have a file of this kind, the oldest first.
     pub(super) fn names(&self, kind: &str) -> io::Result<Vec<String>> {
-        Ok(names_of(&self.files()?, kind))
+        let mut names: Vec<String> = self.files(&[kind])?.into_iter().map(|(run, _)| run).collect();
+        names.sort_by_key(|run| number(run));
+        Ok(names)
     }
 
-    /// Each file of a run: the run's name, and the kind. What is no regular file is nobody's. Without a folder there is none.
-    fn files(&self) -> io::Result<Vec<(String, &'static str)>> {
+    /// Each file of a run that is of one of these kinds: the run's name, and the kind. What is no regular file is nobody's.
+    /// Without a folder there is none.
+    pub(super) fn files<'k>(&self, kinds: &[&'k str]) -> io::Result<Vec<(String, &'k str)>> {
         let file = |entry: fs::DirEntry| {
             let entry = Some(entry).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
-            let name = entry.file_name().into_string().ok()?;
-            let (run, kind) = name.split_once('.').filter(|(run, _)| number(run) > 0)?;
-            Some((run.to_owned(), *KINDS.iter().find(|known| **known == kind)?))
+            let mut name = entry.file_name().into_string().ok()?;
+            let (run, kind) = name.split_once('.')?;
+            let kind = *kinds.iter().find(|wanted| **wanted == kind)?;
+            let end = Some(run.len()).filter(|_| number(run) > 0)?;
+            name.truncate(end);
+            Some((name, kind))
         };
         Ok(entries(&self.folder)?.into_iter().filter_map(file).collect())
     }
@@ -260,12 +289,14 @@ impl Runs {
     }
 }
 
-/// The names of the runs that have a file of this kind, the oldest first.
-fn names_of(files: &[(String, &str)], kind: &str) -> Vec<String> {
-    let files = files.iter().filter(|(_, other)| *other == kind);
-    let mut names: Vec<String> = files.map(|(run, _)| run.clone()).collect();
-    names.sort_by_key(|run| number(run));
-    names
+/// The runs in a listing that have a file of this kind.
+fn of_kind<'f>(files: &'f [(String, &str)], kind: &'f str) -> impl Iterator<Item = &'f str> {
+    files.iter().filter(move |(_, other)| *other == kind).map(|(run, _)| &**run)
+}
+
+/// The newest run in a listing, by its record.
+pub(super) fn newest_of<'f>(files: &'f [(String, &str)]) -> Option<&'f str> {
+    of_kind(files, "json").max_by_key(|run| number(run))
 }
 
 /// Returns true for a fault of the system's, by which a run that may live counts as alive: nothing was found missing.
@@ -286,9 +317,9 @@ pub fn alive_in_all(state: &Path) -> io::Result<usize> {
     all(state)?.iter().map(|runs| runs.alive().map(|alive| alive.len())).sum()
 }
 
-/// Takes the locks of all runs away that are over. Who calls this has the turn.
-pub fn sweep(state: &Path) {
-    all(state).iter().flatten().for_each(Runs::sweep);
+/// Takes the locks of all runs away that are over, and counts those that are alive. Who calls this has the turn.
+pub fn sweep(state: &Path) -> io::Result<usize> {
+    all(state)?.iter().map(Runs::sweep).sum()
 }
 
 /// The records that are kept of all tasks' runs, each run as it is now.
@@ -322,7 +353,7 @@ mod tests {
         drop(runs.prepare().and_then(|()| runs.announce("1")).expect("announced"));
         let locks = || runs.names("lock").expect("a folder").len();
         assert_eq!((runs.alive().ok(), alive_in_all(state.path()).ok(), locks()), (Some(vec![]), Some(0), 1));
-        sweep(state.path());
+        assert_eq!(sweep(state.path()).ok(), Some(0));
         assert_eq!(locks(), 0);
     }
 }

@@ -74,7 +74,7 @@ impl StartMethod {
             |e: std::io::Error| Outcome::not_started(Step::Recorded, format!("{}: {e}", runs.folder().display()));
         let record = Record::new(&id, who.to_owned(), runs.newest().map_err(fault)?.as_deref());
         let announced = runs.prepare().and_then(|()| runs.announce(&record.run));
-        let held = announced.and_then(|held| runs.write_durably(&record).map(|()| held)).map_err(fault)?;
+        let held = announced.and_then(|held| runs.begin_durably(&record).map(|()| held)).map_err(fault)?;
         let keeping = Keeping::default();
         let order = Order { home, server, keeping: &keeping, name: &task.name, runs: &runs, record: &record };
         script.begin(&order, &state, Some(held)).map(drop)

@@ -165,7 +165,7 @@ fn way(bench: &Workbench, path: Vec<u8>, from: Option<IpAddr>, holds: &dyn Fn(St
         return Ok(End { exists: "the panel: the tasks that this magic key may start".into(), asks_first: false });
     };
     holds(format!("5 the magic key is that of {}, the identifier that of task {}", permit.who(), permit.task().id));
-    turn::is_free(permit.task(), &state, config.server.keeps(permit.task()))
+    turn::is_free(permit.task(), &config.server, &state)
         .map_err(|outcome| Stop { why: against(&outcome).into(), answer: said(&permit, &outcome) })?;
     holds("6 nothing stands against a start now".into());
     let target = start::find(&permit.task().starts, &config.server).map_err(fault)?;
