@@ -482,6 +482,11 @@ fn from_nothing_to_a_code_that_a_phone_scans() {
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
+    // What README.md prepares its reader for.
+    for question in ["Which of them get a URL?", "How shall phones reach it?"] {
+        let told = include_str!("../../README.md").contains(&format!("`{question}`"));
+        assert!(told && shown.contains(question), "{question}: {shown}");
+    }
     // On a light terminal and on a dark one.
     let scanned = seen_on(&shown, true);
     assert_eq!((scanned.len(), &scanned), (1, &seen_on(&shown, false)), "{shown}");

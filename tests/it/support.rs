@@ -440,25 +440,29 @@ pub fn plain(text: &str) -> String {
 }
 
 /// An address that a NAS has at home, for as long as this lives.
-pub struct HomeAddress;
+pub struct HomeAddress(&'static str);
 
 impl HomeAddress {
     pub fn new() -> HomeAddress {
-        HomeAddress::ip("add");
-        HomeAddress
+        HomeAddress::of("192.168.1.20/32")
     }
 
-    /// A test that failed may have left it.
-    fn ip(verb: &str) {
-        let words = ["addr", verb, "192.168.1.20/32", "dev", "lo"];
-        let _ = std::process::Command::new("ip").args(words).stderr(std::process::Stdio::null()).status();
+    /// This one. A test that failed may have left it.
+    pub fn of(address: &'static str) -> HomeAddress {
+        ip("add", address);
+        HomeAddress(address)
     }
 }
 
 impl Drop for HomeAddress {
     fn drop(&mut self) {
-        HomeAddress::ip("del");
+        ip("del", self.0);
     }
+}
+
+fn ip(verb: &str, address: &str) {
+    let words = ["addr", verb, address, "dev", "lo"];
+    let _ = std::process::Command::new("ip").args(words).stderr(std::process::Stdio::null()).status();
 }
 
 /// The codes that a phone's camera reads off a terminal with this background, which shows this text.

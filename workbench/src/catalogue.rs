@@ -76,6 +76,7 @@ fn each_kind_is_provoked_by_a_test() {
     let web = concat!(
         include_str!("../../tests/it/nas/web_check.rs"),
         include_str!("../../tests/it/nas/servers.rs"),
+        include_str!("../../tests/it/nas/reachable.rs"),
         include_str!("../../tests/it/nas/install.rs")
     );
     let provoked = |code: &str| in_a_row(code) || [clock, web].iter().any(|text| text.contains(&format!("\"{code}\"")));

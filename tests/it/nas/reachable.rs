@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 
 use super::first_hour::bench;
-use super::install::{order, setup, Bare};
+use super::install::{order, service, setup, Bare};
 use super::web_check::{nginx, PASS, PROXIED};
 use super::*;
 use crate::workbench::{said, Said};
@@ -80,6 +80,28 @@ fn a_router_that_does_not_lead_back_is_called_so() {
         "{text}"
     );
     assert!(text.contains("me: the panel http://nas.example.org:10766/"), "{text}");
+}
+
+/// The router gives the NAS another address: `check` says so, and its action leads to the new code.
+#[test]
+fn an_address_that_the_nas_lost() {
+    let _bare = installed();
+    let address = HomeAddress::of("192.168.1.20/32");
+    assert_eq!(phone(&["home", "--url", "http://192.168.1.20"]).code, Some(0));
+    let check = || bench(&["check", "--json"]).out;
+    assert!(!check().contains("web-address-gone"), "{}", check());
+    drop(address);
+    let _other = HomeAddress::of("192.168.1.21/32");
+    let _ = service("restart");
+    assert!(check().contains("\"web-address-gone\""), "{}", check());
+    let text = bench(&["check"]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = "fault Apache is to listen on 192.168.1.20:10765, and this NAS does not have that address any more: Apache does \
+                not start so.";
+    assert!(text.contains(said) && text.contains("sudo remotetask phone home"), "{text}");
+    let cured = phone(&["home", "--qr"]);
+    assert!(cured.ok().contains("good   all of the way works, at http://192.168.1.21:10765\n"), "{}", cured.out);
+    assert!(seen_on(&cured.out, true)[0].starts_with("http://192.168.1.21:10765/"), "{}", cured.out);
+    assert!(!check().contains("web-address-gone"), "{}", check());
 }
 
 #[test]

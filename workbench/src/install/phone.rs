@@ -169,10 +169,12 @@ fn home(bench: &Workbench, url: Option<&str>) -> Result<bool, Fault> {
         "Phones in your home network reach it at {base}. Without https whoever is in that network can read a link while it is \
          used, and use it then. From outside nobody reaches it, as long as your router forwards no port to it: leave that so."
     ));
-    screen.say(
-        "Let the NAS keep this address (in the router, or Control Panel, Network), because Apache listens on it alone. Where \
-         DSM's firewall is on, let this port in for your network: Control Panel, Security, Firewall.",
-    );
+    screen.say(format_args!(
+        "Let the NAS keep this address (in the router, or Control Panel, Network), because Apache listens on it alone. Has it \
+         another one all the same, {} phone home takes that, and shows the new code. Where DSM's firewall is on, let this \
+         port in for your network: Control Panel, Security, Firewall.",
+        bench.typed()
+    ));
     Ok(true)
 }
 

@@ -1,6 +1,7 @@
 //! Findings about Apache's drop-in for a port of its own: read, leading here, on the configured port, whole.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use super::changes::changes;
@@ -25,6 +26,10 @@ findings! {
         "Apache is told to listen on <theirs>, config.json says <ours>.",
         "Make the two the same, and restart Apache: `sudo sed -i 's|\\(Define REMOTETASK_LISTEN\\) .*|\\1 <ours>|' \
          <file>` `sudo synosystemctl restart pkgctl-Apache2.4`";
+    AddressGone { ours }: "web-address-gone", Fault,
+        "Apache is to listen on <ours>, and this NAS does not have that address any more: Apache does not start so.",
+        "Take the address that it has now, and scan the new code; then let the router give it always the same one (DHCP \
+         reservation): `sudo remotetask phone home`";
 }
 
 /// Looks at the drop-in. What stands in one that the installation has laid out is put right by `repair`.
@@ -56,6 +61,8 @@ pub fn look(path: &Path, nas: &Installation<'_>, conf: Option<&Configuration>) -
             found.push(other.by_apply_if(is_laid_out && Path::new(&file) == path));
         }
     }
+    let ours = nas.config.map(|config| SocketAddr::new(config.server.listen, config.server.port));
+    found.extend(ours.filter(|ours| is_laid_out && is_gone(ours.ip())).map(|ours| AddressGone { ours: &ours }.found()));
     found.extend(changes(path, DROP_IN).into_iter().map(|found| found.by_repair_if(is_laid_out)));
     found
 }
@@ -67,6 +74,12 @@ pub fn pending(nas: &Installation<'_>) -> Option<SocketAddr> {
     let own = apache::read(&super::drop_in_path());
     let theirs = own.iter().find(|d| d.is("Define") && d.word(0) == Some("REMOTETASK_LISTEN"))?.word(1)?;
     (!same(theirs, ours)).then_some(ours)
+}
+
+/// Returns true if this machine has no such address: the router gave it another one.
+fn is_gone(ip: IpAddr) -> bool {
+    // At a port that is free: nothing is in the way but the address.
+    TcpListener::bind((ip, 0)).is_err_and(|e| e.kind() == ErrorKind::AddrNotAvailable)
 }
 
 /// Returns true if Apache's words mean this address; a port alone is that of every address.
