@@ -41,7 +41,7 @@ pub fn not_started(home: &Home, server: &Server<'_>, turn: Starting<'_>, step: S
     let begun = due.start(&home.keeper(), record, runs);
     match recorded {
         true => {
-            note_unreported(begun, record, runs);
+            note_begun(&begun, record, runs);
             Outcome::of_start(record)
         }
         false => Outcome::NotStarted { step, reason, run: None },
@@ -71,7 +71,7 @@ pub fn settle<S>(home: &Home, server: &Server<'_>, task: &Task<'_, S>, state: &P
         let due = Due::of(report, &mut record, &runs);
         if runs.write_durably(&record).is_ok() {
             let begun = due.start(&home.keeper(), &record, &runs);
-            note_unreported(begun, &mut record, &runs);
+            note_begun(&begun, &mut record, &runs);
         }
     }
 }
@@ -83,27 +83,26 @@ pub(super) struct Due(Option<(Report, Place)>);
 struct Place(Option<File>);
 
 impl Due {
-    /// The report of a run that has ended like this, if it failed. Where every place is taken it is left out, and the
-    /// record says so.
+    /// The report of a run that has ended like this, if it failed. The record says that it was not reported until the report
+    /// has begun, and for ever where every place is taken.
     pub fn of(report: Option<Report>, record: &mut Record, runs: &Runs) -> Due {
         let failed = matches!(record.state, State::Failed | State::TimedOut | State::Interrupted | State::NotStarted);
         let Some(report) = report.filter(|_| failed) else { return Due(None) };
         let place = place(runs.folder().parent().unwrap_or(Path::new("/"))); // 9o
-        record.unreported = place.is_none();
+        record.unreported = true; // 9o
         Due(place.map(|place| (report, place)))
     }
 
     /// By the keeper of the run. Returns true unless it could not be started.
     pub fn hand_on(self, record: &mut Record, runs: &Runs) -> bool {
         let begun = self.start(Path::new(OWN), record, runs);
-        let has_begun = begun.is_ok();
-        note_unreported(begun, record, runs);
-        has_begun
+        note_begun(&begun, record, runs);
+        begun.is_ok()
     }
 
-    /// Starts the report, if there is one.
-    fn start(self, program: &Path, record: &Record, runs: &Runs) -> io::Result<()> {
-        let Some((report, place)) = self.0 else { return Ok(()) };
+    /// Starts the report. Returns false if there is none.
+    fn start(self, program: &Path, record: &Record, runs: &Runs) -> io::Result<bool> {
+        let Some((report, place)) = self.0 else { return Ok(false) };
         let job = Job {
             state: runs.folder().to_owned(),
             record: record.clone(),
@@ -114,14 +113,14 @@ impl Due {
             output: false,
             report: Some(report),
         };
-        give(program, &job, Stdio::null(), place.0).map(drop)
+        give(program, &job, Stdio::null(), place.0).map(|_| true)
     }
 }
 
-/// Notes in the record that the report could not be started, as far as the disk takes it: the owner sees it in the log.
-fn note_unreported(begun: io::Result<()>, record: &mut Record, runs: &Runs) {
-    if begun.is_err() {
-        record.unreported = true; // 9o
+/// Notes in the record that the report has begun. Where the disk does not take it, the owner sees in the log that there was none.
+fn note_begun(begun: &io::Result<bool>, record: &mut Record, runs: &Runs) {
+    if matches!(begun, Ok(true)) {
+        record.unreported = false;
         let _ = runs.write_durably(record);
     }
 }

@@ -172,7 +172,7 @@ impl Keeper {
         let due = match recorded {
             true => Some(due),
             false => {
-                // A later call that records the end has nothing left to report, if this began. 9s
+                // A later call that records the end has nothing left to report, if this began. 9t
                 if due.hand_on(record, &self.runs) {
                     self.runs.note_reported(&record.run);
                 }

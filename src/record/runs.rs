@@ -304,10 +304,10 @@ fn proves_nothing(e: &io::Error) -> bool {
     e.raw_os_error().is_some() && e.kind() != io::ErrorKind::NotFound
 }
 
-/// The whole folder, or none of it; none where it is missing.
+/// The whole folder, or none of it; nothing where there is no folder.
 fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
     match fs::read_dir(folder) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
         entries => entries?.collect(),
     }
 }

@@ -551,6 +551,27 @@ fn an_end_that_is_not_recorded_is_reported_once() {
     assert_eq!(lines(&sandbox, "reports", 2), ["failed/3", "failed/3"]);
 }
 
+/// It counts as reported only if its report could be started.
+#[test]
+fn an_end_that_is_neither_recorded_nor_reported() {
+    let sandbox = reporting("read -r word <$T/begin; exit 3", ", \"wait\": 0");
+    assert!(Command::new("mkfifo").arg(sandbox.path("begin")).status().expect("mkfifo").success());
+    assert_eq!(ask(&sandbox, "start")["is"], "started");
+    let new = record(&sandbox, ".json").replace(".json", ".new");
+    std::fs::create_dir(sandbox.path(&new)).expect("a folder");
+    let keeper = |mode| {
+        let path = sandbox.path("remotetask-keep");
+        assert!(Command::new("chmod").arg(mode).arg(path).status().expect("chmod").success());
+    };
+    keeper("0600");
+    sandbox.write("begin", "word\n");
+    until("its end", || (!sandbox.files().iter().any(|name| name.ends_with(".lock"))).then_some(()));
+    std::fs::remove_dir(sandbox.path(&new)).expect("remove");
+    keeper("0700");
+    assert_eq!(last(&sandbox)["state"], "interrupted");
+    assert_eq!(awaited(&sandbox.path("reports")), "interrupted/\n");
+}
+
 /// The same where a newer run of the task is there by then.
 #[test]
 fn an_end_of_an_older_run_that_is_not_recorded() {
