@@ -46,7 +46,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Few, because each fault that they would find a fuzzer has found already; it is the targets that are tried.
+    /// Inputs that a fuzzer begins with, and those that have shown a fault.
     #[test]
     fn every_kept_input_keeps_the_promises() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");

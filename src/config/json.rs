@@ -10,6 +10,7 @@ use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Refusal;
+use crate::text::printable;
 
 /// Reads `text`, which holds one object and nothing else.
 pub fn read<'t, O: Object<'t>>(text: &'t str, object: &mut O) -> Result<O::Value, Refusal> {
@@ -265,7 +266,8 @@ fn refusal(text: &str, error: &serde_json::Error) -> Refusal {
         Some(action) => format!("{fault}; {action}"),
         None => without_value(fault),
     };
-    Refusal { line, column, message: path + &fault }
+    // A field's name or a task's id may hold any character.
+    Refusal { line, column, message: printable(&(path + &fault)) }
 }
 
 /// serde's words about a value of a wrong kind, without the value: it may be a key in the wrong field, and an owner

@@ -271,6 +271,19 @@ fn the_id_of_a_faulty_task_is_shown_if_it_is_no_key() {
     }
 }
 
+/// A field's name that is nearly right, and a task's id that is short, may hold what moves a terminal's cursor.
+#[test]
+fn a_refusal_is_one_line() {
+    for (name, shown) in
+        [("c\\u001bommand", r"c\u{1b}ommand"), ("comm\u{7f}and", r"comm\u{7f}and"), ("wait\\n", r"wait\n")]
+    {
+        let text = file("\"magickey\": \"key-of-me\"", &format!("\"7\": {{\"{name}\": 7}}"));
+        assert!(refusal(&text).contains(&format!("tasks.\"7\".{shown}: no such field")), "{}", refusal(&text));
+    }
+    let text = file("\"magickey\": \"key-of-me\"", "\"\\u009b2J\": {\"identifier\": 7}");
+    assert!(refusal(&text).contains(r#"tasks."\u{9b}2J".identifier: "#), "{}", refusal(&text));
+}
+
 /// The action against a text that is no JSON does not depend on the depth of the fault.
 #[test]
 fn a_text_that_is_no_json_has_its_action_at_every_depth() {

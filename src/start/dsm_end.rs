@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const BEGINS_WITHIN: i64 = 300;
 /// The longest field that is noted of what DSM shows, in bytes: a script can look like any field, and a record has an end.
 const WORD_MAX: usize = 256;
+/// The last second of the year 9999. A later time is nonsense, and its milliseconds may fit no number.
+const LATEST: i64 = 253_402_300_799;
 /// Begins the note of a task that DSM was seen to run already, before our start.
 const RAN: &str = "runs ";
 /// The facts about a run that was handed to DSM.
@@ -250,10 +252,15 @@ pub fn as_run(task: &Value) -> Value {
 /// A time as DSM has it, in seconds since 1970: a number, or a local time without or with seconds. An hour that comes twice
 /// counts as the first one, so that no earlier run is taken for a later one.
 pub(super) fn time(value: &Value) -> Option<i64> {
-    if let Some(number) = number(value) {
-        return Some(number).filter(|number| *number > 0);
-    }
-    let text = value.as_str()?.trim().replace('/', "-");
+    let seconds = match number(value) {
+        Some(number) => number,
+        None => local_time(value.as_str()?)?,
+    };
+    Some(seconds).filter(|seconds| (1..=LATEST).contains(seconds))
+}
+
+fn local_time(text: &str) -> Option<i64> {
+    let text = text.trim().replace('/', "-");
     let read = |form: &str| NaiveDateTime::parse_from_str(&text, form).ok();
     let local = read("%Y-%m-%d %H:%M:%S").or_else(|| read("%Y-%m-%d %H:%M"))?;
     Local.from_local_datetime(&local).earliest().map(|time| time.timestamp())
@@ -421,6 +428,11 @@ mod tests {
             (json!(local(START, "%Y-%m-%d %H:%M")), Some(START)),
             (json!(local(START, "%Y/%m/%d %-H:%M")), Some(START)),
             (json!(0), None),
+            (json!(LATEST), Some(LATEST)),
+            (json!(LATEST + 1), None),
+            (json!(i64::MAX.to_string()), None),
+            (json!("+262142-12-31 23:59"), None),
+            (json!("-262143-01-01 00:00"), None),
             (json!(""), None),
             (json!("-"), None),
             (json!(null), None),

@@ -311,12 +311,15 @@ fn request(asked: &Asked) -> Request {
 
 // ---- the comparison --------------------------------------------------------------------------
 
-fn of_granted<S>(granted: &Granted<'_, S>) -> (usize, Option<String>) {
+/// A verdict as both halves give it.
+type Opened = (usize, Option<String>);
+
+fn of_granted<S>(granted: &Granted<'_, S>) -> Opened {
     (granted.who().number, granted.one().map(|task| task.id.to_string()))
 }
 
 /// The web half's verdict.
-fn web_half(text: &str, request: &Request) -> Result<(Vec<u8>, (usize, Option<String>)), Option<Denial>> {
+fn web_half(text: &str, request: &Request) -> Result<(Vec<u8>, Opened), Option<Denial>> {
     let (credentials, flaw) = request.credentials();
     let config = glance(text.as_bytes(), credentials.identifier.digest()).map_err(|_| None)?;
     let today = TODAY.parse().expect("a day");
@@ -325,7 +328,7 @@ fn web_half(text: &str, request: &Request) -> Result<(Vec<u8>, (usize, Option<St
 }
 
 /// The root half's verdict.
-fn root_half(text: &str, line: &[u8]) -> Option<(usize, Option<String>)> {
+fn root_half(text: &str, line: &[u8]) -> Option<Opened> {
     let ask = Ask::from_line(line)?;
     let config = read(text.as_bytes()).ok()?;
     let granted = judge(&config, ask.credentials(), None, ask.from, TODAY.parse().expect("a day")).ok()?;
@@ -333,7 +336,7 @@ fn root_half(text: &str, line: &[u8]) -> Option<(usize, Option<String>)> {
 }
 
 /// The root half's verdict on keys that the web half would never send on.
-fn root_alone(text: &str, request: &Request) -> Option<(usize, Option<String>)> {
+fn root_alone(text: &str, request: &Request) -> Option<Opened> {
     let config = read(text.as_bytes()).ok()?;
     let (credentials, flaw) = request.credentials();
     let granted = judge(&config, credentials, flaw, request.from, TODAY.parse().expect("a day")).ok()?;
