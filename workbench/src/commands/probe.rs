@@ -1,6 +1,6 @@
-//! `probe`: which way starts a scheduled task on this box?
+//! `probe`: which way starts a scheduled task on this NAS?
 //!
-//! A plain `synoschedtask --run` does nothing on many boxes, without a word, and DSM says of none of its
+//! A plain `synoschedtask --run` does nothing on many NASes, without a word, and DSM says of none of its
 //! ways whether it worked. So a harmless task is started each known way in turn, and DSM is watched: the
 //! task's own marker, the process, what `--get` says of the last run, and DSM's history. Triggered tasks are probed in
 //! `probe_event`.
@@ -54,12 +54,12 @@ pub enum Verdict {
     Nothing,
     /// DSM said no.
     Refused(String),
-    /// The box has no such program, or file.
+    /// The NAS has no such program, or file.
     Missing(String),
 }
 
 impl Verdict {
-    /// One word, for the table of boxes.
+    /// One word, for the table of docs/boxes.md.
     pub fn word(&self) -> &'static str {
         match self {
             Verdict::Ran(_) => "ran",

@@ -1,4 +1,4 @@
-//! What this box is, in a row of docs/boxes.md. No name, no address, no script.
+//! This NAS in a row of docs/boxes.md. No name, no address, no script.
 
 use std::fs;
 use std::path::Path;
