@@ -176,3 +176,29 @@ fn each_example_of_style_is_there() {
     let gone: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
     assert!(gone.is_empty(), "{gone:?}");
 }
+
+/// The options in a text.
+fn options(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+    words.filter(|word| word.starts_with("--") && word.len() > 3).collect()
+}
+
+/// The installer's options are explained to owners, and no others are typed in their documents.
+#[test]
+fn each_option_of_the_installer_is_explained() {
+    let help = |program: &str| {
+        let shown = std::process::Command::new(root().join(program)).arg("--help").output().expect(program);
+        String::from_utf8(shown.stdout).expect("text")
+    };
+    let helps = [help("install.sh"), document("installer/here.sh"), help("installer/release")].concat();
+    let owners = [document("README.md"), document("docs/install.md")].concat();
+    let forgotten: Vec<&str> = options(&helps).difference(&options(&owners)).copied().collect();
+    assert_eq!(forgotten, ["--once"], "which is for scripts");
+    let typed = |line: &&str| {
+        ["./install.sh ", ".run --here", "installer/release "].iter().any(|program| line.contains(program))
+    };
+    for line in owners.lines().filter(typed) {
+        let unknown: Vec<&str> = options(line).difference(&options(&helps)).copied().collect();
+        assert!(unknown.is_empty(), "{unknown:?} in {line}");
+    }
+}
