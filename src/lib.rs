@@ -6,7 +6,7 @@
 // The web half: `remotetask-cgi`, as the web server's user.
 pub mod request; // environment and body → Request
 pub mod credentials; // the two keys that it presents, or its flaw
-pub mod config; // config.json → Config, or a Refusal that names place and cure
+pub mod config; // config.json → Config, or a Refusal that names place and fix
 pub mod key; // what a key may look like; digests, compared in constant time
 pub mod judge; // Credentials of a Request or an Ask, and Config → Permit (both halves; pure)
 pub mod line; // the line between the halves: Ask and Reply

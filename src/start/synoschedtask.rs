@@ -2,7 +2,7 @@
 //!
 //! `--get id=N` proves that a task exists. A plain `--run id=N` judges the task's own schedule again
 //! and, off schedule, exits with 0 and starts nothing; `check_time=0` is what public projects found
-//! to be the cure, and `check_status=0` with it for a disabled task. No source says what a real DSM
+//! to help, and `check_status=0` with it for a disabled task. No source says what a real DSM
 //! does with the latter: SECURITY.md and ARCHITECTURE.md list it as not verified.
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use crate::step::Step;
 /// The most that is read of an answer, in bytes: larger than any script that DSM keeps.
 const ANSWER_MAX: usize = 4 << 20;
 
-/// Numbers without a file in the store that are asked for; a box without such files has no more tasks than these.
+/// Numbers without a file in the store that are asked for; a NAS without such files has no more tasks than these.
 const FEW: usize = 256;
 
 /// Characters of a task's name that are taken over: DSM's own pages let anybody who may make a task type any number of them.

@@ -1,6 +1,6 @@
 //! DSM's web API, by `synowebapi`: what its Task Scheduler page calls, without a login.
 //!
-//! Each `key=value` is read as JSON by the program. It tells how it gets on on stderr, on some boxes on stdout as well,
+//! Each `key=value` is read as JSON by the program. It tells how it gets on on stderr, on some NASes on stdout as well,
 //! before its reply or behind it; the reply is JSON. `success` says that DSM took the call; whether the task ran it does
 //! not say.
 
@@ -104,7 +104,7 @@ impl Reply {
         Err(Outcome::not_started(Step::HandOver, format!("{program}: {why}")))
     }
 
-    /// The code of a refusal: a number, on some boxes a text.
+    /// The code of a refusal: a number, on some NASes a text.
     fn code(&self) -> Option<String> {
         match self.error.get("code").unwrap_or(&self.error) {
             _ if self.success => None,

@@ -1,4 +1,4 @@
-//! `check` in a trial folder: each finding provoked, in its words, and cured by its own commands.
+//! `check` in a trial folder: each finding provoked, in its words, and fixed by its own commands.
 
 use std::fs;
 use std::os::unix::fs::{symlink, PermissionsExt};
@@ -54,7 +54,7 @@ pub fn findings(said: &Said) -> Vec<Value> {
     findings
 }
 
-/// Types what a cure says, as bash and DSM's ash read it. A piece of config.json is nothing to type.
+/// Types what a fix says, as bash and DSM's ash read it. A piece of config.json is nothing to type.
 #[track_caller]
 pub fn type_it(found: &Value) {
     let typed = found["type"].as_array().expect("a list").iter().filter_map(Value::as_str);
@@ -65,7 +65,7 @@ pub fn type_it(found: &Value) {
 }
 
 impl<S> Row<S> {
-    /// Plants it, looks, and does what the cure says.
+    /// Plants it, looks, and does what the fix says.
     pub fn try_on(&self, healthy: &S, look: &dyn Fn() -> Said, here: &dyn Fn(&str) -> String) {
         assert_eq!(findings(&look()), [] as [Value; 0], "before {}", self.code);
         (self.plant)(healthy);
@@ -695,7 +695,7 @@ fn each_finding_in_its_words() {
     }
 }
 
-/// All keys may stand in it, whatever an editor, an owner or a cure has called it.
+/// All keys may stand in it, whatever an editor, an owner or a fix has called it.
 #[test]
 fn copies_by_their_names() {
     let sandbox = healthy();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use remotetask::key::Digest;
 use serde_json::{json, Map, Value};
 
 use crate::support::*;
@@ -49,9 +50,11 @@ const TABLES: [(&str, &str); 3] = [
 
 /// A configuration with this member at the place.
 fn with(place: &str, member: &str) -> String {
+    // Digests: how hard a key is to guess would be asked of each call.
+    let [magic_key, identifier] = [MAGIC, TASK].map(|key| Digest::of(key.as_bytes()).sealed());
     let mut config = json!({
-        "server": {"magickey": [{"key": "a-long-secret-of-Berts"}]},
-        "tasks": {"garage": {"identifier": "a-secret-for-one", "command": ["/bin/true"]}}
+        "server": {"magickey": [{"key": magic_key}]},
+        "tasks": {"garage": {"identifier": identifier, "command": ["/bin/true"]}}
     });
     let member: Map<String, Value> = serde_json::from_str(&format!("{{{member}}}")).expect(member);
     let object = config.pointer_mut(place).and_then(Value::as_object_mut).expect("an object");
@@ -76,13 +79,22 @@ fn each_field_of_config_json_is_in_its_reference() {
         let fields = fields(&text, heading);
         let documented: BTreeSet<&str> = fields.iter().map(|field| field.name).collect();
         assert_eq!(documented, names(&refused), "{heading} in docs/config.md, and config.json: {refused}");
-        for Field { name, example, .. } in fields {
+        for Field { name, example, .. } in &fields {
             assert!(example.starts_with(&format!("\"{name}\": ")), "{name}: {example}");
-            let said = judged(with(place, example));
-            // A key that is printed there is everybody's, which the workbench has to know.
-            let published = said.code == Some(1) && plain_words(&said.err).contains("stands in a published example");
-            let is_key = ["magickey", "panel", "key", "identifier"].contains(&name);
-            assert!(if is_key { published } else { said.code == Some(0) }, "{example}: {said:?}");
+        }
+        // A key that is printed there is everybody's, which the workbench has to know. A command and an event exclude
+        // each other.
+        let is_key = |field: &&Field<'_>| ["magickey", "panel", "key", "identifier"].contains(&field.name);
+        let (keys, others): (Vec<_>, Vec<_>) = fields.iter().partition(is_key);
+        let (events, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|field| field.name == "event");
+        for key in keys {
+            let said = judged(with(place, key.example));
+            let published = plain_words(&said.err).contains("stands in a published example");
+            assert!(said.code == Some(1) && published, "{}: {said:?}", key.example);
+        }
+        for examples in [events, others] {
+            let members: Vec<&str> = examples.iter().map(|field| field.example).collect();
+            judged(with(place, &members.join(", "))).ok();
         }
     }
 }
@@ -163,4 +175,30 @@ fn each_example_of_style_is_there() {
     let paths = text.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains(' '));
     let gone: Vec<&str> = paths.filter(|path| !root().join(path).exists()).collect();
     assert!(gone.is_empty(), "{gone:?}");
+}
+
+/// The options in a text.
+fn options(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+    words.filter(|word| word.starts_with("--") && word.len() > 3).collect()
+}
+
+/// The installer's options are explained to owners, and no others are typed in their documents.
+#[test]
+fn each_option_of_the_installer_is_explained() {
+    let help = |program: &str| {
+        let shown = std::process::Command::new(root().join(program)).arg("--help").output().expect(program);
+        String::from_utf8(shown.stdout).expect("text")
+    };
+    let helps = [help("install.sh"), document("installer/here.sh"), help("installer/release")].concat();
+    let owners = [document("README.md"), document("docs/install.md")].concat();
+    let forgotten: Vec<&str> = options(&helps).difference(&options(&owners)).copied().collect();
+    assert_eq!(forgotten, ["--once"], "which is for scripts");
+    let typed = |line: &&str| {
+        ["./install.sh ", ".run --here", "installer/release "].iter().any(|program| line.contains(program))
+    };
+    for line in owners.lines().filter(typed) {
+        let unknown: Vec<&str> = options(line).difference(&options(&helps)).copied().collect();
+        assert!(unknown.is_empty(), "{unknown:?} in {line}");
+    }
 }

@@ -243,12 +243,12 @@ impl Drop for Nas {
     }
 }
 
-/// Makes it another box: lines that the stand-ins understand.
+/// Makes it another NAS: lines that the stand-ins understand.
 pub fn box_is(how: &str) {
     fs::write("/usr/syno/etc/stand-in", format!("{how}\n")).expect("stand-in");
 }
 
-/// A box without this program of DSM's.
+/// A NAS without this program of DSM's.
 pub fn box_without(program: &str) {
     let path = program_of_dsm(program);
     fs::rename(&path, format!("{path}.away")).expect("rename");

@@ -213,7 +213,7 @@ fn what_the_web_api_is_asked() {
     }
 }
 
-/// Some boxes say more on standard output than their reply.
+/// Some NASes say more on standard output than their reply.
 #[test]
 fn a_web_api_that_chatters() {
     let chatter = "echo '[Line 295] Exec WebAPI: api=x, param={\"a\":1}'";

@@ -61,8 +61,8 @@ const SCRIPTS: [&str; 6] = [
 
 /// The name that this line of a shell script sets, if it is a plain one.
 fn set_by(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    let name = match line.strip_prefix("for ") {
+    let line = line.trim_start().trim_start_matches("IFS= ");
+    let name = match line.strip_prefix("for ").or_else(|| line.strip_prefix("read -r ")) {
         Some(rest) => rest.split([' ', ';']).next()?,
         None => line.split_once('=')?.0,
     };
@@ -80,11 +80,11 @@ fn declared(line: &str) -> Option<impl Iterator<Item = &str>> {
 #[test]
 fn each_variable_of_a_shell_function_is_local() {
     let texts = SCRIPTS.map(|name| (name, fs::read_to_string(root().join(name)).expect(name)));
-    let outside = texts.iter().flat_map(|(_, text)| text.lines()).filter(|line| !line.starts_with(' '));
+    let outside = texts.iter().flat_map(|(_, text)| text.lines()).filter(|line| !line.starts_with([' ', '#']));
     let shared: BTreeSet<&str> = outside
         .flat_map(|line| line.split(' '))
         .filter_map(set_by)
-        .chain(["PATH", "LC_ALL", "number"]) // plan's, which step counts
+        .chain(["PATH", "LC_ALL", "number"]) // the environment's two; plan's, which step counts up
         .collect();
     for (name, text) in &texts {
         let mut local = BTreeSet::new();

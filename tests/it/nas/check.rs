@@ -558,7 +558,7 @@ fn try_all(cured: bool) -> usize {
     rows.len()
 }
 
-/// Each is found in its words, and after what its cure says was typed, nothing is.
+/// Each is found in its words, and after what its fix says was typed, nothing is.
 #[test]
 fn twelve_planted_faults() {
     assert!(try_all(true) >= 12);
@@ -590,7 +590,7 @@ fn root_starts_nothing_that_others_could_have_named() {
         let found = findings(&look());
         assert!(found.iter().any(|found| found["code"] == "not-looked"), "{found:?}");
         assert!(!Path::new("/run/effects/touched").exists(), "{found:?}");
-        // A cure that makes a planted sudo root's would do the planter's work.
+        // A fix that makes a planted sudo root's would do the planter's work.
         assert!(found.iter().all(|found| !found.to_string().contains("/run/effects")), "{found:?}");
         drop(kept);
     }

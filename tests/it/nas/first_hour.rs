@@ -168,7 +168,7 @@ fn a_configuration_that_others_can_write_starts_nothing_here_either() {
     assert_eq!((nas.effect("ran"), fs::read(at("config.json")).expect("config.json")), (String::new(), before));
 }
 
-/// Nothing is lost on a full disk, and the cure is named.
+/// Nothing is lost on a full disk, and the fix is named.
 #[test]
 fn a_full_disk_loses_nothing() {
     let nas = Nas::new();

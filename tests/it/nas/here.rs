@@ -91,7 +91,7 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A box with this processor.
+/// A NAS with this processor.
 fn uname(machine: &str) {
     let (own, real) = ("/usr/bin/uname", "/usr/bin/uname.own");
     if fs::metadata(real).is_err() {
@@ -280,7 +280,7 @@ fn what_it_refuses_changes_nothing() {
             && why.ends_with("this needs root: make a task in the Task Scheduler, user root, that starts it\n"),
         "{why}"
     );
-    // Another box's file, and a box that there is no file for.
+    // Another NAS's file, and a NAS that there is no file for.
     let (ours, other) = (machine(), if machine() == "armv7l" { "aarch64" } else { "armv7l" });
     let wrong = format!(
         "this file is for the processor {ours}, and this NAS has {other}: take remotetask-{}-{other}.run",

@@ -1,4 +1,4 @@
-//! `probe` on boxes that behave differently: which way works, and is it set?
+//! `probe` on NASes that behave differently: which way works, and is it set?
 
 use super::first_hour::{bench, fill_it, on_a_small_volume};
 use super::servers::by_port;
@@ -127,7 +127,7 @@ fn a_box_without_a_web_api_and_one_on_which_nothing_works() {
     assert_eq!(fs::read_to_string(at("config.json")).expect("config.json"), before);
 }
 
-/// A triggered task by both its ways; and what this box is.
+/// A triggered task by both its ways; and a row about this NAS.
 #[test]
 fn a_triggered_task_and_its_ways() {
     let (nas, _) = with_tasks("enabled");

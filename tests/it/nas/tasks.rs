@@ -104,7 +104,7 @@ fn by_the_web_api() {
     assert_eq!(count("seven"), 1);
 }
 
-/// DSM 6 takes another form of the call; a box may say more on standard output than its reply.
+/// DSM 6 takes another form of the call; a NAS may say more on standard output than its reply.
 #[test]
 fn by_the_web_api_of_dsm_6() {
     let nas = Nas::new();
@@ -292,7 +292,7 @@ fn asked(key: &str) -> serde_json::Value {
     finish(command.spawn().expect("setpriv")).json()
 }
 
-/// As far as this box tells, by each of DSM's programs: it runs; how it ended, when, and after how long.
+/// As far as this NAS tells, by each of DSM's programs: it runs; how it ended, when, and after how long.
 #[test]
 fn the_end_as_dsm_tells_it() {
     for (how, without, times) in [
@@ -332,7 +332,7 @@ fn the_end_as_dsm_tells_it() {
         // A run that still went on at the next start would be no answer to it.
         until(&format!("nobody left: {how}"), || remotetask::start::dsm_runs::runs_since(7).is_none().then_some(()));
     }
-    // A box that tells no times.
+    // A NAS that tells no times.
     let nas = Nas::new();
     scheduler(&nas);
     nas.scheduled(7, "enabled", "echo ran >>/run/effects/seven");

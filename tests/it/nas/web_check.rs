@@ -483,7 +483,7 @@ const ROOT_ROWS: &[Row<Nas>] = &[
         plant: |_| {
             fs::remove_file(format!("{WEB}/remotetask.cgi")).expect("removed");
             fs::copy(at("remotetask-cgi"), format!("{WEB}/remotetask.cgi")).expect("copied");
-            // Nothing of a folder that is not ours is mended by commands.
+            // No command changes a folder that is not ours.
             chown(WEB, Some(HTTP), None).expect("chown");
         },
         says: "/volume1/web/remotetask/remotetask.cgi is no link to /usr/local/remotetask/remotetask-cgi, so it is not ours: whoever can write that folder may have put it there, to be given keys.",
@@ -986,7 +986,7 @@ fn what_apache_answers_by_itself() {
         "Apache answers TRACE by itself and sends the request back, so a stranger sees that there is an Apache.";
     assert_eq!(found, [("live-trace".to_owned(), trace.to_owned()), ("live-long-path".to_owned(), LONG.to_owned())]);
     drop(web);
-    // As the cure says.
+    // As the fix says.
     fs::write(format!("{DROP_INS}/trace.conf"), "TraceEnable off\n").expect("trace.conf");
     let _web = apache();
     only(&look(&["--url", OURS]), "live-long-path", LONG);

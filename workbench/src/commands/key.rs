@@ -16,9 +16,9 @@ use remotetask::config::network as network_of;
 use remotetask::key::{Digest, Key};
 use remotetask::record;
 
-/// What a new key may do.
+/// The limits of a new key.
 pub struct NewKey {
-    /// Whose it is.
+    /// Its holder.
     pub label: String,
     /// The last valid day.
     pub expires: Option<String>,
@@ -171,7 +171,7 @@ pub fn rotate(bench: &Workbench, wanted: &str, old_until: Option<&str>, codes: C
         Value::Object(entry) => drop(entry.insert("key".into(), sealed)),
         plain => *plain = sealed,
     }
-    // What an earlier rotation left in its place ends with this one.
+    // The leftover of an earlier rotation ends with this one.
     let older = take_old(keys, &old);
     let mut gone: Vec<Digest> = older.iter().filter_map(digest_of).collect();
     match old_until {

@@ -38,7 +38,7 @@ use remotetask::text::Html;
 use remotetask::trust::is_own as is_owners;
 
 const PAGE: &str = include_str!("urls.html");
-/// How long a page stays that nobody opens, in seconds.
+/// The life of a page that nobody opens, in seconds.
 const UNREAD: u64 = 3600;
 /// And once it was opened: some programs open a file twice to show it.
 const READ: u64 = 60;
@@ -133,7 +133,7 @@ fn owned(file: &Path) -> Result<(SharedFolder, OsString, Stat), Fault> {
     Ok((folder, name.to_owned(), there))
 }
 
-/// Where pages were put, and may be still: state/pages. Who reads or writes it holds the configuration.
+/// The places of pages that may be there still: state/pages. Its readers and writers hold the configuration.
 struct Notes {
     path: PathBuf,
     pages: Vec<Noted>,
@@ -269,7 +269,7 @@ fn is_page(folder: &SharedFolder, name: &OsStr, seen: &Stat) -> io::Result<bool>
     folder.begins_with(name, seen, beginning().as_bytes())
 }
 
-/// What every page of ours begins with; another version's too, so it stays as it is.
+/// The beginning of every page of ours; another version's too, so it stays as it is.
 fn beginning() -> &'static str {
     PAGE.split("\n<style>").next().unwrap_or(PAGE)
 }
@@ -349,7 +349,7 @@ fn is_due(unread: Duration, read: Duration) -> io::Result<bool> {
     }
     let _ = rustix::process::setsid();
     let wanted = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::ATTRIB;
-    // Where there are too many of them the page stays for as long as if nobody opened it.
+    // The page stays for as long as if nobody opened it where there are too many of them.
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC)
         .and_then(|watch| inotify::add_watch(&watch, "/proc/self/fd/0", wanted).map(|_| watch))
         .ok();

@@ -1,6 +1,6 @@
-//! `probe`: which way starts a scheduled task on this box?
+//! `probe`: which way starts a scheduled task on this NAS?
 //!
-//! A plain `synoschedtask --run` does nothing on many boxes, without a word, and DSM says of none of its
+//! A plain `synoschedtask --run` does nothing on many NASes, without a word, and DSM says of none of its
 //! ways whether it worked. So a harmless task is started each known way in turn, and DSM is watched: the
 //! task's own marker, the process, what `--get` says of the last run, and DSM's history. Triggered tasks are probed in
 //! `probe_event`.
@@ -26,7 +26,7 @@ use remotetask::outcome::Outcome;
 use remotetask::start::{self, dsm_runs, synowebapi, Listed, StartMethod};
 use remotetask::trust;
 
-/// What `probe` is asked for.
+/// The order to `probe`.
 pub struct ProbeArgs {
     /// The harmless task's number or name.
     pub task: Option<String>,
@@ -38,14 +38,14 @@ pub struct ProbeArgs {
     pub watch: Duration,
 }
 
-/// What DSM's programs get for one call.
+/// The time that DSM's programs get for one call.
 pub const DSM_TIME: Duration = Duration::from_secs(10);
-/// How often is looked.
+/// The pause between two looks.
 pub const LOOK: Duration = Duration::from_millis(100);
-/// How long after the last thing that was seen nothing more is expected.
+/// The time after the last thing that was seen in which something more is expected.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// What became of one way.
+/// The result of one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It ran: what was seen of it.
@@ -54,12 +54,12 @@ pub enum Verdict {
     Nothing,
     /// DSM said no.
     Refused(String),
-    /// The box has no such program, or file.
+    /// The NAS has no such program, or file.
     Missing(String),
 }
 
 impl Verdict {
-    /// One word, for the table of boxes.
+    /// One word, for the table of docs/boxes.md.
     pub fn word(&self) -> &'static str {
         match self {
             Verdict::Ran(_) => "ran",
@@ -115,7 +115,7 @@ pub fn run(bench: &Workbench, wanted: &ProbeArgs) -> Result<bool, Fault> {
         verdicts.push((way, verdict));
     }
     let ran = |way| verdicts.iter().any(|(tried, verdict)| *tried == way && matches!(verdict, Verdict::Ran(_)));
-    // What a request would do with this task.
+    // The way that a request would take with this task.
     let known = [Scheduler::Synoschedtask, Scheduler::Synowebapi, Scheduler::Direct];
     let choice = known.into_iter().find(|scheduler| ran(StartMethod::of(*scheduler, &task)));
 
@@ -209,7 +209,7 @@ const KEEPER: &str = "its keeper";
 pub const RECORD: &str = "DSM's record of the last run";
 pub const HISTORY: &str = "DSM's history";
 
-/// What can be seen of a task.
+/// The signs of a task that can be seen.
 #[derive(Clone, PartialEq, Eq)]
 struct Traces {
     marker: Marked,
@@ -261,7 +261,7 @@ fn probe(
         let now = Traces::of(server, task.id, marker)?;
         seen.note(MARKER, now.marker != before.marker);
         seen.note(RECORD, (&now.status, &now.last) != (&before.status, &before.last));
-        // What comes late must not be taken for the next way's.
+        // A late sign must not be taken for the next way's.
         let settled = !runs && seen.is_settled();
         if settled || Instant::now() >= end {
             break;
@@ -275,7 +275,7 @@ fn probe(
     }
 }
 
-/// What was seen, and when for the last time something new.
+/// The signs that were seen, and when for the last time something new.
 pub struct Seen {
     pub what: Vec<&'static str>,
     last: Instant,
@@ -301,7 +301,7 @@ impl Seen {
     }
 }
 
-/// What DSM said instead of starting it.
+/// DSM's words instead of a start.
 pub fn refusal(reason: String) -> Verdict {
     match reason.contains("No such file") {
         true => Verdict::Missing(reason),

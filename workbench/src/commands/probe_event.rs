@@ -18,7 +18,7 @@ use remotetask::config::{Events, Server};
 use remotetask::outcome::Outcome;
 use remotetask::start::{esynoscheduler, synowebapi};
 
-/// What of esynoscheduler's words is kept, in bytes.
+/// The most that is kept of esynoscheduler's words, in bytes.
 const WORDS_MAX: usize = 4096;
 
 /// Probes, and sets `events` to the way that works. Whether one does is the result.

@@ -68,7 +68,7 @@ pub fn run(bench: &Workbench, url: Option<&str>) -> Result<bool, Fault> {
     let wanted = || !interrupted.load(Ordering::Relaxed);
     let canary = Canary::put(bench)?;
     let seen = proof(bench, &live, &canary, &wanted);
-    // Whatever was seen.
+    // Taken away whatever was seen.
     canary.take_away(bench)?;
     match seen {
         _ if !wanted() => Err(Fault::new("it was interrupted; what was there for the proof is gone")),

@@ -21,7 +21,7 @@ use remotetask::key::Digest;
 use remotetask::record::Runs;
 use remotetask::start::{self, esynoscheduler, Listed};
 
-/// What a task to be added starts.
+/// The thing that a task to be added starts.
 pub struct NewTask {
     /// Its id; for a task of the scheduler its number, or its name there.
     pub id: String,
@@ -256,7 +256,7 @@ fn add_to_config(bench: &Workbench, new: NewTask) -> Result<Added, Fault> {
 /// A task to be added, as config.json has it.
 struct Described {
     id: String,
-    /// What it starts, and its name.
+    /// The fields that say what it starts, and its name.
     fields: Map<String, Value>,
     /// A doubt whether DSM has such a task.
     doubt: Option<String>,

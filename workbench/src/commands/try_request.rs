@@ -71,7 +71,7 @@ struct End {
     asks_first: bool,
 }
 
-/// Where it ends without a start.
+/// The place where it ends without a start.
 struct Stop {
     why: String,
     answer: String,

@@ -18,7 +18,7 @@ const MAIN: &str = "/var/packages/Apache2.4/target/usr/local/etc/apache24/conf/h
 /// Files that it reads beside its own: a port of one's own has its drop-in there.
 pub const DROP_INS: &str = "/usr/local/etc/apache24/sites-enabled";
 
-/// What it may take to tell something.
+/// The time that it may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_MAX: usize = 1 << 20;
 const FILE_MAX: usize = 1 << 20;
@@ -36,7 +36,7 @@ pub struct Apache {
 pub struct Directive {
     /// Its name.
     pub name: String,
-    /// What stands behind the name.
+    /// The rest of the line, behind the name.
     pub rest: String,
     /// The file that it stands in.
     pub file: PathBuf,
@@ -44,12 +44,12 @@ pub struct Directive {
     pub line: usize,
     /// The line of the `<VirtualHost>` around it.
     pub host: Option<usize>,
-    /// What the `<Directory>` around it is for; `~` before a pattern.
+    /// The folder of the `<Directory>` around it; `~` before a pattern.
     pub folder: Option<String>,
 }
 
 impl Directive {
-    /// Whether it has this name; Apache does not look at the case.
+    /// Returns true if it has this name; Apache does not look at the case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }

@@ -1,4 +1,4 @@
-//! What this box is, in a row of docs/boxes.md. No name, no address, no script.
+//! This NAS in a row of docs/boxes.md. No name, no address, no script.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use remotetask::config::Server;
 use remotetask::files::is_executable;
 use remotetask::start::synowebapi;
 
-/// What a program gets to tell its version.
+/// The time that a program gets to say its version.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The row: what the box is, the word for each way, and the way that was chosen.
@@ -59,7 +59,7 @@ fn versions(server: &Server<'_>) -> String {
     format!("{}, {}", version("TaskScheduler"), version("EventScheduler"))
 }
 
-/// Which module would run a program for Apache, as far as Apache says.
+/// The module that would run a program for Apache, as far as Apache says.
 fn cgi() -> String {
     let Some(apache) = Apache::here() else { return "no Apache 2.4".into() };
     let modules = Configuration::of(&apache).map(|configuration| configuration.modules).unwrap_or_default();

@@ -25,13 +25,13 @@ use remotetask::key::Digest;
 use remotetask::outcome::Outcome;
 use remotetask::trust;
 
-/// How long somebody else's change is waited for.
+/// The time for which somebody else's change is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// config.json on its way from what it was to what it will be.
 pub struct Edit {
     path: PathBuf,
-    /// What it was; `None` where there was no file.
+    /// The content before; `None` where there was no file.
     before: Option<Vec<u8>>,
     like: FileAttrs,
     value: Value,
@@ -78,7 +78,7 @@ impl Edit {
         &mut self.value
     }
 
-    /// Whether there was no file before.
+    /// Returns true if there was no file before.
     pub fn is_new(&self) -> bool {
         self.before.is_none()
     }
@@ -100,12 +100,12 @@ impl Edit {
         list(&mut self.server()["magickey"])
     }
 
-    /// What the file was, byte for byte.
+    /// The content before, byte for byte.
     pub fn before(&self) -> Option<&[u8]> {
         self.before.as_deref()
     }
 
-    /// What the file would become.
+    /// The content that the file would get.
     pub fn text(&self) -> String {
         layout(&self.value)
     }
@@ -291,7 +291,7 @@ pub fn replace(path: &Path, content: &[u8], like: FileAttrs) -> Result<(), Fault
         let _ = fs::remove_file(&new);
         Fault(format!("{} stays as it is: {}", path.display(), plainly(&e)))
     };
-    // What a killed one left. Nobody else writes here: the folder is the owner's, and one changes at a time.
+    // The leftover of a killed one. Nobody else writes here: the folder is the owner's, and one changes at a time.
     let _ = fs::remove_file(&new);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(fault)?;
     file.write_all(content).map_err(fault)?;

@@ -1,4 +1,4 @@
-//! What the owner sees: plain sentences, at most 80 columns wide and no wider than the terminal, with a little
+//! The owner's screen: plain sentences, at most 80 columns wide and no wider than the terminal, with a little
 //! colour there.
 
 use std::fmt::Display;
@@ -22,7 +22,7 @@ const QUIET: usize = 4;
 
 /// Standard output. Who has closed it is not written to, and that is no fault.
 pub struct Screen {
-    /// Whether somebody looks at it.
+    /// True if somebody looks at it.
     pub terminal: bool,
     colour: bool,
     /// It understands no colours at all.
@@ -33,7 +33,7 @@ pub struct Screen {
     quiet: bool,
 }
 
-/// What a line means.
+/// The meaning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// It is as it should be.
@@ -115,7 +115,7 @@ impl Screen {
         }
     }
 
-    /// Whether somebody sits at the terminal.
+    /// Returns true if somebody sits at the terminal.
     pub fn can_ask(&self) -> bool {
         self.terminal && std::io::stdin().is_terminal()
     }

@@ -42,7 +42,7 @@ pub struct Secrets {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
-    /// Where this NAS is reached from outside, such as `https://nas.example.org`.
+    /// The address of this NAS from outside, such as `https://nas.example.org`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     /// By digest, as config.json writes it.
@@ -91,7 +91,7 @@ impl Secrets {
         Ok(Secrets { path, content })
     }
 
-    /// Where this NAS is reached, if the owner has said so.
+    /// The address of this NAS, if the owner has given one.
     pub fn url(&self) -> Option<&str> {
         self.content.url.as_deref()
     }

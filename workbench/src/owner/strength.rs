@@ -49,7 +49,7 @@ impl fmt::Display for Weakness {
     }
 }
 
-/// What makes this key weak, if anything does.
+/// The weakness of this key, if it has one.
 pub fn weakness(key: &str) -> Option<Weakness> {
     let mut symbols: Vec<char> = key.chars().collect();
     symbols.sort_unstable();

@@ -22,7 +22,7 @@ pub struct View {
     /// keys.json.
     pub secrets: Secrets,
     plain: HashMap<Digest, String>,
-    /// Whether a probe, or the owner, has chosen how scheduled tasks are started.
+    /// True if a probe, or the owner, has chosen how scheduled tasks are started.
     pub scheduler_chosen: bool,
 }
 
@@ -55,7 +55,7 @@ impl View {
         self.plain.get(digest).map(String::as_str).or_else(|| self.secrets.plain(digest))
     }
 
-    /// Where this NAS is reached: as the owner has said, or else the own-port installation's address.
+    /// The address of this NAS: as the owner has said, or else the own-port installation's.
     pub fn base(&self, config: &Config<'_>) -> String {
         match self.secrets.url() {
             Some(url) => url.to_owned(),
@@ -108,7 +108,7 @@ pub fn is_published(whose: &str) -> String {
     format!("{whose} stands in a published example: take one that nobody knows, then run this again")
 }
 
-/// What a key is for.
+/// The use of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOf {
     /// A magic key: the entry's number, from 0.

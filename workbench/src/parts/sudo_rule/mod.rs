@@ -320,7 +320,7 @@ fn ask(sudo: &str) -> Vec<Found> {
     judge(&Listing::of(&String::from_utf8_lossy(&answer.stdout)), program_of_rule(), in_place, &complaint)
 }
 
-/// What a command says and how it ends, or why that is not known.
+/// The words of a command and its end, or why they are not known.
 fn answer_of<'a>(argv: impl IntoIterator<Item = &'a str>) -> Result<Captured, String> {
     run_captured(argv, ANSWER_MAX, Instant::now() + PATIENCE).map_err(|error| match error {
         RunError::Start(e) => plainly(&e).to_string(),
