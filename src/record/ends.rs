@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::time::Duration;
 
+use super::runs::names_of;
 use super::{private, Record, Runs, State};
 use crate::files::{lock_within, open_lock};
 
@@ -41,8 +42,9 @@ impl Runs {
     /// The records of runs that are over and have no recorded end, because their keeper was killed before it could, or because
     /// a full disk did not take it (their lock is a note by then): each with the end that it has to get. Who writes them holds [`Runs::ending`] meanwhile.
     pub fn without_end(&self) -> Vec<Record> {
-        let named = |kind| self.names(kind).unwrap_or_default();
-        let open = named("lock").into_iter().chain(named("told")).chain(self.newest().ok().flatten());
+        let Ok(files) = self.files() else { return Vec::new() };
+        let [locked, told, mut recorded] = ["lock", "told", "json"].map(|kind| names_of(&files, kind));
+        let open = locked.into_iter().chain(told).chain(recorded.pop());
         let mut runs: Vec<String> = open.collect();
         runs.sort_unstable();
         runs.dedup();

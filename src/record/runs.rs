@@ -239,12 +239,12 @@ impl Runs {
     }
 
     /// The names of the runs that have a file of this kind, the oldest first.
-    pub(super) fn names(&self, kind: &str) -> io::Result<Vec<String>> {
+    fn names(&self, kind: &str) -> io::Result<Vec<String>> {
         Ok(names_of(&self.files()?, kind))
     }
 
     /// Each file of a run: the run's name, and the kind. What is no regular file is nobody's. Without a folder there is none.
-    fn files(&self) -> io::Result<Vec<(String, &'static str)>> {
+    pub(super) fn files(&self) -> io::Result<Vec<(String, &'static str)>> {
         let file = |entry: fs::DirEntry| {
             let entry = Some(entry).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
             let name = entry.file_name().into_string().ok()?;
@@ -260,7 +260,7 @@ impl Runs {
 }
 
 /// The names of the runs that have a file of this kind, the oldest first.
-fn names_of(files: &[(String, &str)], kind: &str) -> Vec<String> {
+pub(super) fn names_of(files: &[(String, &str)], kind: &str) -> Vec<String> {
     let files = files.iter().filter(|(_, other)| *other == kind);
     let mut names: Vec<String> = files.map(|(run, _)| run.clone()).collect();
     names.sort_by_key(|run| number(run));
