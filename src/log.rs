@@ -122,12 +122,21 @@ fn forget_older_half(file: &mut File) -> std::io::Result<()> {
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(size.saturating_sub(2 * FULL)))?;
     (&*file).take(2 * FULL).read_to_end(&mut text)?;
-    let mut kept = newest(&text);
-    (&*file).take(FULL).read_to_end(&mut kept)?; // lines that did not wait for the lock, meanwhile
+    let kept = newest(&text);
     fcntl_setfl(&*file, OFlags::empty())?; // opened for appending, each write would go to the end
-    let written = file.write_all_at(&kept, 0).and_then(|()| file.set_len(kept.len() as u64));
+    let written = replace(file, &kept);
     fcntl_setfl(&*file, OFlags::APPEND | OFlags::NONBLOCK)?;
     written
+}
+
+/// Leaves these lines, and behind them those that did not wait for the lock: they are read after the long write, so that hardly
+/// any can come later.
+fn replace(file: &File, kept: &[u8]) -> std::io::Result<()> {
+    file.write_all_at(kept, 0)?;
+    let mut since = Vec::new();
+    (&*file).take(FULL).read_to_end(&mut since)?;
+    file.write_all_at(&since, kept.len() as u64)?;
+    file.set_len((kept.len() + since.len()) as u64)
 }
 
 /// Returns the newest lines, half of `FULL` at most. Refusals and looks can be of any number, so they get the room that the lines of

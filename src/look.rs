@@ -1,5 +1,6 @@
 //! The answers about a task's runs; nothing starts here.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,9 @@ const PANEL_TIME: Duration = Duration::from_secs(3);
 
 /// Returns the last run of the permitted task; what was handed to DSM is asked of DSM.
 pub fn last(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, state: &Path) -> Outcome {
-    let runs = Runs::of(state, &permit.task().id);
-    match runs.newest() {
-        Ok(_) => Outcome::Last { run: last_run(permit.task(), server, state, LOOK_TIME) },
-        Err(e) => Outcome::unlisted(&runs, &e), // 6m
+    match last_run(permit.task(), server, state, LOOK_TIME) {
+        Ok(run) => Outcome::Last { run },
+        Err(e) => Outcome::unlisted(&Runs::of(state, &permit.task().id), &e), // 6m
     }
 }
 
@@ -79,7 +79,7 @@ pub fn panel(
 
 fn panel_task(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> PanelTask {
     let name = String::from_utf8_lossy(cut(task.shown().as_bytes())).into_owned();
-    let mut run = last_run(task, server, state, time);
+    let mut run = last_run(task, server, state, time).ok().flatten();
     if let Some(run) = &mut run {
         add_usual(run, task, state);
     }
@@ -99,6 +99,6 @@ fn add_usual(run: &mut Run, task: &Task<'_>, state: &Path) {
     }
 }
 
-fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> Option<Run> {
-    dsm_end::last_run(task, server, state, time).as_ref().map(Run::from)
+fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> io::Result<Option<Run>> {
+    Ok(dsm_end::last_run(task, server, state, time)?.as_ref().map(Run::from))
 }

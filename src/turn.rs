@@ -132,8 +132,11 @@ fn shown_instead(ask: &Ask, runs: &Runs, key: &str, who: &str) -> io::Result<Opt
     if ask.after.as_ref().is_some_and(|after| number(&last.run) > number(after)) {
         return Ok(Some(last));
     }
+    if !ask.browser {
+        return Ok(None);
+    }
     let just_now = |run: &Record| run.is_by(key, who) && run.is_younger_than(SHOWN_AGAIN);
-    Ok(std::iter::once(last).chain(started).filter(|_| ask.browser).find(just_now))
+    Ok(std::iter::once(last).chain(started).find(just_now))
 }
 
 /// 6m: a folder that cannot be listed may hold anything.

@@ -53,9 +53,9 @@ pub struct Ended {
 
 /// Returns the task's last run; of one that was handed to DSM, what DSM says of it. An end is recorded, and never asked for
 /// again.
-pub fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> Option<Record> {
+pub fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Duration) -> io::Result<Option<Record>> {
     let runs = Runs::of(state, &task.id);
-    let mut record = runs.last()?;
+    let Some(mut record) = runs.recorded_runs()?.next() else { return Ok(None) };
     // One that is being handed over at this moment is the other call's.
     let handed = match record.state {
         State::Handed => true,
@@ -69,7 +69,7 @@ pub fn last_run(task: &Task<'_>, server: &Server<'_>, state: &Path, time: Durati
             Told::Nothing => {}
         }
     }
-    Some(record)
+    Ok(Some(record))
 }
 
 /// DSM's word for the last run of a scheduled task before ours.

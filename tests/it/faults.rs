@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use crate::support::*;
+use crate::workbench::remotetask;
 
 /// The errors that a call can have on a NAS in trouble, by the call's name (strace's, without what stands behind it: `openat`
 /// is one of `open`).
@@ -152,11 +153,16 @@ fn count(sandbox: &Sandbox, name: &str) -> usize {
     sandbox.read(name).lines().count()
 }
 
+/// One fault in so many is tried: all, unless `REMOTETASK_EACH` says another number.
+pub fn each() -> usize {
+    std::env::var("REMOTETASK_EACH").ok().and_then(|each| each.parse().ok()).unwrap_or(1)
+}
+
 /// A program's whole way with one fault, and what is wrong with it.
 type Way = fn(&Sandbox, Option<&Fault>) -> Vec<String>;
 
-/// All faults of one program on one way, or every `step`th; panics with what is wrong.
-fn sweep(program: &'static str, new: fn() -> Sandbox, way: Way, step: usize) {
+/// All faults of one program on one way; panics with what is wrong.
+fn sweep(program: &'static str, new: fn() -> Sandbox, way: Way) {
     let traces = tempfile::tempdir().expect("a folder");
     let sandbox = new();
     let trace = traces.path().join("plan");
@@ -164,8 +170,8 @@ fn sweep(program: &'static str, new: fn() -> Sandbox, way: Way, step: usize) {
     let plain = way(&sandbox, None);
     assert!(plain.is_empty(), "without a fault: {plain:?}");
     let plan = calls(&fs::read_to_string(&trace).expect("a trace"));
-    let all: Vec<Fault> = plan.iter().flat_map(|seen| seen.faults(program)).step_by(step).collect();
-    assert!(all.len() * step > 40, "{} faults", all.len());
+    let all: Vec<Fault> = plan.iter().flat_map(|seen| seen.faults(program)).step_by(each()).collect();
+    assert!(all.len() * each() > 40, "{} faults", all.len());
     let (left, wrong) = (Mutex::new(all.iter().enumerate()), Mutex::new(Vec::new()));
     let hits = Mutex::new(0);
     let work = || loop {
@@ -309,7 +315,7 @@ fn a_failure(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
 
 #[test]
 fn long_faults_of_the_keeper_at_a_failure() {
-    sweep("remotetask-keep", || reporting("echo ran >>$T/ran; exit 3", ""), a_failure, 1);
+    sweep("remotetask-keep", || reporting("echo ran >>$T/ran; exit 3", ""), a_failure);
 }
 
 /// A start under the fault where it is the keeper's, and a stop.
@@ -346,17 +352,17 @@ fn a_stop(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
 
 #[test]
 fn long_faults_of_the_root_half_at_a_stop() {
-    sweep("remotetask-run", || running(|_| ()), a_stop, 1);
+    sweep("remotetask-run", || running(|_| ()), a_stop);
 }
 
 #[test]
 fn long_faults_of_the_root_half_at_a_stop_without_a_keeper() {
-    sweep("remotetask-run", || running(kill_keeper), a_stop, 3);
+    sweep("remotetask-run", || running(kill_keeper), a_stop);
 }
 
 #[test]
 fn long_faults_of_the_keeper_at_a_stop() {
-    sweep("remotetask-keep", stoppable, a_stop, 1);
+    sweep("remotetask-keep", stoppable, a_stop);
 }
 
 /// A start that something recorded stands against.
@@ -402,32 +408,32 @@ fn end_all(sandbox: &Sandbox) {
 
 #[test]
 fn long_faults_while_it_runs() {
-    sweep("remotetask-run", || running(|_| ()), a_start_too_many, 1);
+    sweep("remotetask-run", || running(|_| ()), a_start_too_many);
 }
 
 #[test]
 fn long_faults_after_a_keeper_was_killed() {
-    sweep("remotetask-run", || running(kill_keeper), a_start_too_many, 1);
+    sweep("remotetask-run", || running(kill_keeper), a_start_too_many);
 }
 
 #[test]
 fn long_faults_while_it_cools_down() {
-    sweep("remotetask-run", cooling, a_start_too_many, 1);
+    sweep("remotetask-run", cooling, a_start_too_many);
 }
 
 #[test]
 fn long_faults_of_the_web_half_at_a_start() {
-    sweep("remotetask-cgi", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+    sweep("remotetask-cgi", || reporting("echo ran >>$T/ran", ""), a_start);
 }
 
 #[test]
 fn long_faults_of_the_root_half_at_a_start() {
-    sweep("remotetask-run", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+    sweep("remotetask-run", || reporting("echo ran >>$T/ran", ""), a_start);
 }
 
 #[test]
 fn long_faults_of_the_keeper_at_a_start() {
-    sweep("remotetask-keep", || reporting("echo ran >>$T/ran", ""), a_start, 1);
+    sweep("remotetask-keep", || reporting("echo ran >>$T/ran", ""), a_start);
 }
 
 /// A task's folder that cannot be listed proves nothing: no start is given by it, and a look says that nobody knows.
@@ -465,4 +471,74 @@ fn what_cannot_be_read_is_alive() {
         assert!(fs::read_to_string(traces.path().join(what)).expect("a trace").contains("INJECTED"), "{what}");
         assert!(wrong.is_empty(), "{what}: {wrong:?}");
     }
+}
+
+/// A line that does not wait for the lock comes while another process leaves the newest lines of a full log.
+#[test]
+fn a_line_that_comes_while_a_full_log_is_cut() {
+    let sandbox = Sandbox::with_command("true");
+    let line = "2026-11-24 07:12:33.123 +01:00 WARN  refused who=unknown from=unknown why=5b 5c\n";
+    sandbox.write("log.txt", &format!("the first line\n{}", line.repeat((1 << 20) / line.len() + 1)));
+    let traces = tempfile::tempdir().expect("a folder");
+    let slow = "-e trace=pwrite64 -e inject=pwrite64:delay_exit=1000000:when=1";
+    wrap(&sandbox, "remotetask-cgi", &traces.path().join("trace"), slow);
+    let cutting = sandbox.get("/wrong/keys").var("REMOTE_ADDR", "10.0.0.1").spawn();
+    until("the newest lines in their new place", || (!sandbox.log().starts_with("the first line")).then_some(()));
+    unwrap_any(&sandbox);
+    sandbox.get("/wrong/keys").var("REMOTE_ADDR", "10.0.0.2").send().is_refusal();
+    let size = sandbox.log().len();
+    finish(cutting).is_refusal();
+    let log = sandbox.log();
+    assert!(size > 1 << 20 && log.len() < 1 << 20, "{size} {}", log.len());
+    for caller in ["10.0.0.1", "10.0.0.2"] {
+        assert_eq!(log.matches(&format!(" from={caller} ")).count(), 1, "{caller}");
+    }
+}
+
+/// A change of config.json and keys.json: no key that starts something is lost, and the same change goes through afterwards.
+fn a_change(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let first = remotetask(sandbox, words);
+    if first.code == Some(0) && words[0] == "seal" && sandbox.read("config.json").contains(MAGIC) {
+        wrong.push(format!("it says {:?}, and the key is not sealed", first.out));
+    }
+    unwrap_any(sandbox);
+    for after in ["with the fault", "afterwards"] {
+        let urls = remotetask(sandbox, &["url", "t"]);
+        let path = urls.paths().into_iter().next().unwrap_or_default();
+        let answer = sandbox.call("POST", &path).send();
+        if urls.code != Some(0) || !answer.body().starts_with("Task finished") {
+            wrong.push(format!("{after}: {urls:?} {first:?}; {}", answer.body()));
+        }
+        if after == "with the fault" {
+            let again = remotetask(sandbox, words);
+            let known = again.err.contains("has a key already") || again.err.contains("already");
+            if again.code != Some(0) && !known {
+                wrong.push(format!("again: {again:?}, after {first:?}"));
+            }
+        }
+    }
+    if let Some(left) = sandbox.files().into_iter().find(|name| name.ends_with(".new")) {
+        wrong.push(format!("{left} is left; {first:?}"));
+    }
+    wrong
+}
+
+fn plain() -> Sandbox {
+    Sandbox::with_command("true")
+}
+
+#[test]
+fn long_faults_of_the_workbench_at_seal() {
+    sweep("remotetask", plain, |sandbox, _| a_change(sandbox, &["seal"]));
+}
+
+#[test]
+fn long_faults_of_the_workbench_at_a_new_key() {
+    sweep("remotetask", plain, |sandbox, _| a_change(sandbox, &["key", "new", "--label", "guest"]));
+}
+
+#[test]
+fn long_faults_of_the_workbench_at_a_rotation() {
+    sweep("remotetask", plain, |sandbox, _| a_change(sandbox, &["key", "rotate", "#1"]));
 }

@@ -185,3 +185,34 @@ fn more_is_logged_where_the_owner_wants_that() {
         );
     }
 }
+
+/// Twenty that write at once to a log at its bound: no line is torn, and of each writer's lines the oldest alone go.
+#[test]
+fn twenty_writers_on_a_full_log() {
+    const WRITERS: usize = 20;
+    const LINES: usize = 1500;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log.txt");
+    remotetask::log::open_at(path.clone());
+    let write = |writer: usize| {
+        for at in 0..LINES {
+            log::warn!("refused who=unknown from=unknown why=5b by {writer} {at} {}.", "x".repeat(at % 150));
+        }
+    };
+    std::thread::scope(|threads| (0..WRITERS).for_each(|writer| drop(threads.spawn(move || write(writer)))));
+    let text = std::fs::read_to_string(path).expect("the log");
+    assert!(text.len() < 2 * remotetask::log::FULL as usize, "{}", text.len());
+    let mut left = vec![Vec::new(); WRITERS];
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, _, _, "WARN", "", "refused", _, _, _, "by", writer, at, filler] = words[..] else {
+            panic!("torn: {line}")
+        };
+        let (writer, at): (usize, usize) = (writer.parse().expect("a writer"), at.parse().expect("a line"));
+        assert_eq!(filler.len(), at % 150 + 1, "torn: {line}");
+        left[writer].push(at);
+    }
+    for (writer, left) in left.iter().enumerate() {
+        assert_eq!(*left, Vec::from_iter(LINES - left.len()..LINES), "of writer {writer}");
+    }
+}

@@ -11,6 +11,7 @@ mod hostile;
 mod install;
 mod installer;
 mod life_of_a_run;
+mod load;
 mod pages;
 mod phone;
 mod php;

@@ -202,9 +202,11 @@ fn put_and_prove(job: &mut Job<'_>) -> Result<bool, Fault> {
     }
     .map_err(|e| Fault::of(file, &e))?;
     faults.iter().for_each(|found| job.found(found));
-    match faults.is_empty() {
-        true => job.fault("this was interrupted; the rule was taken out again"),
-        false => job.advice("the rule was taken out again; run this again when that is corrected"),
+    let is_fault = |found: &Found| found.level == Level::Fault;
+    match faults.iter().any(is_fault) {
+        _ if faults.is_empty() => job.fault("this was interrupted; the rule was taken out again"),
+        true => job.advice("the rule was taken out again; run this again when that is corrected"),
+        false => job.fault("the rule was taken out again, because its effect could not be seen: run this again"), // S34
     }
     Ok(false)
 }
