@@ -24,6 +24,7 @@ mod scripts;
 mod servers;
 mod settings;
 mod stand_ins;
+mod states;
 mod tasks;
 mod turns;
 mod web_check;

@@ -70,10 +70,13 @@ pub(super) fn put(order: &Order, unpacked: &Package, args: &SetupArgs) -> Result
     Ok(job.faults == 0)
 }
 
-/// Puts one part, unless a signal has asked for an end.
+/// Puts one part, unless a signal has asked for an end. One that is in a bad state keeps no other from being put right.
 pub(super) fn put_part(job: &mut Job<'_>, part: &dyn Part) -> Result<(), Fault> {
     not_interrupted(job)?;
-    part.put(job)
+    if let Err(Fault(why)) = part.put(job) {
+        job.fault(why);
+    }
+    Ok(())
 }
 
 fn not_interrupted(job: &Job<'_>) -> Result<(), Fault> {
