@@ -14,7 +14,7 @@ use crate::config::{Server, Starts};
 use crate::judge::Permit;
 use crate::keep;
 use crate::outcome::{Outcome, Run};
-use crate::record::{Record, Runs, State};
+use crate::record::{number, Record, Runs, State};
 use crate::tree::{self, Entry, Process, Strike};
 use crate::trust::Home;
 
@@ -37,13 +37,15 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, server: &Server<'_>, home: &Home, s
     let begun = Instant::now();
     let mut hunts: Vec<Hunt> = runs.alive().iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
     hunts.extend(runs.newest_first().filter_map(|record| Hunt::of_orphans(&runs, &record)));
-    hunts.sort_by(|one, other| other.run.cmp(&one.run));
     while !all_over(&mut hunts, begun) && begun.elapsed() < TIME {
         std::thread::sleep(PAUSE);
     }
     keep::settle(home, server, task, state);
     let ends: Vec<Record> = hunts.iter().filter_map(Hunt::end).collect();
-    let in_state = |states: &[State]| ends.iter().find(|record| states.contains(&record.state)).map(Run::from);
+    let in_state = |states: &[State]| {
+        let found = ends.iter().filter(|record| states.contains(&record.state));
+        found.max_by_key(|record| number(&record.run)).map(Run::from)
+    };
     match (in_state(&[State::Starting, State::Started]), in_state(&[State::Stopped])) {
         (Some(run), _) => Outcome::Running(run),
         (None, Some(run)) => Outcome::Stopped(run),
