@@ -44,6 +44,14 @@ def target(library):
     return name if packing('has_target "$1"', name).returncode == 0 else ""
 
 
+def add_musl():
+    """Adds Rust's target with musl by rustup where it is missing, after saying so."""
+    if not target("musl") and shutil.which("rustup"):
+        name = packing('musl_target "$1"', MACHINE).stdout.strip()
+        print(f"Adding Rust's target {name} by rustup (rustup target add {name})", flush=True)
+        subprocess.run(["rustup", "target", "add", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def targets():
     """Both, as far as they are there, by the library."""
     there = {library: target(library) for library in ["musl", "glibc"]}

@@ -45,13 +45,15 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, ask: &Ask, server: &Server<'_>, hom
     let (meant, newer): (Vec<Record>, Vec<Record>) = alive.into_iter().partition(is_meant);
     let mut hunts: Vec<Hunt> = meant.iter().map(|record| Hunt::begin(&runs, &task.id, record)).collect();
     hunts.extend(runs.newest_first().filter(is_meant).filter_map(|record| Hunt::of_orphans(&runs, &record)));
-    hunts.sort_by(|one, other| other.run.cmp(&one.run));
     while !all_over(&mut hunts, begun) && begun.elapsed() < TIME {
         std::thread::sleep(PAUSE);
     }
     keep::settle(home, server, task, state);
     let ends: Vec<Record> = hunts.iter().filter_map(Hunt::end).collect();
-    let in_state = |states: &[State]| ends.iter().find(|record| states.contains(&record.state)).map(Run::from);
+    let in_state = |states: &[State]| {
+        let found = ends.iter().filter(|record| states.contains(&record.state));
+        found.max_by_key(|record| number(&record.run)).map(Run::from)
+    };
     match (in_state(&[State::Starting, State::Started]), in_state(&[State::Stopped])) {
         (Some(run), _) => Outcome::Running(run),
         (None, Some(run)) => Outcome::Stopped(run),

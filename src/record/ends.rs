@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::time::Duration;
 
-use super::runs::newest_of;
+use super::runs::{in_order, newest_of};
 use super::{private, Record, Runs, State};
 use crate::files::{lock_within, open_lock};
 
@@ -44,10 +44,9 @@ impl Runs {
     pub fn without_end(&self) -> Vec<Record> {
         let files = self.files(&["json", "lock", "told"]).unwrap_or_default();
         let noted = files.iter().filter(|(_, kind)| matches!(*kind, "lock" | "told")).map(|(run, _)| &**run);
-        let mut runs: Vec<&str> = noted.chain(newest_of(&files)).collect();
-        runs.sort_unstable();
+        let mut runs = in_order(noted.chain(newest_of(&files)).map(str::to_owned).collect());
         runs.dedup();
-        runs.into_iter().filter_map(|run| self.dangling(run)).collect()
+        runs.iter().filter_map(|run| self.dangling(run)).collect()
     }
 
     /// The hold of whoever writes ends in the place of a keeper: one at a time.

@@ -217,10 +217,9 @@ impl Runs {
     /// calls this has the turn: nobody else begins a run meanwhile.
     pub fn prune(&self) {
         let Ok(files) = self.files(&KINDS) else { return };
-        let mut recorded: Vec<&str> = of_kind(&files, "json").collect();
-        recorded.sort_by_key(|run| number(run));
+        let recorded = in_order(of_kind(&files, "json").map(str::to_owned).collect());
         let kept = &recorded[recorded.len().saturating_sub(KEPT)..];
-        let old = files.iter().map(|(run, _)| &**run).filter(|run| !kept.contains(run));
+        let old = files.iter().map(|(run, _)| run).filter(|run| !kept.contains(run));
         old.filter(|run| !self.path(run, "lock").exists()).for_each(|run| self.forget(run));
     }
 
@@ -264,9 +263,7 @@ impl Runs {
 
     /// The names of the runs that have a file of this kind, the oldest first.
     pub(super) fn names(&self, kind: &str) -> io::Result<Vec<String>> {
-        let mut names: Vec<String> = self.files(&[kind])?.into_iter().map(|(run, _)| run).collect();
-        names.sort_by_key(|run| number(run));
-        Ok(names)
+        Ok(in_order(self.files(&[kind])?.into_iter().map(|(run, _)| run).collect()))
     }
 
     /// Each file of a run that is of one of these kinds: the run's name, and the kind. What is no regular file is nobody's.
@@ -287,6 +284,12 @@ impl Runs {
     pub(super) fn path(&self, run: &str, kind: &str) -> PathBuf {
         self.folder.join(format!("{run}.{kind}"))
     }
+}
+
+/// Names of runs, the oldest first.
+pub(super) fn in_order(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by_key(|run| number(run));
+    names
 }
 
 /// The runs in a listing that have a file of this kind.

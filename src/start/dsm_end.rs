@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use chrono::{Local, NaiveDateTime, TimeZone};
+use chrono::{Local, NaiveDate, NaiveDateTime, TimeZone};
 use serde_json::{json, Value};
 
 use super::dsm_runs::runs_since;
@@ -254,16 +254,27 @@ pub fn as_run(task: &Value) -> Value {
 pub(super) fn time(value: &Value) -> Option<i64> {
     let seconds = match number(value) {
         Some(number) => number,
-        None => local_time(value.as_str()?)?,
+        None => {
+            let text = value.as_str()?.trim().replace('/', "-");
+            Local.from_local_datetime(&local_time(&text)?).earliest()?.timestamp()
+        }
     };
     Some(seconds).filter(|seconds| (1..=LATEST).contains(seconds))
 }
 
-fn local_time(text: &str) -> Option<i64> {
-    let text = text.trim().replace('/', "-");
-    let read = |form: &str| NaiveDateTime::parse_from_str(&text, form).ok();
-    let local = read("%Y-%m-%d %H:%M:%S").or_else(|| read("%Y-%m-%d %H:%M"))?;
-    Local.from_local_datetime(&local).earliest().map(|time| time.timestamp())
+/// `2026-11-24 07:12`, or with seconds behind. By hand, because chrono's parser takes as much code as all of this module.
+fn local_time(text: &str) -> Option<NaiveDateTime> {
+    let numbers =
+        |text: &str, between: char| text.split(between).map(|part| part.parse().ok()).collect::<Option<Vec<u32>>>();
+    let (date, time) = text.split_once(' ')?;
+    let [year, month, day] = numbers(date, '-')?[..] else { return None };
+    let [hour, minute, ref seconds @ ..] = numbers(time.trim_start(), ':')?[..] else { return None };
+    let second = match seconds {
+        [] => 0,
+        [second] => *second,
+        _ => return None,
+    };
+    NaiveDate::from_ymd_opt(year.try_into().ok()?, month, day)?.and_hms_opt(hour, minute, second)
 }
 
 /// A number, or a text of digits.
@@ -437,6 +448,11 @@ mod tests {
             (json!("-"), None),
             (json!(null), None),
             (json!("2026-13-01 00:00"), None),
+            (json!("2026-11-24 24:00"), None),
+            (json!("2026-11-24"), None),
+            (json!("2026-11-24 07"), None),
+            (json!("2026-11-24 07:12:33.5"), None),
+            (json!("2026-11-24 07:12:33:1"), None),
         ] {
             assert_eq!(time(&value), expected, "{value}");
         }

@@ -235,7 +235,7 @@ fn executable(step: Step, program: &Path) -> Result<(), Outcome> {
 fn said(program: &str, what: &str, error: RunError) -> String {
     match error {
         RunError::Start(e) => format!("{program}: {e}"),
-        RunError::Late(after) => format!("{program} {what} had not ended after {:.0} s", after.as_secs_f64()),
+        RunError::Late(after) => format!("{program} {what} had not ended after {} s", (after.as_millis() + 500) / 1000),
     }
 }
 
