@@ -2,6 +2,7 @@
 //! for owners without SSH.
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 
 use super::first_hour::bench;
 use super::install::{order, status, tree, Bare};
@@ -19,25 +20,32 @@ struct Uploaded {
     file: String,
 }
 
+/// The file, made once, because packing takes longer than most of what the tests do with it.
+static MADE: OnceLock<String> = OnceLock::new();
+
+fn made() -> String {
+    let clone = env!("CARGO_MANIFEST_DIR");
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, program, _) in programs() {
+        fs::copy(program, folder.path().join(name)).expect("copy");
+    }
+    let made = Command::new("/bin/sh")
+        .args([&format!("{clone}/install.sh"), "--pack", "--from", &folder.path().display().to_string()])
+        .output()
+        .expect("install.sh");
+    let words = String::from_utf8_lossy(&made.stdout);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    format!("{clone}/{}", words.lines().find_map(|line| line.strip_prefix("Made: ")).expect("a file"))
+}
+
 impl Uploaded {
     fn new() -> Uploaded {
         let bare = Bare::new();
-        let clone = env!("CARGO_MANIFEST_DIR");
         let _ = fs::remove_dir_all(HOME);
-        fs::create_dir_all(format!("{HOME}/programs")).expect("a folder");
-        for (name, program, _) in programs() {
-            fs::copy(program, format!("{HOME}/programs/{name}")).expect("copy");
-        }
-        let made = Command::new("/bin/sh")
-            .args([&format!("{clone}/install.sh"), "--pack", "--from", &format!("{HOME}/programs")])
-            .output()
-            .expect("install.sh");
-        let words = String::from_utf8_lossy(&made.stdout);
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let made = words.lines().find_map(|line| line.strip_prefix("Made: ")).expect("a file").to_owned();
-        fs::remove_dir_all(format!("{HOME}/programs")).expect("removed");
-        let file = format!("{HOME}/{}", Path::new(&made).file_name().expect("a name").to_string_lossy());
-        fs::copy(format!("{clone}/{made}"), &file).expect("uploaded");
+        fs::create_dir_all(HOME).expect("a folder");
+        let made = MADE.get_or_init(made);
+        let file = format!("{HOME}/{}", Path::new(made).file_name().expect("a name").to_string_lossy());
+        fs::copy(made, &file).expect("uploaded");
         for path in [HOME, &file] {
             chown(path, Some(CLARA.0), Some(CLARA.1)).expect("chown");
         }
