@@ -220,3 +220,26 @@ fn pages_move_on_or_look_again() {
         assert_eq!(refresh_of(&page(&outcome, wish, method)), expected, "{outcome:?} {wish:?} {method:?}");
     }
 }
+
+/// Each word that a page may say, and each line of a text, is explained to those who read it.
+#[test]
+fn each_word_is_explained() {
+    let page = include_str!("../../../docs/use.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .map(|line| line.split('|').map(str::trim).collect())
+        .filter(|row: &Vec<_>| row.len() == 6)
+        .collect();
+    let explained = |column: usize, word: &str| rows.iter().any(|row| row[column].split(", ").any(|one| one == word));
+    for outcome in outcomes() {
+        let (_, line) = words::headline(&outcome);
+        assert!(explained(2, line), "{line}");
+        let shown = page_of(&outcome);
+        let word = shown.split("<strong>").nth(1).and_then(|rest| rest.split('<').next()).unwrap_or_default();
+        assert!(explained(1, word), "{word}");
+    }
+}
+
+fn page_of(outcome: &Outcome) -> String {
+    shown(&about(Wish::Page, Method::Post), outcome)
+}
