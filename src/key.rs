@@ -106,8 +106,8 @@ impl Sought {
         let Some(hex) = hex else {
             return Key::parse(text).map(|key| key.digest.matches(&self.digest).then_some(key));
         };
-        let hex: [u64; 8] = words(hex);
-        let differing = hex.iter().zip(&self.hex).fold(0, |bits, (theirs, ours)| bits | (theirs | SMALL) ^ ours);
+        let both = hex.chunks_exact(8).zip(&self.hex);
+        let differing = both.fold(0, |bits, (theirs, ours)| bits | (word(theirs) | SMALL) ^ ours);
         let equal: bool = differing.ct_eq(&0).into();
         Ok(equal.then_some(Key { digest: self.digest, sealed: true }))
     }
@@ -150,9 +150,14 @@ impl fmt::Display for Malformed {
 fn words<const N: usize>(bytes: &[u8]) -> [u64; N] {
     let mut words = [0; N];
     for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-        *word = bytes.try_into().map_or(0, u64::from_be_bytes);
+        *word = self::word(bytes);
     }
     words
+}
+
+/// Eight bytes as a word.
+fn word(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_be_bytes)
 }
 
 fn parse_hex(hex: &[u8]) -> Option<Digest> {

@@ -36,8 +36,8 @@ impl<'de> Object<'de> for Tasks<'_, 'de> {
     const EXPECTING: &'static str = TASKS;
     fn take<A: MapAccess<'de>>(&mut self, name: Cow<'de, str>, map: &mut A) -> Result<(), A::Error> {
         let id = task_id(name)?;
-        let mut glimpse = Glimpse::of(self.wanted, id.clone(), &mut self.found, &mut self.identifiers);
-        map.next_value_seed(Fields(&mut glimpse)).map_err(|e| under(shown_id(&id), e))
+        let mut glimpse = Glimpse::of(self.wanted, id, &mut self.found, &mut self.identifiers);
+        map.next_value_seed(Fields(&mut glimpse)).map_err(|e| under(shown_id(&glimpse.id), e))
     }
     fn finish(&mut self) -> Result<Self::Value, String> {
         Ok(std::mem::take(&mut self.found))
