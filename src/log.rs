@@ -134,7 +134,7 @@ fn forget_older_half(file: &mut File) -> std::io::Result<()> {
 fn replace(file: &File, kept: &[u8]) -> std::io::Result<()> {
     file.write_all_at(kept, 0)?;
     let mut since = Vec::new();
-    (&*file).take(FULL).read_to_end(&mut since)?;
+    file.take(FULL).read_to_end(&mut since)?;
     file.write_all_at(&since, kept.len() as u64)?;
     file.set_len((kept.len() + since.len()) as u64)
 }

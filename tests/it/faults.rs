@@ -113,16 +113,19 @@ fn unwrap(sandbox: &Sandbox, program: &str) {
     fs::rename(sandbox.path(&format!("{program}.real")), sandbox.path(program)).expect("renamed");
 }
 
+/// The processes of this installation: their ids and words.
+fn of_ours(sandbox: &Sandbox) -> Vec<(i32, String)> {
+    let own = sandbox.path("").display().to_string();
+    let line = |pid: i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        Some((pid, String::from_utf8_lossy(&line).replace('\0', " "))).filter(|(_, line)| line.contains(&own))
+    };
+    remotetask::tree::pids().into_iter().filter_map(line).collect()
+}
+
 /// Waits until nobody of this installation is left.
 fn settled(sandbox: &Sandbox) {
-    let own = sandbox.path("").display().to_string();
-    until("the end of all", || {
-        let of_ours = |pid: &i32| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&own)
-        };
-        (!remotetask::tree::pids().iter().any(of_ours)).then_some(())
-    });
+    until("the end of all", || of_ours(sandbox).is_empty().then_some(()));
 }
 
 /// The records of the task, as they stand.
@@ -339,13 +342,17 @@ fn a_stop(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
         a_minute_later(sandbox);
     }
     let next = stop().body();
-    settled(sandbox);
+    let ended = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        of_ours(sandbox).is_empty()
+    });
     let last = records(sandbox).pop().unwrap_or_default().1;
     let over = matches!(last["state"].as_str(), Some("stopped" | "not_started" | "interrupted" | "failed") | None);
     let left = sandbox.files().into_iter().filter(|name| name.ends_with(".stop")).count();
-    if lives() || !over || left > 0 {
-        wrong.push(format!("said {said:?}, then {next:?}; {}, {:?}", states(sandbox), sandbox.files()));
-        end_all(sandbox);
+    if lives() || !ended || !over || left > 0 {
+        let alive = of_ours(sandbox);
+        wrong.push(format!("said {said:?}, then {next:?}; {}, {alive:?}, {:?}", states(sandbox), sandbox.files()));
+        alive.iter().for_each(|(pid, _)| kill(&pid.to_string()));
     }
     wrong
 }
