@@ -380,7 +380,7 @@ fn look_put_look() {
     }
     let mut runner = TestRunner::new_with_rng(
         ProptestConfig {
-            cases: ProptestConfig::default().cases.max(200),
+            cases: ProptestConfig::default().cases.max(100),
             failure_persistence: None,
             ..Default::default()
         },
