@@ -1,7 +1,5 @@
 //! Faults of the system, made by strace(1) at one call of one program: a kill, or an error. Whatever it is, the answer is
 //! true, nothing starts twice, nothing that started is without a trace, no key is, and the next request works.
-#![allow(clippy::print_stdout)] // what was tried, and what it took
-
 #![allow(clippy::print_stdout)] // figures
 
 use std::fs;

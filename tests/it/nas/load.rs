@@ -1,7 +1,5 @@
 //! Two hundred requests at once, refused and accepted ones, with slow and broken bodies among them: each gets an answer, what
 //! was answered is what ran, and nobody stays. Figures are printed and not judged: this machine's others share them.
-#![allow(clippy::print_stdout)] // what was tried, and what it took
-
 #![allow(clippy::print_stdout)] // figures
 
 use std::collections::BTreeMap;
