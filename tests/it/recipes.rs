@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{json, Value};
 
 use crate::support::*;
 use crate::workbench::{remotetask, said};
@@ -143,11 +145,31 @@ fn home_assistant_gets_a_package_of_all_tasks() {
     assert!(remotetask(&sandbox, &["url", "--for", "home-assistant", "--who", "Anna"]).ok().contains("a_b"));
 }
 
-/// Home Assistant's own judgement; `REMOTETASK_HASS` is its program, which is too large for every machine.
+/// Home Assistant's program, which is too large for every machine.
+fn hass() -> String {
+    std::env::var("REMOTETASK_HASS").expect("tests/run --all installs Home Assistant, and names its program")
+}
+
+/// Home Assistant's folder with the package's three parts in their files, and with more in configuration.yaml.
+fn as_its_owner_puts_it(package: &str, more: &str) -> tempfile::TempDir {
+    let (secrets, rest) = package.split_once("# 2. ").expect("three files");
+    let (configuration, rest) = rest.split_once("# 3. ").expect("three files");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("packages")).expect("a folder");
+    for (name, text) in [
+        ("secrets.yaml", secrets.to_owned()),
+        ("configuration.yaml", format!("# {configuration}{more}")),
+        ("packages/remotetask.yaml", format!("# {rest}")),
+    ] {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    folder
+}
+
+/// Home Assistant's own judgement.
 #[test]
 fn long_home_assistant_takes_the_package() {
-    let hass =
-        std::env::var("REMOTETASK_HASS").expect("tests/run --all installs Home Assistant, and names its program");
+    let hass = hass();
     let sandbox = Sandbox::new();
     let ids = ["7", "backup (daily)", "Check off!", "x_", "Caf\u{e9}", "\u{5907}\u{4efd}", "a_b", "a.b", "Backup"];
     let task = |at: usize, id: &str| {
@@ -156,23 +178,104 @@ fn long_home_assistant_takes_the_package() {
     let tasks: Vec<String> = ids.iter().enumerate().map(|(at, id)| task(at, id)).collect();
     sandbox.config("", &tasks.join(", "));
     let package = remotetask(&sandbox, &["url", "--for", "home-assistant", "--at", "https://nas.example.org"]);
-    let (secrets, rest) = package.ok().split_once("# 2. ").expect("three files");
-    let (configuration, rest) = rest.split_once("# 3. ").expect("three files");
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir(folder.path().join("packages")).expect("a folder");
-    for (name, text) in [
-        ("secrets.yaml", secrets.to_owned()),
-        ("configuration.yaml", format!("# {configuration}")),
-        ("packages/remotetask.yaml", format!("# {rest}")),
-    ] {
-        std::fs::write(folder.path().join(name), text).expect("written");
-    }
+    let folder = as_its_owner_puts_it(package.ok(), "");
     let mut check = Command::new(hass);
     check.args(["--script", "check_config", "--info", "all", "-c"]).arg(folder.path());
     let said = said(&mut check, "");
     let shown = said.out.to_lowercase();
     assert!(said.code == Some(0) && !shown.contains("failed config") && !shown.contains("error"), "{}", said.out);
     assert_eq!(shown.matches("unique_id: remotetask_task_").count(), 2 * ids.len(), "{}", said.out);
+}
+
+/// A Home Assistant that runs on this machine, and the words that let its owner in.
+struct HomeAssistant {
+    _folder: tempfile::TempDir,
+    process: Child,
+    base: String,
+    token: String,
+}
+
+impl Drop for HomeAssistant {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+impl HomeAssistant {
+    /// With this package, once its owner has logged in.
+    fn with(package: &str) -> HomeAssistant {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let more = format!("api:\nauth:\nhttp:\n  server_host: 127.0.0.1\n  server_port: {port}\n");
+        let folder = as_its_owner_puts_it(package, &more);
+        let config = folder.path().display().to_string();
+        said(Command::new(hass()).args(["--script", "auth", "-c", &config, "add", "anna", "secret of anna"]), "").ok();
+        let process = Command::new(hass()).args(["-c", &config]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut own = HomeAssistant {
+            _folder: folder,
+            process: process.expect("it starts"),
+            base: format!("http://127.0.0.1:{port}"),
+            token: String::new(),
+        };
+        let id = format!("{}/", own.base);
+        let begin = json!({"client_id": id, "handler": ["homeassistant", null], "redirect_uri": id});
+        let flow =
+            until("its first answer", || own.post("/auth/login_flow", &begin)["flow_id"].as_str().map(str::to_owned));
+        let login = json!({"client_id": id, "username": "anna", "password": "secret of anna"});
+        let code = own.post(&format!("/auth/login_flow/{flow}"), &login)["result"].clone();
+        let form = format!("grant_type=authorization_code&client_id={id}&code={}", code.as_str().expect("a code"));
+        own.token = own.curl("/auth/token", &["-d", &form])["access_token"].as_str().expect("a token").to_owned();
+        own
+    }
+
+    fn curl(&self, path: &str, words: &[&str]) -> Value {
+        let login = format!("Authorization: Bearer {}", self.token);
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "--max-time", "60", "-H", &login]).args(words).arg(format!("{}{path}", self.base));
+        serde_json::from_slice(&curl.output().expect("curl").stdout).unwrap_or_default()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        self.curl(path, &["-H", "Content-Type: application/json", "-d", &body.to_string()])
+    }
+
+    /// The state that it has for this.
+    fn state(&self, entity: &str) -> Value {
+        self.curl(&format!("/api/states/{entity}"), &[])
+    }
+
+    /// Its state anew, which must become this one.
+    fn becomes(&self, entity: &str, state: &str) -> Value {
+        until(state, || {
+            self.post("/api/services/homeassistant/update_entity", &json!({ "entity_id": entity }));
+            Some(self.state(entity)).filter(|found| found["state"] == state)
+        })
+    }
+}
+
+/// A real one: its button starts the task once, its sensor has the state, and looking starts nothing.
+#[test]
+fn long_home_assistant_presses_the_button() {
+    let sandbox = Sandbox::with_task("echo ran >>$T/effect; [ ! -e $T/bad ]", ", \"name\": \"Check off\"");
+    let base = served(&sandbox);
+    let package = remotetask(&sandbox, &["url", "--for", "home-assistant", "--at", &base]);
+    let home = HomeAssistant::with(package.ok());
+    let (button, sensor) = ("button.check_off", "sensor.check_off");
+    until("its button", || home.state(button)["state"].is_string().then_some(()));
+    home.becomes(sensor, "never");
+    assert!(!sandbox.path("effect").exists(), "it has only looked");
+    home.post("/api/services/button/press", &json!({ "entity_id": button }));
+    assert_eq!(sandbox.read("effect"), "ran\n");
+    let state = home.becomes(sensor, "finished");
+    assert!(state["attributes"]["exit"] == 0 && state["attributes"]["ended"].is_string(), "{state}");
+    assert_eq!(sandbox.read("effect"), "ran\n");
+    // From an automation; a failure is a state too.
+    sandbox.write("bad", "");
+    home.post("/api/services/rest_command/remotetask_task_t", &json!({}));
+    assert_eq!(home.becomes(sensor, "failed")["attributes"]["exit"], 1);
+    assert_eq!(sandbox.read("effect"), "ran\nran\n");
+    // The keys are in no state that it shows.
+    assert_no_key(home.curl("/api/states", &[]).to_string().as_bytes(), "its states");
 }
 
 /// The status that Home Assistant asks for starts nothing, and answers in JSON.
