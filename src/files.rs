@@ -1,13 +1,15 @@
 //! The program's own folder, reads that are bounded, programs that can be started, and locks that are waited for.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{flock, fstat, open, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{flock, fstat, open, statat, AtFlags, FileType, FlockOperation, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 /// config.json may be this large, in bytes.
@@ -76,6 +78,27 @@ pub fn read_kernel_file(path: &str) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(2 << 10);
     File::open(path)?.read_to_end(&mut content)?;
     Ok(content)
+}
+
+/// Tells of each entry of a folder, without a copy of its name: a start lists the folders of all tasks. A folder that cannot
+/// be read has none.
+pub fn for_each_entry(folder: &Path, mut take: impl FnMut(&CStr, FileType)) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = open(folder, flags, Mode::empty()) else { return };
+    let mut buffer = [MaybeUninit::uninit(); 4 << 10];
+    let mut entries = RawDir::new(&folder, &mut buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.file_name();
+        let kind = match entry.file_type() {
+            // Not every file system says it here.
+            FileType::Unknown => statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)
+                .map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode)),
+            kind => kind,
+        };
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            take(name, kind);
+        }
+    }
 }
 
 /// Returns true for a regular file that at least one class of users may execute; links are followed.

@@ -1,16 +1,18 @@
 //! The runs of a task: the files of its folder.
 
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{flock, FlockOperation};
+use rustix::fs::{flock, FileType, FlockOperation};
 use sha2::{Digest, Sha256};
 
 use super::{number, private, Record, State};
-use crate::files::{lock_within, Regular};
+use crate::files::{for_each_entry, lock_within, Regular};
 
 /// Records that are kept of a task, the newest.
 pub const KEPT: usize = 20;
@@ -251,17 +253,13 @@ impl Runs {
 
     /// Each file of a run that is of one of these kinds: the run's name, and the kind. What is no regular file is nobody's.
     pub(super) fn files<'k>(&self, kinds: &[&'k str]) -> Vec<(String, &'k str)> {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let file = |entry: io::Result<fs::DirEntry>| {
-            let entry = entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
-            let mut name = entry.file_name().into_string().ok()?;
-            let (run, kind) = name.split_once('.')?;
-            let kind = *kinds.iter().find(|wanted| **wanted == kind)?;
-            let end = Some(run.len()).filter(|_| number(run) > 0)?;
-            name.truncate(end);
-            Some((name, kind))
-        };
-        entries.filter_map(file).collect()
+        let mut files = Vec::new();
+        for_each_entry(&self.folder, |name, kind| {
+            if kind == FileType::RegularFile {
+                files.extend(run_and_kind(name, kinds));
+            }
+        });
+        files
     }
 
     pub(super) fn path(&self, run: &str, kind: &str) -> PathBuf {
@@ -302,9 +300,20 @@ pub fn history(state: &Path) -> Vec<Record> {
 }
 
 fn all(state: &Path) -> Vec<Runs> {
-    let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
-    let folders = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()));
-    folders.map(|entry| Runs::at(entry.path())).collect()
+    let mut all = Vec::new();
+    for_each_entry(state, |name, kind| {
+        if kind == FileType::Directory {
+            all.push(Runs::at(state.join(OsStr::from_bytes(name.to_bytes()))));
+        }
+    });
+    all
+}
+
+/// The run's name, and the kind, if it is one of these, of a file of this name.
+fn run_and_kind<'k>(name: &CStr, kinds: &[&'k str]) -> Option<(String, &'k str)> {
+    let (run, kind) = name.to_str().ok()?.split_once('.')?;
+    let kind = *kinds.iter().find(|wanted| **wanted == kind)?;
+    (number(run) > 0).then(|| (run.to_owned(), kind))
 }
 
 /// The task's id where that is a file name, else its digest.
