@@ -103,7 +103,9 @@ fn each_process_of_the_chain_killed_while_the_command_runs() {
                 name.ends_with(".json") && fs::read_to_string(name).unwrap_or_default().contains("\"started\",")
             })
         };
-        until("its record", || recorded().then_some(()));
+        // The shell has told its number before it becomes the command.
+        let is_sleep = || chain(&pid, "remotetask-cgi").first().is_some_and(|(_, name)| name == "sleep");
+        until("its record", || (recorded() && is_sleep()).then_some(()));
         let chain = chain(&pid, "remotetask-cgi");
         let names: Vec<&str> = chain.iter().map(|(_, name)| &**name).collect();
         let (victim, _) =
