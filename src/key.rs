@@ -94,8 +94,13 @@ const SMALL: u64 = 0x2020_2020_2020_2020;
 impl Sought {
     /// Looks for this digest.
     pub fn new(digest: Digest) -> Sought {
-        let nibble = |at: usize| (digest.0[at / 16] >> (60 - 4 * (at % 16)) & 0xf) as usize;
-        let hex: [u8; 64] = std::array::from_fn(|at| b"0123456789abcdef"[nibble(at)]);
+        let mut hex = [0; 64];
+        for (digits, mut word) in hex.chunks_exact_mut(16).zip(digest.0) {
+            for digit in digits {
+                word = word.rotate_left(4);
+                *digit = b"0123456789abcdef"[(word & 0xf) as usize];
+            }
+        }
         Sought { digest, hex: words(&hex) }
     }
 
