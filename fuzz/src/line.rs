@@ -47,8 +47,7 @@ const MARK: &str = "<zq \"'&>\u{1b}\r\n";
 fn mark(outcome: &mut Outcome) {
     let mark = |text: &mut String| text.insert_str(0, MARK);
     match outcome {
-        Outcome::NotStarted { step, reason, .. } => [step, reason].into_iter().for_each(mark),
-        Outcome::Unknown { reason } | Outcome::Busy { reason, .. } => mark(reason),
+        Outcome::NotStarted { reason, .. } | Outcome::Unknown { reason } | Outcome::Busy { reason, .. } => mark(reason),
         Outcome::Panel(Panel { tasks, chosen, .. }) => {
             for task in tasks {
                 [&mut task.id, &mut task.name].into_iter().for_each(mark);

@@ -32,9 +32,9 @@ pub fn record(content: &[u8]) {
         Some(read) => is_told(read, &runs),
     }
     assert_eq!(history(STATE.path()).len(), usize::from(read.is_some()));
-    assert_eq!(runs.newest().as_deref(), Some(RUN));
-    assert!(runs.alive().is_empty(), "no lock is held");
-    runs.sweep();
+    assert_eq!(runs.newest().expect("a folder").as_deref(), Some(RUN));
+    assert!(runs.alive().expect("a folder").is_empty(), "no lock is held");
+    runs.sweep().expect("a folder");
     runs.prune();
     assert_eq!(fs::read(&file).expect("still there"), content, "who looks changes nothing");
 }

@@ -5,6 +5,7 @@ use remotetask::record::{Record, Runs, State};
 use remotetask::start::dsm_end::{as_run, Ours, Told};
 use remotetask::start::esynoscheduler;
 use remotetask::start::synowebapi::Reply;
+use remotetask::step::Step;
 use serde_json::Value;
 
 use crate::assert_is_a_line;
@@ -18,7 +19,7 @@ pub fn synowebapi(stdout: &[u8]) {
     match reply.taken("/usr/syno/bin/synowebapi") {
         Ok(()) => {}
         Err(Outcome::NotStarted { step, reason, .. }) => {
-            assert_eq!(step, "8b");
+            assert_eq!(step, Step::HandOver);
             assert_is_a_line(&reason);
         }
         Err(other) => panic!("{other:?}"),

@@ -912,14 +912,15 @@ fn settled() {
 fn a_connection_that_breaks_leaves_the_old_or_the_new() {
     let _box = Box::new();
     let programs = from();
-    // In ssh's place: of the package so many bytes get through, then the connection dies. Of all, once the NAS has them.
+    // In ssh's place: of the package so many bytes get through, then the connection dies. If it is
+    // all, once the programs are in place.
     let ssh = format!("{PC}/bin/ssh");
     let real = fs::read_to_string(&ssh).expect("ssh");
     let breaking = |bytes: &str| {
         let there = match bytes {
             "-0" => {
                 let installed = inside("/usr/local/remotetask/remotetask");
-                format!("until cmp -s {PC}/programs/remotetask {installed}; do sleep 0.05; done")
+                format!("exec 3>&-\nuntil cmp -s {PC}/programs/remotetask {installed}; do sleep 0.05; done")
             }
             _ => "sleep 0.3".to_owned(),
         };

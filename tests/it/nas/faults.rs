@@ -1,5 +1,6 @@
 //! `setup`, `repair` and `uninstall` that are killed, or have an error, at any call of theirs that changes something, by
 //! strace(1): the next order puts everything right. What says that all is in its place is believed only where it is.
+#![allow(clippy::print_stdout)] // figures
 
 use super::install::{order, package, setup, tree, unpack, Bare, DROP_IN, RULE};
 use super::*;

@@ -99,7 +99,10 @@ fn each_process_of_the_chain_killed_while_the_command_runs() {
             })
         };
         until("its record", || recorded().then_some(()));
-        let chain = chain(&pid, "remotetask-cgi");
+        // The shell notes its number, and is sleep a moment later.
+        let chain = until("sleep", || {
+            Some(chain(&pid, "remotetask-cgi")).filter(|chain| chain.first().is_some_and(|(_, name)| name == "sleep"))
+        });
         let names: Vec<&str> = chain.iter().map(|(_, name)| &**name).collect();
         let (victim, _) =
             chain.iter().find(|(_, name)| name == victim).unwrap_or_else(|| panic!("{victim}: {names:?}"));
