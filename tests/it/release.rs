@@ -192,6 +192,11 @@ fn long_two_folders_give_the_same_bytes() {
     let home = std::env::var("HOME").expect("HOME");
     let registry = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo")) + "/registry";
     let rustup = std::env::var("RUSTUP_HOME").unwrap_or_else(|_| format!("{home}/.rustup"));
+    // This machine's Rust stays as it is: nothing is added to it.
+    let tools = folder.path().join("tools");
+    fs::create_dir(&tools).expect("a folder");
+    script(&tools.join("rustup"), "exit 1");
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").expect("PATH"));
     let made = ["one", "another/deeper"].map(|name| {
         let at = folder.path().join(name);
         fs::create_dir_all(at.join("clone")).expect("a folder");
@@ -205,7 +210,7 @@ fn long_two_folders_give_the_same_bytes() {
         );
         let mut build = Command::new("/bin/sh");
         build.args(["-c", &line]).env("CARGO_HOME", &cargo_home).env("RUSTUP_HOME", &rustup).env("HOME", &at);
-        let (code, said) = done(build.env("CARGO_NET_OFFLINE", "true"));
+        let (code, said) = done(build.env("CARGO_NET_OFFLINE", "true").env("PATH", &path));
         assert_eq!(code, Some(0), "{name}: {said}");
         at.join("clone/made")
     });
