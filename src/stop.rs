@@ -57,6 +57,9 @@ pub fn stop(permit: &Permit<'_, Starts<'_>>, ask: &Ask, server: &Server<'_>, hom
     match (in_state(&[State::Starting, State::Started]), in_state(&[State::Stopped])) {
         (Some(run), _) => Outcome::Running(run),
         (None, Some(run)) => Outcome::Stopped(run),
+        (None, None) if hunts.iter().any(|hunt| runs.is_alive(&hunt.run)) => {
+            Outcome::Unknown { reason: "a run's record cannot be read".into() } // 6m
+        }
         // It ended by itself meanwhile.
         (None, None) => newer.last().map_or_else(|| not_stopped(true), |run| Outcome::Newer(Run::from(run))),
     }
