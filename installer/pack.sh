@@ -36,7 +36,7 @@ machine_of() {
 need_rust() {
     local version minor
     { have cargo && have rustc; } ||
-        err "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again"
+        err "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer; just installed? open a new terminal), then run this again"
     version=$(rustc --version | cut -d' ' -f2)
     minor=$(printf %s "$version" | cut -d. -f2)
     [ "${version%%.*}" -gt 1 ] || [ "$minor" -ge 85 ] ||

@@ -309,7 +309,7 @@ fn a_fault_of_this_pc_is_said_before_anybody_is_asked() {
     };
     assert_eq!(
         why(&usual, &[]),
-        "install.sh: there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again\n"
+        "install.sh: there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer; just installed? open a new terminal), then run this again\n"
     );
     // All but a linker.
     let few = format!("{PC}/few");

@@ -26,8 +26,7 @@ fn each_command_does_what_the_page_says() {
     let lost = bench(&["url", "--who", "Anna's phone"]).paths().remove(0);
     assert_eq!(status(&lost), 200);
     let expected = [
-        ("key revoke", "The key of Anna's phone is refused from the next request on."),
-        ("key new --label \"Anna's phone\"", "Anna's phone has a key now."),
+        ("key rotate", "the old one is refused from the next request on."),
         ("try", "Anna's phone"),
         ("key rotate", "the old one is refused from the next request on."),
         ("set panel new", "the panel"),
