@@ -248,7 +248,7 @@ fn what_can_stand_in_its_way() {
     sentence(&with_cargo(), "127.0.0.1:10765 is in use: is another ./install.sh --try still open? End it, or what else serves there, then run this again");
     drop(listener);
     let no_rust =
-        "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer), then run this again";
+        "there is no Rust compiler here: install one as https://rustup.rs says (1.85 or newer; just installed? open a new terminal), then run this again";
     sentence("/usr/bin:/bin", no_rust);
     fs::create_dir_all("/run/old").expect("a folder");
     script(Path::new("/run/old/cargo"), "exit 1");
