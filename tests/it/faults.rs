@@ -310,7 +310,7 @@ fn a_failure(sandbox: &Sandbox, fault: Option<&Fault>) -> Vec<String> {
     let well = match told.lines().count() {
         0 => last["unreported"] == true || !sandbox.path("ran").exists(),
         1 => true,
-        // Where no file gets a new name there is no note either that it was reported.
+        // Without a new name for any file there is no note either that it was reported.
         _ => fault.is_some_and(|fault| fault.call.starts_with("rename")) && told == "failed\ninterrupted\n",
     };
     if !well || matches!(last["state"].as_str(), Some("starting" | "started")) {

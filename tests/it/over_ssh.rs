@@ -482,7 +482,7 @@ fn from_nothing_to_a_code_that_a_phone_scans() {
     ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
-    // What README.md prepares its reader for.
+    // README.md prepares its reader for these.
     for question in ["Which of them get a URL?", "How shall phones reach it?"] {
         let told = include_str!("../../README.md").contains(&format!("`{question}`"));
         assert!(told && shown.contains(question), "{question}: {shown}");

@@ -85,7 +85,7 @@ enum Form {
 struct Asked {
     magic_key: usize,
     identifier: usize,
-    /// Whether the file's own keys are meant, by their places.
+    /// True where the file's own keys are meant, by their places.
     known: bool,
     form: Form,
     from: (usize, usize),

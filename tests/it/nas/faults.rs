@@ -67,7 +67,7 @@ impl Order {
     }
 }
 
-/// What updates take, and what others change.
+/// Losses by updates, and changes by others.
 fn damage() {
     for gone in [RULE, DROP_IN, LINK, BOOT] {
         fs::remove_file(gone).expect(gone);
@@ -128,7 +128,7 @@ fn sweep(of: Order) {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Where sudo does not say what it lets `http` do, the rule is taken out again, and nothing says that all is well.
+/// A sudo that does not say what it lets `http` do: the rule is taken out again, and nothing says that all is well.
 #[test]
 fn a_rule_whose_effect_cannot_be_seen() {
     let _bare = Bare::new();

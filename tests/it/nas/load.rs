@@ -23,7 +23,7 @@ fn send(port: u16, head: &str, pause: Duration, rest: &str, waits: bool) -> Stri
         std::thread::sleep(pause);
         let mut answer = Vec::new();
         if waits {
-            // Who was answered already does not take the rest.
+            // A caller that was answered already does not take the rest.
             let _ = stream.write_all(rest.as_bytes());
             stream.read_to_end(&mut answer)?;
         }

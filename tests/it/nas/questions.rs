@@ -21,7 +21,7 @@ fn each_command_does_what_the_page_says() {
     setup(&["--port"]).ok();
     bench(&["tasks", "add", "7"]).ok();
     bench(&["key", "new", "--label", "Anna's phone"]).ok();
-    // What the owner has clicked, by each name of the page.
+    // The owner's clicks, by each name of the page.
     let _proxy = nginx("location / { proxy_pass http://192.168.1.20:10765; proxy_set_header X-Real-IP $remote_addr; }");
     let lost = bench(&["url", "--who", "Anna's phone"]).paths().remove(0);
     assert_eq!(status(&lost), 200);

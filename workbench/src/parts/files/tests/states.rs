@@ -250,7 +250,7 @@ fn remove(path: &Path) {
     .expect("removed");
 }
 
-/// What somebody else has put there: a text, or in a folder a file.
+/// Somebody else's content there: a text, or in a folder a file.
 fn write_theirs(row: &Row, path: &Path) {
     match row.is_folder() {
         true if row.name.is_empty() => {}
@@ -361,7 +361,7 @@ fn check(world: &World, cases: &[Case], by_package: bool) -> Result<(), TestCase
         prop_assert!(!is_new || *code == "file-missing", "new: {}", sentence);
     }
     for case in cases.iter().filter(|case| case.is_left(by_package)) {
-        // What config.json is that is no file, is found with its content.
+        // A config.json that is no file is found with its content.
         let is_told = case.row.name == "config.json" && case.state.in_the_way(case.row);
         let path = world.path(case.row).display().to_string();
         let is_found = found.iter().any(|(_, sentence)| sentence.contains(&path));
